@@ -1,0 +1,1 @@
+"""Join several edgekit commands by their files."""

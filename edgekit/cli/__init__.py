@@ -1,0 +1,1 @@
+"""Parse, call one flow, print: one file per command."""

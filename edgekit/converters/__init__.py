@@ -1,0 +1,1 @@
+"""Turn float models into verified artifacts; every converter runs in a child process."""

@@ -1,0 +1,95 @@
+"""Describe a converted model: what was asked, what was achieved, and the proof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from edgekit.core.quantity import Note, Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorSpec:
+    """Describe one input or output: name, shape (batch first), dtype, and scale and zero point where it is quantized."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Hold one verdict of the gate: what was checked, what was seen, the floor it had to meet, and whether it passed."""
+
+    name: str
+    passed: bool
+    seen: str
+    floor: str | None = None
+    advice: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """Hold the proof of a conversion: agreement with the source model, accuracy, coverage, and each check of the gate."""
+
+    passed: bool
+    checks: tuple[Check, ...]
+    sqnr_db: float | None = None
+    max_abs_error: float | None = None
+    top1_agreement: float | None = None
+    samples: int = 0
+    accuracy: Quantity | None = None
+    source_accuracy: Quantity | None = None
+    quantized_share: float | None = None
+    runtime: str | None = None
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceModel:
+    """Describe the float model an artifact came from: `family` hashes its graph without weights, `weights_sha256` its weights."""
+
+    path: str
+    sha256: str
+    format: str
+    family: str
+    weights_sha256: str
+    parameters: int | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelArtifact:
+    """Describe one converted file. `path` and `samples` are relative to the folder of the artifact's own JSON.
+
+    `samples` is an .npz with the inputs (key per input name) that the benchmark feeds; `samples_origin` says where they came from.
+    `status` is "verified", "failed" (kept, but its gate failed) or "unverified".
+    """
+
+    SCHEMA: ClassVar[str] = "edgekit.artifact/1"
+
+    path: str
+    sha256: str
+    size_bytes: int
+    format: str
+    recipe: str
+    scheme_requested: str
+    scheme_achieved: str
+    source: SourceModel
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    status: str
+    verification: Verification | None = None
+    samples: str | None = None
+    samples_sha256: str | None = None
+    samples_origin: str | None = None
+    tools: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """Return the family hash of the source graph."""
+        return self.source.family

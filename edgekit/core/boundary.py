@@ -1,0 +1,58 @@
+"""Name the places where energy is counted. A boundary is a place in a power path, never an origin or a method."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Boundary(StrEnum):
+    """Name a place at which a meter counts joules; two boundaries never compare in silence."""
+
+    WALL = "wall"
+    USB_INPUT = "usb_input"
+    BATTERY = "battery"
+    MODULE = "module"
+    PLATFORM = "platform"
+    SOC_RAIL = "soc_rail"
+    CPU_PACKAGE = "cpu_package"
+    CPU_CORE = "cpu_core"
+    DRAM = "dram"
+    GPU_MODULE = "gpu_module"
+    GPU_BOARD = "gpu_board"
+    GPU_MEMORY = "gpu_memory"
+    MCU_SUPPLY = "mcu_supply"
+    GRID = "grid"  # where the decision converts both sides to: electricity bought, PUE and charger included; no meter sits here
+
+
+_SEES: dict[Boundary, str] = {
+    Boundary.WALL: "everything behind the plug, power supply included",
+    Boundary.USB_INPUT: "the whole board after its charger",
+    Boundary.BATTERY: "what leaves the battery, before the regulators",
+    Boundary.MODULE: "the compute module, without its carrier board",
+    Boundary.PLATFORM: "the platform rail (psys): most of the machine, not its power supply",
+    Boundary.SOC_RAIL: "rails of the system on chip, after the regulators",
+    Boundary.CPU_PACKAGE: "the processor package: no memory, disk, board or power supply",
+    Boundary.CPU_CORE: "the processor cores only",
+    Boundary.DRAM: "the memory modules only",
+    Boundary.GPU_MODULE: "the GPU module with the processor soldered to it",
+    Boundary.GPU_BOARD: "the GPU board: no host processor, fans or power supply",
+    Boundary.GPU_MEMORY: "the memory of the GPU only",
+    Boundary.MCU_SUPPLY: "the microcontroller's supply pin: no sensor, radio or regulator",
+    Boundary.GRID: "electricity as bought, power supplies and cooling included",
+}
+
+_CONTAINS: dict[Boundary, frozenset[Boundary]] = {
+    Boundary.CPU_PACKAGE: frozenset({Boundary.CPU_CORE}),
+    Boundary.PLATFORM: frozenset({Boundary.CPU_PACKAGE, Boundary.CPU_CORE, Boundary.DRAM}),
+    Boundary.GPU_BOARD: frozenset({Boundary.GPU_MEMORY}),
+}
+
+
+def sees(boundary: Boundary) -> str:
+    """Return one phrase that says what a meter at this boundary counts and what it misses."""
+    return _SEES[boundary]
+
+
+def contains(outer: Boundary, inner: Boundary) -> bool:
+    """Return True when energy at `inner` is already inside `outer`, so that adding the two would count it twice."""
+    return inner in _CONTAINS.get(outer, frozenset()) or (outer in (Boundary.WALL, Boundary.USB_INPUT, Boundary.BATTERY) and inner != outer)

@@ -1,0 +1,75 @@
+"""Describe what a meter delivers: channels with their boundary, and the instrument's stated behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edgekit.core.boundary import Boundary
+from edgekit.core.quantity import Origin
+from edgekit.core.units import Unit
+
+
+class Measurand(StrEnum):
+    """Name what a channel's readings are."""
+
+    POWER = "power"
+    CURRENT = "current"
+    VOLTAGE = "voltage"
+    ENERGY_COUNTER = "energy_counter"
+    EDGE = "edge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """Describe one stream of raw readings.
+
+    A reading times `scale` is in `unit`. `quantum` is the smallest step and `wrap` the modulus of a counter, both in raw counts.
+    `parent` names the channel whose boundary contains this one, so that the two are never added.
+    """
+
+    id: str
+    meter: str
+    boundary: Boundary
+    measurand: Measurand
+    unit: Unit
+    origin: Origin
+    scale: float = 1.0
+    parent: str | None = None
+    quantum: float | None = None
+    wrap: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """State the limits of an instrument: `gain_rel` (relative standard uncertainty) or `gain_factor` ("within a factor of"), `offset_w` in W.
+
+    None means nobody states it; `source` says who states the rest and `verified` whether anyone checked.
+    """
+
+    source: str
+    gain_rel: float | None = None
+    gain_factor: float | None = None
+    offset_w: float | None = None
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterSpec:
+    """Describe an instrument: its channels and how they behave.
+
+    `nominal_hz` is what the maker says, `effective_hz` what was seen. `integrating` meters report averages or totals, others sample points.
+    `max_power_w` bounds what is plausible, so that a counter's reset can be told from its wrap.
+    """
+
+    kind: str
+    channels: tuple[Channel, ...]
+    accuracy: Accuracy
+    nominal_hz: float | None = None
+    effective_hz: float | None = None
+    smoothing_s: float | None = None
+    integrating: bool = True
+    device_clock: bool = False
+    edge_inputs: int = 0
+    max_power_w: float = 10_000.0
+    detail: str = ""

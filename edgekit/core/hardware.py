@@ -1,0 +1,42 @@
+"""Describe machines: what the user configured (spec) apart from what was read on them (facts)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSpec:
+    """Hold what the user asked for: a name, a kind from the registry, where it is reached, and options of that kind."""
+
+    name: str
+    kind: str
+    address: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFacts:
+    """Hold what was read on the device. A fact that could not be read is None, and `reasons` says why under its name."""
+
+    model: str | None = None
+    cpu: str | None = None
+    arch: str | None = None
+    cores: int | None = None
+    ram_bytes: int | None = None
+    os: str | None = None
+    kernel: str | None = None
+    governor: str | None = None
+    frequency_hz: float | None = None
+    temperature_c: float | None = None
+    throttled: bool | None = None
+    load_1m: float | None = None
+    steal_s: float | None = None
+    gpu: str | None = None
+    python: str | None = None
+    engine: str | None = None
+    engine_version: str | None = None
+    delegate: str | None = None
+    threads: int | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,118 @@
+"""State what things can do: small protocols that drivers implement and flows use. Nothing here acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgekit.core.channel import MeterSpec
+from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.core.quantity import Note
+from edgekit.core.run import LoadTiming, RunPlan
+from edgekit.core.trace import ClockMap, Reading
+from edgekit.core.window import Phase, Window
+
+ReadingSink = Callable[[Sequence[Reading]], None]
+
+
+class Clock(Protocol):
+    """Read and wait on one monotonic clock."""
+
+    @property
+    def domain(self) -> str:
+        """Return the name of the clock domain."""
+
+    def now_ns(self) -> int:
+        """Return the time in nanoseconds."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+
+
+class Progress(Protocol):
+    """Tell the user what goes on. Drawn between measured windows only."""
+
+    def step(self, title: str, total: float | None = None) -> None:
+        """Begin a step and end the one before; `total` is its length in any unit, None when unknown."""
+
+    def advance(self, done: float, text: str = "") -> None:
+        """Report how much of the current step is done, with a few words such as the current estimate."""
+
+    def note(self, note: Note) -> None:
+        """Show one remark."""
+
+
+class HostMeter(Protocol):
+    """Read an instrument that is attached to this host."""
+
+    def spec(self) -> MeterSpec:
+        """Return what the instrument delivers."""
+
+    def start(self, sink: ReadingSink) -> None:
+        """Begin to deliver readings to `sink`; raise HardwareError when started twice."""
+
+    def stop(self) -> None:
+        """Deliver what is left and end; harmless when not started."""
+
+
+class TargetMeter(Protocol):
+    """Interpret a counter that the runner reads on the device itself."""
+
+    kind: str
+    counter: str
+
+    def spec(self, probe: Mapping[str, Any]) -> MeterSpec:
+        """Return the spec for what the runner's probe found; raise HardwareError with the remedy when it is not usable."""
+
+
+class LoadedModel(Protocol):
+    """Run one loaded artifact on a device."""
+
+    @property
+    def timing(self) -> LoadTiming:
+        """Return the cold start."""
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process that infers, on the device."""
+
+    def run(self, phase: Phase, index: int, *, seconds: float, min_inferences: int) -> Window:
+        """Infer back to back for at least `seconds` and `min_inferences`; return the window."""
+
+    def close(self) -> None:
+        """End the inference process; harmless when called twice."""
+
+
+class DeviceSession(Protocol):
+    """Hold an open connection to a device."""
+
+    def facts(self) -> DeviceFacts:
+        """Return what can be read on the device now."""
+
+    def probe(self, counters: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Return, for each counter name, what the device offers: {"usable": bool, "channels": [...], "why": ..., "do": [...]}."""
+
+    def load(self, artifact: Path, *, samples: Path | None, plan: RunPlan) -> LoadedModel:
+        """Load an artifact into its engine; `samples` is the .npz with inputs; raise ModelError or HardwareError."""
+
+    def idle(self, index: int, seconds: float) -> Window:
+        """Do nothing for `seconds`; return the idle window."""
+
+    def sample(
+        self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int]
+    ) -> AbstractContextManager[Mapping[str, float]]:
+        """Read counters in a second process while the context is open; the mapping is filled with its own cost at the end."""
+
+    def clock_map(self) -> ClockMap:
+        """Return the map from the device's clock to this host's."""
+
+
+class Device(Protocol):
+    """Reach one machine on which models run."""
+
+    spec: DeviceSpec
+
+    def connect(self) -> AbstractContextManager[DeviceSession]:
+        """Open the device; leaving the context ends everything that was started there."""

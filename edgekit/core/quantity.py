@@ -1,0 +1,108 @@
+"""Represent every figure edgekit states: an Estimate with interval, boundary and origins, or an Unknown with its reason.
+
+    Quantity = Estimate | Unknown
+
+A value that is not known is `Unknown(reason=...)`, never 0. Origins are a set, because a derived value inherits those of all its inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edgekit.core.boundary import Boundary
+from edgekit.core.units import Unit
+
+
+class Origin(StrEnum):
+    """Say how a value came to be."""
+
+    MEASURED = "measured"
+    EMULATED = "emulated"
+    ESTIMATED = "estimated"
+    MODELED = "modeled"
+    SOURCED = "sourced"
+
+
+class Quality(StrEnum):
+    """Say how far a value may be trusted; apart from its origin."""
+
+    GOOD = "good"
+    CAVEATS = "caveats"
+    UNMEASURABLE = "unmeasurable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Carry one remark as data: a stable code, a sentence, and what to do about it."""
+
+    code: str
+    text: str
+    advice: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetTerm:
+    """Hold one line of an uncertainty budget (JCGM 100): standard uncertainty `u` in the unit of the quantity.
+
+    `kind` is "A" (statistics of repeated windows) or "B" (everything else). `u` is None where the term is unknown; `reason` then says why.
+    `factor` is set instead for multiplicative terms stated as "within a factor of f". `instrument` tags terms that cancel in ratios.
+    """
+
+    name: str
+    kind: str
+    u: float | None
+    factor: float | None = None
+    reason: str | None = None
+    shrink: str | None = None
+    instrument: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Hold a known value with its coverage interval [low, high] at `level`, in `unit`; `n` counts the windows behind it."""
+
+    value: float
+    low: float
+    high: float
+    unit: Unit
+    origins: tuple[Origin, ...]
+    boundary: Boundary | None = None
+    level: float = 0.95
+    n: int | None = None
+    quality: Quality = Quality.GOOD
+    budget: tuple[BudgetTerm, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"interval [{self.low}, {self.high}] does not hold the value {self.value}")
+        if not self.origins:
+            raise ValueError("an estimate states at least one origin")
+        if self.unit == "J" and self.boundary is None:
+            raise ValueError("an energy states the boundary at which it was counted")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Hold the reason why a value is not known; `value`, `low` and `high` are always None, so that JSON shows null."""
+
+    reason: str
+    unit: Unit
+    boundary: Boundary | None = None
+    origins: tuple[Origin, ...] = ()
+    quality: Quality = Quality.UNMEASURABLE
+    notes: tuple[Note, ...] = ()
+    value: None = None
+    low: None = None
+    high: None = None
+
+
+Quantity = Estimate | Unknown
+
+
+def merge_origins(*groups: Iterable[Origin]) -> tuple[Origin, ...]:
+    """Return the union of origins in the fixed order of the Origin enum."""
+    present = {origin for group in groups for origin in group}
+    return tuple(origin for origin in Origin if origin in present)

@@ -1,0 +1,139 @@
+"""Describe one benchmark run: what was planned, what was recorded, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from edgekit.core.artifact import ModelArtifact
+from edgekit.core.boundary import Boundary
+from edgekit.core.channel import MeterSpec
+from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.core.quantity import Note, Quantity
+from edgekit.core.trace import ClockMap, TraceFile
+from edgekit.core.window import Window
+
+
+class RunStatus(StrEnum):
+    """Say how a run ended."""
+
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """Hold what a run sets out to do: times in seconds; `inputs` says which data is fed.
+
+    A group of inferences between two clock reads takes at least `group_min_ns`. `quick` marks plans below the method's own minimum.
+    """
+
+    windows: int
+    window_s: float
+    min_inferences: int
+    idle_s: float
+    warmup_s: float
+    cooldown_s: float
+    group_min_ns: int = 50_000
+    batch: int = 1
+    threads: int = 1
+    sample_hz: float = 100.0
+    quick: bool = False
+    inputs: str = "samples"
+    engine: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTiming:
+    """Hold the cold start: seconds to load the model into its engine, and seconds of the first inference."""
+
+    load_s: float
+    first_inference_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelAnalysis:
+    """Hold what one channel says: gross and net joules per inference, idle and mean watts, and the joules of each measured window.
+
+    A window whose energy could not be computed is None in `window_j`. `coverage` is the share of measured time that readings cover.
+    """
+
+    channel: str
+    boundary: Boundary
+    energy_j_per_inference: Quantity
+    net_j_per_inference: Quantity
+    idle_w: Quantity
+    mean_w: Quantity
+    window_j: tuple[float | None, ...]
+    coverage: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """Hold everything derived from a run; recomputed from the rest of the record byte for byte.
+
+    The headline `energy_j_per_inference` is gross, at one named boundary, from channel `channel`.
+    """
+
+    energy_j_per_inference: Quantity
+    channel: str | None
+    channels: tuple[ChannelAnalysis, ...]
+    time_s_per_inference: Quantity
+    latency_p50_s: Quantity
+    latency_p90_s: Quantity
+    latency_p99_s: Quantity
+    inferences: int
+    sampler_cpu_share: Quantity
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """Hold one run of one artifact on one device; written once, atomically. `created` is ISO 8601 in UTC.
+
+    `unit_of_work` names the functional unit of one inference. Runs of one `session` were interleaved and share their idle windows.
+    """
+
+    SCHEMA: ClassVar[str] = "edgekit.run/1"
+
+    id: str
+    session: str
+    created: str
+    status: RunStatus
+    artifact: ModelArtifact
+    device: DeviceSpec
+    plan: RunPlan
+    meters: tuple[MeterSpec, ...]
+    traces: tuple[TraceFile, ...]
+    windows: tuple[Window, ...]
+    facts_before: DeviceFacts
+    facts_after: DeviceFacts | None = None
+    clock_maps: tuple[ClockMap, ...] = ()
+    load: LoadTiming | None = None
+    sampler: Mapping[str, float] = field(default_factory=dict)
+    unit_of_work: str = "set_tensor + invoke + get_tensor"
+    tool: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    analysis: Analysis | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRecord:
+    """Hold what training one model cost: total joules at a boundary and seconds, with the origin of the number."""
+
+    SCHEMA: ClassVar[str] = "edgekit.training/1"
+
+    model: str
+    created: str
+    source: str
+    source_sha256: str
+    family: str
+    energy_j: Quantity
+    duration_s: float
+    meter: MeterSpec | None
+    facts: DeviceFacts
+    notes: tuple[Note, ...] = ()

@@ -1,0 +1,68 @@
+"""Hold raw readings as they were read. Unwrapping, clock mapping and integration are functions of `edgekit.energy`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Hold one raw reading: midpoint time `t_ns` of the read in its clock domain, half-width `bracket_ns` of the read, raw `value`."""
+
+    channel: str
+    t_ns: int
+    bracket_ns: int
+    value: float
+    flags: int = 0
+
+
+FLAG_GAP = 1  # the instrument said that readings before this one were lost
+FLAG_INVALID = 2  # the reading itself is not usable (torn, NaN, refused)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trace:
+    """Hold all readings of one channel on one clock: arrays of equal length, times in nanoseconds and never rewritten."""
+
+    channel: str
+    clock: str
+    t_ns: NDArray[np.int64]
+    bracket_ns: NDArray[np.int64]
+    value: NDArray[np.float64]
+    flags: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.t_ns), len(self.bracket_ns), len(self.value), len(self.flags)}
+        if len(lengths) != 1:
+            raise ValueError(f"trace {self.channel}: columns differ in length {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        return len(self.t_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceFile:
+    """Point from a run record to a stored trace: path relative to the run folder, row count and sha256 of the file."""
+
+    channel: str
+    clock: str
+    path: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockMap:
+    """Map times of clock domain `source` onto `target`: t_target = t_source + offset_ns + drift * (t_source - at_ns), within bracket_ns."""
+
+    source: str
+    target: str
+    offset_ns: int
+    bracket_ns: int
+    at_ns: int
+    drift: float = 0.0

@@ -1,0 +1,78 @@
+"""Format base-unit numbers for people. Inside edgekit every number is in J, W, s, kg, B or a ratio; only this module scales it."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal
+
+Unit = Literal["J", "W", "s", "kg", "B", "1", "Hz", "degC", "USD", "EUR", "dB"]
+
+_PREFIXES: Final[tuple[tuple[float, str], ...]] = (
+    (1e9, "G"),
+    (1e6, "M"),
+    (1e3, "k"),
+    (1.0, ""),
+    (1e-3, "m"),
+    (1e-6, "µ"),
+    (1e-9, "n"),
+    (1e-12, "p"),
+)
+_SCALED: Final = frozenset({"J", "W", "s", "B", "Hz"})
+
+
+def significant_digits(value: float, low: float | None = None, high: float | None = None) -> int:
+    """Return how many digits of `value` its interval supports (2 to 5; 3 without an interval).
+
+    Two digits of the half-width are meaningful (JCGM 100, 7.2.6), so the value is shown down to the half-width's second digit.
+    """
+    if low is None or high is None or value == 0 or high <= low:
+        return 3
+    half_width = (high - low) / 2
+    return max(2, min(5, math.floor(math.log10(abs(value))) - math.floor(math.log10(half_width)) + 2))
+
+
+def format_number(value: float, digits: int = 3) -> str:
+    """Return `value` rounded to `digits` significant digits, without exponent between 1e-4 and 1e6."""
+    if value == 0:
+        return "0"
+    if not math.isfinite(value):
+        return str(value)
+    exponent = math.floor(math.log10(abs(value)))
+    rounded = round(value, digits - 1 - exponent)
+    if not 1e-4 <= abs(rounded) < 1e6:
+        return f"{value:.{digits - 1}e}"
+    return f"{rounded:.{max(0, digits - 1 - math.floor(math.log10(abs(rounded))))}f}"
+
+
+def scale_for(value: float, unit: str) -> tuple[float, str]:
+    """Return (divisor, display unit) that brings `value` between 1 and 1000: 2e-6 "J" gives (1e-6, "µJ"); kg becomes g or below."""
+    if unit == "kg":
+        divisor, shown = scale_for_grams(value * 1000)
+        return divisor / 1000, shown
+    if unit not in _SCALED or value == 0 or not math.isfinite(value):
+        return 1.0, "" if unit == "1" else unit
+    for factor, prefix in _PREFIXES:
+        if abs(value) >= factor and not (unit == "s" and factor > 1):
+            return factor, prefix + unit
+    return _PREFIXES[-1][0], _PREFIXES[-1][1] + unit
+
+
+def scale_for_grams(grams: float) -> tuple[float, str]:
+    """Return (divisor in grams, display unit) for a mass given in grams, from ng to t."""
+    for factor, shown in ((1e6, "t"), (1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "µg")):
+        if abs(grams) >= factor:
+            return factor, shown
+    return 1e-9, "ng"
+
+
+def format_scaled(value: float, unit: str, low: float | None = None, high: float | None = None) -> str:
+    """Return one value with its scaled unit, digits following the interval: `format_scaled(2.134e-6, "J", 2.0e-6, 2.3e-6)` is "2.13 µJ"."""
+    divisor, shown = scale_for(value, unit)
+    text = format_number(value / divisor, significant_digits(value, low, high))
+    return f"{text} {shown}".rstrip()
+
+
+def format_interval(low: float, high: float, unit: str) -> str:
+    """Return "low to high unit" with one common scale chosen by the upper bound."""
+    divisor, shown = scale_for(max(abs(low), abs(high)), unit)
+    return f"{format_number(low / divisor)} to {format_number(high / divisor)} {shown}".rstrip()

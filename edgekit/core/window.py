@@ -1,0 +1,55 @@
+"""Describe one stretch of a run: its phase, its edges on a named clock, and how many inferences were made in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Name what the device was asked to do during a window."""
+
+    IDLE = "idle"
+    WARMUP = "warmup"
+    MEASURE = "measure"
+    COOLDOWN = "cooldown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Hold the latencies of one window: an exact count and total, a fixed-size histogram and a small reservoir.
+
+    Each observation is the mean over a group of `group_size` inferences between two clock reads, in nanoseconds.
+    `histogram` holds sparse (bin, count) pairs; bin b covers [2^(b/16), 2^((b+1)/16)) ns, so a quantile is exact to 4.5 %.
+    """
+
+    group_size: int
+    total_ns: int
+    min_ns: float
+    max_ns: float
+    histogram: tuple[tuple[int, int], ...]
+    reservoir_ns: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Hold one window [start_ns, end_ns] of clock domain `clock`; `bracket_ns` is how uncertain each edge is."""
+
+    phase: Phase
+    index: int
+    clock: str
+    start_ns: int
+    end_ns: int
+    bracket_ns: int = 0
+    inferences: int | None = None
+    latency: Latency | None = None
+    invalid: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.end_ns <= self.start_ns:
+            raise ValueError(f"window {self.phase}[{self.index}] has no length: {self.start_ns} to {self.end_ns}")
+
+    @property
+    def duration_s(self) -> float:
+        """Return the length in seconds."""
+        return (self.end_ns - self.start_ns) / 1e9

@@ -1,0 +1,1 @@
+"""Weigh device against cloud. Pure arithmetic on stated constants."""

@@ -1,0 +1,1 @@
+"""Reach the machines on which models run: one small file per kind."""

@@ -1,0 +1,1 @@
+"""Compute joules and their uncertainty from raw traces. Pure arithmetic."""

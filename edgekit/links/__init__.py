@@ -1,0 +1,1 @@
+"""Own the only doors to the world: clock, files, processes. Injected everywhere."""

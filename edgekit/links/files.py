@@ -1,0 +1,96 @@
+"""Write files so that a reader sees the old one or the whole new one, and find the data that ships with edgekit."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgekit.core.errors import SetupError, UsageError
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write `content` to `path` in one step; raise SetupError when that is refused, leaving nothing behind."""
+    data = content.encode() if isinstance(content, str) else content
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Translate the operating system's refusals while `path` is written into errors that say what to do."""
+    try:
+        yield
+    except PermissionError as error:
+        raise SetupError(
+            f"cannot write {path}",
+            code="output.permission",
+            why=f"{error.filename or path.parent}: permission denied",
+            do=[("see who owns the folder:", f"ls -ld '{path.parent}'"), ("or write somewhere else:", "edgekit ... --out ./somewhere")],
+        ) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SetupError(
+                f"cannot write {path}",
+                code="output.disk_full",
+                why="the disk is full; nothing half-written was left",
+                do=[("see what is free:", f"df -h '{path.parent}'")],
+            ) from error
+        if error.errno in (errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+            raise SetupError(
+                f"cannot write {path}",
+                code="output.unwritable",
+                why=str(error.strerror),
+                do=[("choose another place:", "edgekit ... --out ./somewhere")],
+            ) from error
+        raise
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return the text of a file the user named; raise UsageError when it is missing, a folder, unreadable or not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{what} {path} does not exist", code="file.missing", do=[("look at what is there:", f"ls -l '{path.parent}'")]
+        ) from error
+    except IsADirectoryError as error:
+        raise UsageError(f"{what} {path} is a folder", code="file.folder", why="a file is expected here") from error
+    except PermissionError as error:
+        raise UsageError(f"{what} {path} may not be read", code="file.permission", do=[("see its mode:", f"ls -l '{path}'")]) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{what} {path} is not text", code="file.binary", why=str(error)) from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def bundled(name: str) -> Path:
+    """Return the folder `name` ("models", "firmware_tools") that ships with edgekit: at a checkout's root or inside the wheel."""
+    package = Path(__file__).resolve().parents[1]
+    for candidate in (package / "_bundled" / name, package.parent / name):
+        if candidate.is_dir():
+            return candidate
+    raise SetupError(
+        f"the folder {name} is missing from this installation",
+        code="setup.bundle",
+        do=[("reinstall:", "pip install --force-reinstall edgekit")],
+    )

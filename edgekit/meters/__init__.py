@@ -1,0 +1,1 @@
+"""Read instruments: one small file per meter."""

@@ -1,0 +1,1 @@
+"""Map names to lazily imported classes."""

@@ -1,0 +1,1 @@
+"""Render decisions as text, Markdown, HTML and charts. Pure."""

@@ -1,0 +1,1 @@
+"""Model power analytically, with exact energy, so that instruments can be emulated."""

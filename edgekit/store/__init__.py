@@ -1,0 +1,1 @@
+"""Keep run records and their raw traces on disk."""
