@@ -1,0 +1,10 @@
+"""Run edgekit as `python -m edgekit`."""
+
+from __future__ import annotations
+
+import sys
+
+from edgekit.cli.app import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""List the commands, and load the module of one only when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Annotated, Any, Literal, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from edgekit.cli.output import Style, current
+from edgekit.core.errors import unknown_name
+
+
+class Entry(NamedTuple):
+    """Say where a command lives and what it does."""
+
+    module: str
+    attribute: str
+    section: str
+    help: str
+
+
+_JOB, _HERE = "From a model to a verdict", "This machine"
+
+COMMANDS: dict[str, Entry] = {
+    "convert": Entry("edgekit.cli.convert", "convert", _JOB, "Convert a trained model to verified artifacts in several precisions."),
+    "bench": Entry("edgekit.cli.bench", "bench", _JOB, "Measure joules and latency per inference of artifacts on a device."),
+    "compare": Entry("edgekit.cli.compare", "compare", _JOB, "Compare runs, and say whether they can be compared."),
+    "report": Entry("edgekit.cli.report", "report", _JOB, "Decide between edge and cloud for a scenario; write a report."),
+    "demo": Entry("edgekit.cli.demo", "demo", _JOB, "Do all of this on a small model, from training to verdict."),
+    "models": Entry("edgekit.cli.models", "app", _HERE, "List and build the reference models."),
+    "devices": Entry("edgekit.cli.devices", "app", _HERE, "List the devices models can run on, and add new ones."),
+    "meters": Entry("edgekit.cli.meters", "app", _HERE, "List the power meters, and say why one cannot be used."),
+    "doctor": Entry("edgekit.cli.doctor", "doctor", _HERE, "Check this machine and say how to fix what is wrong."),
+}
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+Command = TyperCommand | TyperGroup
+
+
+def set_json(value: bool) -> None:
+    """Ask for one JSON document."""
+    current().json = value or current().json
+
+
+def set_verbose(value: bool) -> None:
+    """Ask for causes and tracebacks."""
+    current().verbose = value or current().verbose
+
+
+def set_style(value: Style | None) -> None:
+    """Ask for one way to draw."""
+    current().style = value or current().style
+
+
+def _global_option(*names: str, callback: Callable[[Any], None], help: str) -> Any:  # noqa: A002
+    return typer.Option(
+        *names, callback=callback, help=help, expose_value=False, is_eager=True, allow_from_autoenv=False, rich_help_panel="Everywhere"
+    )
+
+
+def _after(
+    json: Annotated[bool, _global_option("--json", callback=set_json, help="Print one JSON document.")] = False,
+    style: Annotated[Style | None, _global_option("--style", callback=set_style, help="How to draw.")] = None,
+    verbose: Annotated[bool, _global_option("--verbose", "-v", callback=set_verbose, help="Show causes and tracebacks.")] = False,
+) -> None:
+    """Declare the global options as they are taken after a command; before it they also have EDGEKIT_* variables."""
+
+
+class LazyGroup(TyperGroup):
+    """Offer every command of COMMANDS without importing it: help and completion list stubs, only `resolve_command` loads."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return all names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a stub that carries the help of the table."""
+        entry = COMMANDS.get(cmd_name)
+        return entry and TyperCommand(cmd_name, help=entry.help, short_help=entry.help, rich_help_panel=entry.section)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return (name, loaded command, rest of the arguments); raise UsageError that names the nearest commands."""
+        name, *rest = args
+        if name in COMMANDS:
+            return name, load(name, markup=self.rich_markup_mode), rest
+        if ctx.resilient_parsing:
+            return None, None, rest
+        raise unknown_name("command", name, COMMANDS, list_command="edgekit --help")
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands first: they are what a new user looks for."""
+        self.format_commands(ctx, formatter)
+        TyperCommand.format_options(self, ctx, formatter)  # type: ignore[arg-type]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the table under its section titles."""
+        width = max(map(len, COMMANDS))
+        for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
+            with formatter.section(section):
+                formatter.write_dl([(f"{name:<{width}}", entry.help) for name, entry in COMMANDS.items() if entry.section == section])
+
+
+def load(name: str, *, markup: Literal["markdown", "rich"] | None) -> Command:
+    """Import the module of one command and return the command, with the global options added to it and to its subcommands."""
+    entry = COMMANDS[name]
+    what = getattr(import_module(entry.module), entry.attribute)
+    outer = typer.Typer(add_completion=False, rich_markup_mode=markup, context_settings=CONTEXT)
+    outer.callback()(lambda: None)
+    if isinstance(what, typer.Typer):
+        outer.add_typer(what, name=name)
+    else:
+        outer.command(name)(what)
+    group = typer.main.get_command(outer)
+    assert isinstance(group, TyperGroup)
+    command = group.commands[name]
+    assert isinstance(command, Command)
+    _accept_globals(command)
+    return command
+
+
+def _accept_globals(command: Command) -> None:
+    command.params.extend(_after_options())
+    for inner in command.commands.values() if isinstance(command, TyperGroup) else ():
+        assert isinstance(inner, Command)
+        _accept_globals(inner)
+
+
+def _after_options() -> list[Any]:
+    app = typer.Typer(add_completion=False)
+    app.command()(_after)
+    return list(typer.main.get_command(app).params)

@@ -1,0 +1,104 @@
+"""Turn every failure into what happened, why and what to do: in words on stderr, or as the one JSON document."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from edgekit.cli.output import Ui
+from edgekit.core.errors import EdgekitError, InterruptedRun, UsageError
+
+_RED, _BOLD, _DIM, _OFF = "\033[31;1m", "\033[1m", "\033[2m", "\033[0m"
+_NEW_ISSUE = "https://github.com/edgekit/edgekit/issues/new"
+
+
+def report(error: EdgekitError, ui: Ui) -> int:
+    """Print `error` in the form the user asked for and return the exit code."""
+    ui.close_progress()
+    if ui.json and not ui.printed:
+        ui.document(schema="edgekit.error/1", status="error", data=as_document(error))
+        sys.stdout.flush()
+    else:
+        sys.stderr.write(as_text(error, colour=ui.is_rich(sys.stderr)))
+    if ui.verbose:
+        traceback.print_exception(error.__cause__ or error, file=sys.stderr)
+    return error.exit_code
+
+
+def as_document(error: EdgekitError) -> dict[str, object]:
+    """Return the error as the `data` of an "edgekit.error/1" document."""
+    document: dict[str, object] = {
+        "code": error.code,
+        "exit_code": error.exit_code,
+        "what": error.what,
+        "why": error.why,
+        "do": [{"advice": advice, "command": command} for advice, command in error.do],
+    }
+    if error.data:
+        document["details"] = error.data
+    return document
+
+
+def as_text(error: EdgekitError, *, colour: bool = False) -> str:
+    """Return the error as lines: error, why, do, more."""
+    red, bold, dim, off = (_RED, _BOLD, _DIM, _OFF) if colour else ("", "", "", "")
+    lines = [f"{red}error:{off} {bold}{error.what}{off}"]
+    lines += [f"  {dim}{'why' if not n else '   '}{off}  {line}" for n, line in enumerate(error.why.splitlines())]
+    lines += [f"  {dim}{'do' if not n else '  '}{off}   {line}" for n, line in enumerate(_advice_lines(error.do))]
+    lines.append(f"  {dim}more docs/troubleshooting.md#{error.code.replace('.', '-')}   [{error.code}]{off}")
+    return "\n".join(lines) + "\n"
+
+
+def _advice_lines(do: Sequence[tuple[str, str]]) -> list[str]:
+    width = max((len(advice) for advice, command in do if command), default=0)
+    return [f"{advice:<{width}}   {command}" if command else advice for advice, command in do]
+
+
+def is_help(error: typer.TyperException) -> bool:
+    """Return True when typer raised a help page, because a command was given nothing to do."""
+    return type(error).__name__ == "NoArgsIsHelpError"
+
+
+def from_typer(error: typer.TyperException) -> UsageError:
+    """Return what typer found wrong with the command line as one of our errors."""
+    context: Any = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "edgekit"
+    usage = " ".join(context.get_usage().split()) if context is not None else ""
+    see_help = (f"see what {path} takes:", f"{path} --help")
+    if is_help(error):
+        return UsageError(f"{path} was given nothing to do", code="usage.missing", why=usage, do=[see_help])
+    if hasattr(error, "possibilities"):
+        near = [(f"did you mean {name}?", "") for name in error.possibilities or ()]
+        name = getattr(error, "option_name", "that")
+        return UsageError(f"no option is called {name}", code="usage.option", why=f"{path} does not take it", do=[*near, see_help])
+    message, _, suggestion = error.format_message().strip().rstrip(".").partition(". Did you mean ")
+    near = [(f"did you mean {suggestion.rstrip('?')}?", "")] if suggestion else []
+    return UsageError(message[:1].lower() + message[1:], code=_usage_code(error), why=usage, do=[*near, see_help])
+
+
+def _usage_code(error: typer.TyperException) -> str:
+    if not isinstance(error, typer.BadParameter):
+        return "usage.arguments"
+    return "usage.missing" if error.format_message().startswith("Missing") else "usage.value"
+
+
+def interrupted() -> InterruptedRun:
+    """Return the error for Ctrl-C where no partial result had to be kept."""
+    return InterruptedRun("interrupted", code="run.interrupted", why="stopped by the user; files already written are whole")
+
+
+def bug(error: BaseException, args: Sequence[str]) -> EdgekitError:
+    """Return the error for an exception that edgekit did not expect."""
+    problem = EdgekitError(
+        "this is a bug in edgekit",
+        code="bug",
+        why=f"{type(error).__name__}: {error}" if str(error) else type(error).__name__,
+        do=[("see where it happened:", f"edgekit -v {shlex.join(args)}"), ("report it:", _NEW_ISSUE)],
+    )
+    problem.__cause__ = error
+    return problem

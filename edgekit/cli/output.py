@@ -1,0 +1,150 @@
+"""Own the terminal: the result goes to stdout, progress and notes to stderr, and under --json exactly one document is printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
+from enum import StrEnum
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+from edgekit.core.jsonio import as_data
+from edgekit.core.protocols import Progress
+from edgekit.core.quantity import Note
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_PIPE_WIDTH = 160  # wide enough that a table piped into grep keeps one row on one line
+
+
+class Style(StrEnum):
+    """Say how to draw: rich on a terminal and plain elsewhere (auto), or always one of the two."""
+
+    AUTO = "auto"
+    RICH = "rich"
+    PLAIN = "plain"
+
+
+class Ui:
+    """Print what a command has to say, as the global options ask for it."""
+
+    def __init__(self) -> None:
+        self.json = False
+        self.verbose = False
+        self.style = Style.AUTO
+        self.printed = False
+        self._progress: Progress | None = None
+
+    def is_rich(self, stream: TextIO) -> bool:
+        """Return True when colours and boxes may be drawn on `stream`."""
+        if self.style is not Style.AUTO:
+            return self.style is Style.RICH
+        return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    @property
+    def progress(self) -> Progress:
+        """Return the progress display on stderr."""
+        if self._progress is None:
+            from edgekit.cli.progress import open_progress
+
+            self._progress = open_progress(sys.stderr, rich=self.is_rich(sys.stderr) and not self.json)
+        return self._progress
+
+    def close_progress(self) -> None:
+        """End the progress display, so that nothing is drawn over what follows."""
+        if self._progress is not None:
+            close = getattr(self._progress, "close", None)
+            if close is not None:
+                close()
+            self._progress = None
+
+    def result(
+        self,
+        *,
+        schema: str,
+        data: Any,
+        text: str | RenderableType = "",
+        next_commands: Iterable[tuple[str, str]] = (),
+        notes: Sequence[Note] = (),
+        status: str = "ok",
+        exit_code: int = 0,
+    ) -> None:
+        """Print the result of a command; a nonzero `exit_code` then ends the process with it (raises typer.Exit)."""
+        self.close_progress()
+        if self.json:
+            self.document(schema=schema, status=status, data=data, notes=notes)
+        else:
+            self._print_notes(notes)
+            self._print_text(text)
+            self._print_next(tuple(next_commands))
+        sys.stdout.flush()
+        if exit_code:
+            raise typer.Exit(exit_code)
+
+    def document(self, *, schema: str, status: str, data: Any, notes: Sequence[Note] = ()) -> None:
+        """Print the one JSON document of this process on stdout."""
+        document = {"schema": schema, "status": status, "data": as_data(data), "notes": as_data(list(notes))}
+        sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False, default=_plain) + "\n")
+        self.printed = True
+
+    def _print_notes(self, notes: Sequence[Note]) -> None:
+        for note in notes:
+            sys.stderr.write(note_lines(note))
+        sys.stderr.flush()
+
+    def _print_text(self, text: str | RenderableType) -> None:
+        if isinstance(text, str):
+            sys.stdout.write(text if not text or text.endswith("\n") else text + "\n")
+        else:
+            self._print_renderable(text)
+
+    def _print_renderable(self, renderable: RenderableType) -> None:
+        from rich.console import Console
+        from rich.table import Table
+
+        rich = self.is_rich(sys.stdout)
+        if isinstance(renderable, Table) and not rich:
+            renderable.box = None
+            renderable.pad_edge = False
+        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+        Console(file=sys.stdout, width=width, force_terminal=rich, no_color=not rich, highlight=False, emoji=False).print(renderable)
+
+    def _print_next(self, commands: Sequence[tuple[str, str]]) -> None:
+        if not commands:
+            return
+        width = max(len(advice) for advice, _ in commands)
+        lines = [f"  {advice:<{width}}   {command}".rstrip() for advice, command in commands]
+        sys.stdout.write("\nnext\n" + "\n".join(lines) + "\n")
+
+
+def note_lines(note: Note) -> str:
+    """Return one remark as lines for stderr."""
+    advice = f"\n  do   {note.advice}" if note.advice else ""
+    return f"note: {note.text}{advice}\n"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be printed as JSON")
+
+
+_current: ContextVar[Ui] = ContextVar("edgekit_ui")
+
+
+def current() -> Ui:
+    """Return the terminal of the running command."""
+    ui = _current.get(None)
+    return ui if ui is not None else install(Ui())
+
+
+def install(ui: Ui) -> Ui:
+    """Make `ui` the terminal of the running command and return it."""
+    _current.set(ui)
+    return ui

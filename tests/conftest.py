@@ -1,0 +1,112 @@
+"""Offer what every test may need: the front door, the shared data, an ordinary user, a tiny disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("edgekit", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("edgekit")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--hardware", action="store_true", help="also run the tests that need a real instrument")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--hardware"):
+        skip = pytest.mark.skip(reason="needs a real instrument: run with --hardware")
+        for item in items:
+            if "hardware" in item.keywords:
+                item.add_marker(skip)
+
+
+@dataclass(frozen=True)
+class Completed:
+    """Hold how one edgekit process ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    def json(self) -> Any:
+        """Return the one JSON document on stdout."""
+        return json.loads(self.stdout)
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment every edgekit process of a test sees: no EDGEKIT_* of the developer, fixed width, colour and zone."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EDGEKIT_", "_EDGEKIT_"))}
+    return {**kept, "COLUMNS": "120", "NO_COLOR": "1", "TZ": "UTC", "TF_CPP_MIN_LOG_LEVEL": "3", **(extra or {})}
+
+
+@pytest.fixture
+def run_edgekit(tmp_path: Path) -> Callable[..., Completed]:
+    """Run `python -m edgekit ARGS` in `cwd` (default: tmp_path) and return how it ended."""
+
+    def run(
+        *args: str | Path, cwd: Path = tmp_path, env: Mapping[str, str] | None = None, input: str | None = None, timeout: float = 300
+    ) -> Completed:
+        command = [sys.executable, "-m", "edgekit", *map(str, args)]
+        done = subprocess.run(
+            command, cwd=cwd, env=clean_environment(env), input=input, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        return Completed(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of published measurements that EDGEKIT_SHARED_DATA names."""
+    named = os.environ.get("EDGEKIT_SHARED_DATA")
+    if not named or not Path(named).is_dir():
+        pytest.skip("EDGEKIT_SHARED_DATA does not name a folder")
+    return Path(named)
+
+
+@pytest.fixture
+def as_ordinary_user() -> Callable[..., Completed]:
+    """Run a command as a user who may not write everywhere: as nobody when root runs the tests, else as who runs them."""
+    if os.name != "posix":
+        pytest.skip("needs POSIX users")
+
+    def run(argv: Sequence[str | Path], *, cwd: Path, timeout: float = 120) -> Completed:
+        nobody = pwd.getpwnam("nobody")
+        user: dict[str, Any] = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        environment = clean_environment({"HOME": str(cwd), "PYTHONDONTWRITEBYTECODE": "1"})
+        done = subprocess.run(
+            list(map(str, argv)), cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False, **user
+        )
+        return Completed(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on a disk of 64 kB."""
+    if os.geteuid() != 0 or not sys.platform.startswith("linux") or shutil.which("mount") is None:
+        pytest.skip("mounting a small disk needs root on Linux")
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0777", "tmpfs", str(folder)], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("mounting a small disk is not allowed here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
