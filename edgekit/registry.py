@@ -1,1 +1,117 @@
-"""Map names to lazily imported classes."""
+"""Map names to lazily imported classes: what ships with edgekit, and what other packages add through entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final
+
+from edgekit.config import BUILT_IN_DEVICES, Config
+from edgekit.core.errors import HardwareError, SetupError, unknown_name
+from edgekit.core.hardware import DeviceSpec
+from edgekit.core.protocols import Device
+from edgekit.core.quantity import Note
+
+METERS: Final[Mapping[str, str]] = {
+    "rapl": "edgekit.meters.rapl:RaplMeter",
+    "nvml": "edgekit.meters.nvml:NvmlMeter",
+    "cputime": "edgekit.meters.cputime:CpuTimeMeter",
+    "sim": "edgekit.meters.sim:SimMeter",
+    "replay": "edgekit.meters.replay:ReplayMeter",
+}
+DEVICES: Final[Mapping[str, str]] = {
+    "local": "edgekit.devices.local:LocalDevice",
+    "cuda": "edgekit.devices.cuda:CudaDevice",
+    "sim": "edgekit.devices.sim:SimDevice",
+}
+_LISTS = {"meter": "edgekit meters --all", "device": "edgekit devices --all", "converter": "edgekit convert --help"}
+_BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {"meter": METERS, "device": DEVICES, "converter": {}}
+_LATER: Final = frozenset({"ssh"})
+
+
+def kinds(group: str) -> tuple[str, ...]:
+    """Return every kind of a group ("meter", "device", "converter"), built in first; nothing is imported."""
+    return (*_BUILT_IN[group], *sorted(_added(group)))
+
+
+def meter_class(kind: str) -> type[Any]:
+    """Return the class of a meter kind; raise UsageError for an unknown one, SetupError for a broken plug-in."""
+    return _class("meter", kind)
+
+
+def device_class(kind: str) -> type[Any]:
+    """Return the class of a device kind; raise UsageError for an unknown one, SetupError for a broken plug-in."""
+    return _class("device", kind)
+
+
+def added_classes(group: str) -> tuple[dict[str, type[Any]], tuple[Note, ...]]:
+    """Return (classes that other packages add, one note for each that cannot be loaded and is skipped)."""
+    classes: dict[str, type[Any]] = {}
+    notes: list[Note] = []
+    for name in sorted(_added(group)):
+        try:
+            classes[name] = _class(group, name)
+        except SetupError as error:
+            notes.append(Note(code=error.code, text=f"{error.what} and is skipped: {error.why}", advice=error.do[0][1]))
+    return classes, tuple(notes)
+
+
+def resolve_device(name: str, config: Config) -> DeviceSpec:
+    """Return the device the user calls `name`: configured first, then built in; raise UsageError for an unknown name."""
+    if name in config.devices:
+        return config.devices[name]
+    if name in BUILT_IN_DEVICES:
+        return BUILT_IN_DEVICES[name]
+    scheme, colon, _ = name.partition(":")
+    if colon and scheme in DEVICES:  # `--device cuda:1` needs no name
+        return DeviceSpec(name=name, kind=scheme, address=name)
+    error = unknown_name("device", name, {*BUILT_IN_DEVICES, *config.devices}, list_command=_LISTS["device"])
+    error.do = (*error.do, ("or add it:", f"edgekit devices add {name} ssh://USER@HOST"))
+    raise error
+
+
+def open_device(spec: DeviceSpec) -> Device:
+    """Return the device that `spec` describes; nothing is started yet. Raises HardwareError where this release cannot reach it."""
+    if spec.kind in _LATER:
+        raise HardwareError(
+            f"{spec.name} cannot be benchmarked over ssh yet",
+            code="device.ssh_not_yet",
+            why="this release keeps ssh devices in edgekit.toml; running on them comes with the next one",
+            do=[("benchmark on this machine:", "edgekit bench ARTIFACT --device local"), ("see what can be used:", "edgekit devices")],
+        )
+    device: Device = device_class(spec.kind)(spec)
+    return device
+
+
+def _class(group: str, kind: str) -> type[Any]:
+    target = _BUILT_IN[group].get(kind)
+    if target is not None:
+        module, _, name = target.partition(":")
+        found: type[Any] = getattr(import_module(module), name)
+        return found
+    added = _added(group)
+    if kind not in added:
+        raise unknown_name(group, kind, (*_BUILT_IN[group], *added), list_command=_LISTS[group])
+    try:
+        loaded = added[kind].load()
+    except Exception as error:  # another package's import may fail in any way
+        raise _broken(group, kind, added[kind], f"{type(error).__name__}: {error}") from error
+    if not isinstance(loaded, type):
+        raise _broken(group, kind, added[kind], f"{added[kind].value} is not a class")
+    return loaded
+
+
+def _broken(group: str, kind: str, entry: Any, why: str) -> SetupError:
+    package = entry.dist.name if entry.dist is not None else "its package"
+    return SetupError(
+        f"the {group} plug-in {kind!r} of {package} cannot be loaded",
+        code="plugin.broken",
+        why=why,
+        do=[("update or remove the package:", f"pip install --upgrade {package}")],
+    )
+
+
+def _added(group: str) -> dict[str, Any]:
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry for entry in entry_points(group=f"edgekit.{group}s") if entry.name not in _BUILT_IN[group]}

@@ -58,7 +58,11 @@ def run_edgekit(tmp_path: Path) -> Callable[..., Completed]:
     """Run `python -m edgekit ARGS` in `cwd` (default: tmp_path) and return how it ended."""
 
     def run(
-        *args: str | Path, cwd: Path = tmp_path, env: Mapping[str, str] | None = None, input: str | None = None, timeout: float = 300
+        *args: str | Path,
+        cwd: Path = tmp_path,
+        env: Mapping[str, str] | None = None,
+        input: str | None = None,
+        timeout: float = 300,  # noqa: A002
     ) -> Completed:
         command = [sys.executable, "-m", "edgekit", *map(str, args)]
         done = subprocess.run(

@@ -110,7 +110,7 @@ def _explain(error: BaseException, ui: Ui, args: list[str]) -> int:
         return errors.report(error, ui)
     if isinstance(error, typer.TyperException):
         if errors.is_help(error) and not ui.json:
-            sys.stderr.write(error.format_message())
+            sys.stderr.write(error.format_message() + "\n")
             return 2
         return errors.report(errors.from_typer(error), ui)
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):

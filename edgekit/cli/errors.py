@@ -76,7 +76,7 @@ def from_typer(error: typer.TyperException) -> UsageError:
         near = [(f"did you mean {name}?", "") for name in error.possibilities or ()]
         name = getattr(error, "option_name", "that")
         return UsageError(f"no option is called {name}", code="usage.option", why=f"{path} does not take it", do=[*near, see_help])
-    message, _, suggestion = error.format_message().strip().rstrip(".").partition(". Did you mean ")
+    message, _, suggestion = error.format_message().replace("Value error, ", "").strip().rstrip(".").partition(". Did you mean ")
     near = [(f"did you mean {suggestion.rstrip('?')}?", "")] if suggestion else []
     return UsageError(message[:1].lower() + message[1:], code=_usage_code(error), why=usage, do=[*near, see_help])
 
