@@ -1,0 +1,119 @@
+"""`edgekit bench`: what does one inference cost on this device?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgekit.cli.output import current
+from edgekit.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgekit.flows.bench import BenchRequest, BenchResult
+
+
+def bench(
+    artifacts: Annotated[
+        list[Path] | None, typer.Argument(help="Artifacts (.tflite, .onnx); several are interleaved.", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to run: local, cuda, sim, or a name from edgekit.toml.")] = "local",
+    meter: Annotated[
+        list[str] | None, typer.Option(help="What to read; repeatable. Default: the best one usable on the device.", show_default=False)
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer, shorter windows: a first impression, marked as such.")] = False,
+    windows: Annotated[int | None, typer.Option(help="Measured windows per artifact.", show_default="10, quick 3")] = None,
+    window: Annotated[float | None, typer.Option(help="Least seconds of a window.", show_default="10, quick 2, cuda 60")] = None,
+    idle: Annotated[float | None, typer.Option(help="Seconds of idle before and after.", show_default="10, quick 3, cuda 60")] = None,
+    warmup: Annotated[float | None, typer.Option(help="Seconds of warm-up per artifact.", show_default="3, quick 1, cuda 10")] = None,
+    cooldown: Annotated[float | None, typer.Option(help="Seconds between windows.", show_default="1, quick 0.2")] = None,
+    batch: Annotated[int, typer.Option(help="Inputs per invocation; each counts as one inference.")] = 1,
+    threads: Annotated[int, typer.Option(help="Threads of the engine.")] = 1,
+    engine: Annotated[str | None, typer.Option(help="Engine on the device.", show_default="by format")] = None,
+    sample_hz: Annotated[
+        float | None, typer.Option("--sample-hz", help="Readings per second of on-device counters.", show_default="100, cuda 20")
+    ] = None,
+    runs: Annotated[Path | None, typer.Option(help="Folder of run records.", show_default="./runs, or edgekit.toml")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Name to find the runs by; repeatable.", show_default=False)] = None,
+    reanalyse: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Repeat the analysis of a stored run instead.", show_default=False)
+    ] = None,
+) -> None:
+    """Measure joules, milliseconds and watts per inference, and keep the raw readings.
+
+    idle, warm-up, then measured windows with the artifacts in turn, then idle again. Every run is kept in the runs folder,
+    also when it is interrupted.
+    """
+    from edgekit import config
+    from edgekit.flows.bench import BenchRequest
+    from edgekit.flows.bench import reanalyse as analyse_again
+
+    runs_dir = runs or config.load().runs
+    if reanalyse is not None:
+        if artifacts:
+            raise UsageError("--reanalyse takes no artifacts", code="bench.reanalyse", why="it repeats the analysis of one stored run")
+        _show(analyse_again(reanalyse, runs_dir=runs_dir))
+        return
+    meters = tuple(meter or ())
+    replayed = [name.removeprefix("replay:") for name in meters if name.startswith("replay:")]
+    if not artifacts:
+        raise UsageError(
+            "bench needs an artifact",
+            code="bench.no_artifact",
+            why="no file was named",
+            do=[("make one:", "edgekit convert MODEL"), ("see them:", "ls *.tflite *.onnx")],
+        )
+    request = BenchRequest(
+        artifacts=tuple(artifacts),
+        device=device,
+        meters=meters,
+        runs_dir=runs_dir,
+        quick=quick,
+        windows=windows,
+        window_s=window,
+        idle_s=idle,
+        warmup_s=warmup,
+        cooldown_s=cooldown,
+        batch=batch,
+        threads=threads,
+        engine=engine,
+        sample_hz=sample_hz,
+        tags=tuple(tag or ()),
+    )
+    _show(_replay(request, replayed[0]) if replayed else _run(request))
+
+
+def _run(request: BenchRequest) -> BenchResult:
+    from edgekit import config, registry
+    from edgekit.flows.bench import bench as measure
+    from edgekit.links.clock import SystemClock
+
+    device = registry.open_device(registry.resolve_device(request.device, config.load()))
+    return measure(request, device=device, progress=current().progress, date=SystemClock())
+
+
+def _replay(request: BenchRequest, name: str) -> BenchResult:
+    from edgekit.flows.bench import bench as measure
+    from edgekit.flows.bench.replay import open_replay
+    from edgekit.links.clock import SystemClock
+
+    if len(request.artifacts) != 1 or len(request.meters) != 1:
+        raise UsageError("a replay takes one artifact and one meter", code="bench.replay", why="a recorded run has one of each")
+    replay = open_replay(name, request.runs_dir)
+    return measure(request, device=replay.device(), progress=current().progress, date=SystemClock(), replay=replay)
+
+
+def _show(result: BenchResult) -> None:
+    from edgekit.reports.runs import runs_table
+
+    data = {"runs": result.runs, "runs_dir": str(result.runs_dir)}
+    ids = " ".join(record.id for record in result.runs)
+    commands = [
+        ("decide:", f"edgekit report {ids}"),
+        ("repeat the analysis from raw data:", f"edgekit bench --reanalyse {result.runs[0].id}"),
+    ]
+    if len(result.runs) > 1:
+        commands.insert(0, ("compare:", f"edgekit compare {ids}"))
+    notes = [*result.notes, *(note for record in result.runs[:1] if record.analysis for note in record.analysis.notes)]
+    current().result(schema="edgekit.bench/1", data=data, text=runs_table(result.runs), next_commands=commands, notes=notes)

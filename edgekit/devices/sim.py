@@ -1,0 +1,153 @@
+"""Emulate a device whose power and speed are known exactly, on a clock that takes no time: for rehearsal, documentation and tests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.errors import HardwareError, missing_file
+from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.core.protocols import DeviceSession, ReadingSink
+from edgekit.core.run import LoadTiming, RunPlan
+from edgekit.core.trace import ClockMap
+from edgekit.core.window import Latency, Phase, Window
+from edgekit.energy.latency import BINS_PER_OCTAVE
+from edgekit.sim.clock import ScriptedClock
+from edgekit.sim.plant import Plant
+
+IDLE_W = 2.0
+ACTIVE_W = 5.0
+
+
+def seconds_per_inference(size_bytes: int) -> float:
+    """Return how long the emulated device takes: 0.1 ms and 10 ns for each byte of the artifact."""
+    return 1e-4 + 1e-8 * size_bytes
+
+
+class SimDevice:
+    """Draw 2 W idle and 5 W while inferring; `clock` and `plant` are shared with the meters of the same run.
+
+    With a `script` of recorded windows the device repeats those windows, `shift_ns` later, instead of making its own.
+    """
+
+    def __init__(self, spec: DeviceSpec, *, script: Sequence[Window] = (), shift_ns: int = 0) -> None:
+        self.spec = spec
+        self.clock = ScriptedClock()
+        self.script = [_shifted(window, shift_ns) for window in script]
+        self.plant = Plant(float(spec.options.get("idle_w", IDLE_W)), self.clock.now_ns())
+
+    @contextmanager
+    def connect(self) -> Iterator[DeviceSession]:
+        """Open the device."""
+        yield _SimSession(self)
+
+
+class _SimSession:
+    def __init__(self, device: SimDevice) -> None:
+        self._device = device
+        self._active_w = float(device.spec.options.get("active_w", ACTIVE_W))
+
+    def facts(self) -> DeviceFacts:
+        return DeviceFacts(
+            model="emulated device",
+            engine="sim",
+            engine_version="1",
+            threads=1,
+            throttled=False,
+            reasons=dict.fromkeys(("cpu", "cores", "ram_bytes", "os", "governor", "temperature_c"), "the device is emulated"),
+        )
+
+    def probe(self, counters: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        return {name: {"usable": False, "channels": [], "why": "the device is emulated", "do": []} for name in counters}
+
+    def load(self, artifact: Path, *, samples: Path | None, plan: RunPlan) -> _SimModel:
+        if not artifact.is_file():
+            raise missing_file(artifact, "artifact")
+        seconds = seconds_per_inference(artifact.stat().st_size) * plan.batch
+        self._device.clock.sleep(0.05 + seconds)
+        return _SimModel(self._device, seconds=seconds, active_w=self._active_w, plan=plan, load_s=0.05)
+
+    def idle(self, index: int, seconds: float) -> Window:
+        if self._device.script:
+            return _repeat(self._device, Phase.IDLE)
+        clock = self._device.clock
+        start_ns = clock.now_ns()
+        clock.sleep(seconds)
+        return Window(phase=Phase.IDLE, index=index, clock=clock.domain, start_ns=start_ns, end_ns=clock.now_ns())
+
+    def sample(
+        self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int]
+    ) -> AbstractContextManager[Mapping[str, float]]:
+        raise HardwareError(
+            "the emulated device has no counters of its own",
+            code="device.sim_counters",
+            why=f"asked for {', '.join(counters)}",
+            do=[("use the emulated meter:", "edgekit bench ARTIFACT --device sim --meter sim")],
+        )
+
+    def clock_map(self) -> ClockMap:
+        return ClockMap(source="sim", target="sim", offset_ns=0, bracket_ns=0, at_ns=self._device.clock.now_ns())
+
+
+class _SimModel:
+    pid: int | None = None
+
+    def __init__(self, device: SimDevice, *, seconds: float, active_w: float, plan: RunPlan, load_s: float) -> None:
+        self._device = device
+        self._invocation_ns = round(seconds * 1e9)
+        self._active_w = active_w
+        self._plan = plan
+        self.timing = LoadTiming(load_s=load_s, first_inference_s=seconds)
+
+    def run(self, phase: Phase, index: int, *, seconds: float, min_inferences: int) -> Window:
+        if self._device.script:
+            return _repeat(self._device, phase)
+        clock, plant = self._device.clock, self._device.plant
+        invocations = max(-(-round(seconds * 1e9) // self._invocation_ns), -(-min_inferences // self._plan.batch))
+        start_ns = clock.now_ns()
+        idle_w = plant.power_w(start_ns)
+        plant.set_power(self._active_w, start_ns)
+        clock.advance(invocations * self._invocation_ns)
+        plant.set_power(idle_w, clock.now_ns())
+        return Window(
+            phase=phase,
+            index=index,
+            clock=clock.domain,
+            start_ns=start_ns,
+            end_ns=clock.now_ns(),
+            inferences=invocations * self._plan.batch,
+            latency=Latency(
+                group_size=1,
+                total_ns=invocations * self._invocation_ns,
+                min_ns=self._invocation_ns,
+                max_ns=self._invocation_ns,
+                histogram=((_bin(self._invocation_ns), invocations),),
+            ),
+        )
+
+    def close(self) -> None:
+        """Do nothing: an emulated model holds no process."""
+
+
+def _bin(latency_ns: int) -> int:
+    return math.floor(BINS_PER_OCTAVE * math.log2(latency_ns))
+
+
+def _shifted(window: Window, shift_ns: int) -> Window:
+    return replace(window, clock="sim", start_ns=window.start_ns + shift_ns, end_ns=window.end_ns + shift_ns)
+
+
+def _repeat(device: SimDevice, phase: Phase) -> Window:
+    window = device.script.pop(0)
+    if window.phase is not phase:
+        raise HardwareError(
+            f"the recorded run has a {window.phase} window where {phase} was planned",
+            code="device.replay_order",
+            why="a replay follows the plan of the recording",
+        )
+    device.clock.advance(max(0, window.end_ns - device.clock.now_ns()))
+    return window

@@ -1,0 +1,138 @@
+"""Analyse one run record: from raw traces and windows to joules per inference with a budget. Same input, same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from edgekit.core.boundary import Boundary
+from edgekit.core.channel import Channel, Measurand, MeterSpec
+from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown
+from edgekit.core.run import Analysis, ChannelAnalysis, RunRecord
+from edgekit.core.window import Phase, Window
+from edgekit.energy.group import analyse_group
+from edgekit.energy.latency import quantile_ns
+from edgekit.energy.stats import relative_drift
+
+if TYPE_CHECKING:
+    from edgekit.core.trace import Trace
+
+# From the whole machine inward: the widest boundary that a measured channel covers gives the headline.
+_WIDEST_FIRST = (
+    Boundary.WALL,
+    Boundary.USB_INPUT,
+    Boundary.BATTERY,
+    Boundary.MODULE,
+    Boundary.GPU_MODULE,
+    Boundary.GPU_BOARD,
+    Boundary.CPU_PACKAGE,
+    Boundary.PLATFORM,
+    Boundary.SOC_RAIL,
+    Boundary.MCU_SUPPLY,
+    Boundary.CPU_CORE,
+    Boundary.DRAM,
+    Boundary.GPU_MEMORY,
+    Boundary.GRID,
+)
+_TRUST = (Origin.MEASURED, Origin.EMULATED, Origin.ESTIMATED, Origin.MODELED, Origin.SOURCED)
+
+
+def analyse(record: RunRecord, traces: Mapping[str, Trace]) -> Analysis:
+    """Return everything that follows from `record` and its raw `traces` (by channel id)."""
+    measured = [window for window in record.windows if window.phase is Phase.MEASURE and window.invalid is None and window.inferences]
+    inferences = sum(window.inferences or 0 for window in measured)
+    channels = tuple(
+        analyse_group(group, spec, record=record, windows=measured, traces=traces) for spec in record.meters for group in _groups(spec)
+    )
+    best = min(channels, key=lambda item: _rank(item, record.meters), default=None)
+    headline: Quantity = best.energy_j_per_inference if best is not None else Unknown(reason="no meter was read during this run", unit="J")
+    if not measured:
+        headline = Unknown(reason="no measured window was completed", unit="J", boundary=headline.boundary)
+    return Analysis(
+        energy_j_per_inference=headline,
+        channel=best.channel if best is not None else None,
+        channels=channels,
+        time_s_per_inference=_time_per_inference(measured, record),
+        latency_p50_s=_latency(measured, record, 0.50),
+        latency_p90_s=_latency(measured, record, 0.90),
+        latency_p99_s=_latency(measured, record, 0.99),
+        inferences=inferences,
+        sampler_cpu_share=_sampler_share(record),
+        notes=_notes(record, measured),
+    )
+
+
+def _groups(spec: MeterSpec) -> list[list[Channel]]:
+    """Group channels that may be added: same boundary, disjoint, energy counters preferred over power samples."""
+    usable = [channel for channel in spec.channels if channel.measurand in (Measurand.ENERGY_COUNTER, Measurand.POWER)]
+    counted = {channel.boundary for channel in usable if channel.measurand is Measurand.ENERGY_COUNTER}
+    chosen = [channel for channel in usable if channel.measurand is Measurand.ENERGY_COUNTER or channel.boundary not in counted]
+    chosen.sort(key=lambda channel: (channel.boundary, channel.id))
+    return [list(group) for _, group in groupby(chosen, key=lambda channel: channel.boundary)]
+
+
+def _rank(item: ChannelAnalysis, meters: Sequence[MeterSpec]) -> tuple[int, int, int]:
+    origins = item.energy_j_per_inference.origins
+    trust = min((_TRUST.index(origin) for origin in origins), default=len(_TRUST))
+    return int(isinstance(item.energy_j_per_inference, Unknown)), trust, _WIDEST_FIRST.index(item.boundary)
+
+
+def _clock_origins(record: RunRecord) -> tuple[Origin, ...]:
+    return (Origin.EMULATED,) if record.device.kind == "sim" else (Origin.MEASURED,)
+
+
+def _time_per_inference(measured: Sequence[Window], record: RunRecord) -> Quantity:
+    if not measured:
+        return Unknown(reason="no measured window was completed", unit="s")
+    each = [window.duration_s / (window.inferences or 1) for window in measured]
+    value = sum(window.duration_s for window in measured) / sum(window.inferences or 0 for window in measured)
+    return Estimate(
+        value=value, low=min(*each, value), high=max(*each, value), level=1.0, unit="s", origins=_clock_origins(record), n=len(each)
+    )
+
+
+def _latency(measured: Sequence[Window], record: RunRecord, q: float) -> Quantity:
+    latencies = [window.latency for window in measured if window.latency is not None]
+    if not latencies:
+        return Unknown(reason="no latencies were recorded", unit="s")
+    value, low, high = (item / 1e9 for item in quantile_ns(latencies, q))
+    notes: tuple[Note, ...] = ()
+    if (group := max(latency.group_size for latency in latencies)) > 1:
+        notes = (
+            Note(code="latency.grouped", text=f"quantile over means of {group} back-to-back inferences, each too short to time alone"),
+        )
+    return Estimate(value=value, low=low, high=high, level=1.0, unit="s", origins=_clock_origins(record), n=len(latencies), notes=notes)
+
+
+def _sampler_share(record: RunRecord) -> Quantity:
+    cpu_s, wall_s = record.sampler.get("cpu_s"), record.sampler.get("wall_s")
+    if cpu_s is None or not wall_s:
+        return Unknown(reason="no counter was read on the device, or the run ended before its cost was known", unit="1")
+    share = cpu_s / wall_s
+    return Estimate(value=share, low=share, high=share, unit="1", origins=_clock_origins(record))
+
+
+def _notes(record: RunRecord, measured: Sequence[Window]) -> tuple[Note, ...]:
+    notes = []
+    if record.plan.quick:
+        notes.append(
+            Note(
+                code="plan.quick",
+                text=f"quick plan: {record.plan.windows} windows of {record.plan.window_s:g} s instead of 10 windows of 10 s",
+                advice="repeat with `edgekit bench` and its default plan before you rely on small differences",
+            )
+        )
+    if measured and abs(drift := relative_drift([window.duration_s / (window.inferences or 1) for window in measured])) > 0.05:
+        notes.append(
+            Note(
+                code="run.drift",
+                text=f"time per inference drifted by {100 * drift:+.0f} % over the run",
+                advice="warm up longer, or look for throttling and background load",
+            )
+        )
+    lost = [window for window in record.windows if window.invalid is not None]
+    notes.extend(Note(code="window.invalid", text=f"{window.phase} window {window.index} is left out: {window.invalid}") for window in lost)
+    if record.plan.inputs == "synthetic":
+        notes.append(Note(code="inputs.synthetic", text="inputs were random numbers: this artifact came without sample data"))
+    return tuple(notes)

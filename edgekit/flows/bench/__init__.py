@@ -1,0 +1,11 @@
+"""Benchmark artifacts on a device with a meter: plan (pure) -> conduct (effects) -> analyse (pure).
+
+    idle -> warm-up -> N x (measure A, cool-down, measure B, cool-down, ...) -> idle
+
+Windows of several artifacts are interleaved, so that slow drift touches all of them alike. Each artifact gets its own run record.
+"""
+
+from edgekit.flows.bench.flow import BenchResult, bench, reanalyse
+from edgekit.flows.bench.plan import BenchRequest
+
+__all__ = ["BenchRequest", "BenchResult", "bench", "reanalyse"]

@@ -1,0 +1,147 @@
+"""Join planning, conducting and analysing into the one flow behind `edgekit bench`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.errors import EdgekitError, InterruptedRun
+from edgekit.core.protocols import DeviceSession, Progress
+from edgekit.core.quantity import Note
+from edgekit.core.run import RunRecord, RunStatus
+from edgekit.energy.analyse import analyse
+from edgekit.flows.bench.conduct import conduct, load_all
+from edgekit.flows.bench.inputs import Subject, open_subject
+from edgekit.flows.bench.meters import Chosen, choose
+from edgekit.flows.bench.plan import BenchPlan, BenchRequest, plan
+from edgekit.flows.bench.recorder import Recorder
+from edgekit.flows.bench.replay import Replay
+from edgekit.links.clock import SystemClock
+from edgekit.store.journal import SessionHeader
+from edgekit.store.runs import RunStore, load_run, read_traces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchResult:
+    """Hold the run records of one session, analysed, in the order of the artifacts."""
+
+    runs: tuple[RunRecord, ...]
+    runs_dir: Path
+    notes: tuple[Note, ...] = ()
+
+
+def bench(request: BenchRequest, *, device: Any, progress: Progress, date: SystemClock, replay: Replay | None = None) -> BenchResult:
+    """Benchmark artifacts and return their records; raise InterruptedRun after a Ctrl-C, with the partial records saved."""
+    subjects = [open_subject(path) for path in request.artifacts]
+    store = RunStore(request.runs_dir)
+    planned = plan(request, kind=device.spec.kind) if replay is None else replay.plan()
+    session_id, created = _session_id(store, date.now_utc())
+    folder = store.session_folder(session_id)
+    notes = [note for subject in subjects for note in subject.notes]
+    for record in store.recover():
+        _analysed(store, record)
+        notes.append(Note(code="run.recovered", text=f"run {record.id}, cut off earlier, was recovered: status {record.status}"))
+    try:
+        with ExitStack() as stack:
+            progress.step(f"connect to {device.spec.name}")
+            session = stack.enter_context(device.connect())
+            chosen = choose(request.meters, device=device, session=session) if replay is None else replay.chosen(device)
+            progress.note(chosen.note)
+            models = load_all(session, subjects, planned.run, progress=progress, stack=stack)
+            names = [subject.path.name for subject in subjects]
+            recorder = Recorder(folder, clocks=_clocks(chosen, session))
+            stack.callback(recorder.close)
+            recorder.header(
+                _header(request, planned, subjects, device=device, session=session, chosen=chosen, models=models, ids=(session_id, created))
+            )
+            conduct(planned, session=session, models=models, names=names, chosen=chosen, recorder=recorder, progress=progress)
+    except KeyboardInterrupt as stop:
+        raise _interrupted(store, session_id) from stop
+    except EdgekitError as error:
+        error.data["runs"] = [record.id for record in _close(store, session_id)]
+        raise
+    return BenchResult(runs=tuple(_close(store, session_id)), runs_dir=request.runs_dir, notes=tuple(notes))
+
+
+def reanalyse(name: str, *, runs_dir: Path) -> BenchResult:
+    """Repeat the analysis of a stored run from its raw data and save it; the same data gives the same bytes."""
+    store = RunStore(runs_dir)
+    folder = store.find(name)
+    record = load_run(folder, runs_dir)
+    analysed = replace(record, analysis=analyse(record, read_traces(folder, record)))
+    RunStore(folder.parent).save(analysed)
+    return BenchResult(runs=(analysed,), runs_dir=folder.parent)
+
+
+def _session_id(store: RunStore, created: str) -> tuple[str, str]:
+    stamp = created.replace("-", "").replace(":", "").removesuffix("Z")
+    taken = {path.name[: len(stamp) + 3] for path in (*store.root.glob(f"{stamp}*"), *store.root.glob(f".open/{stamp}*"))}
+    serial = next(index for index in range(1000) if not any(name.startswith(f"{stamp}-{index:02d}"[: len(stamp) + 3]) for name in taken))
+    return f"{stamp}-{serial:02d}", created
+
+
+def _clocks(chosen: Chosen, session: DeviceSession) -> dict[str, str]:
+    device_clock = session.clock_map().source
+    host_clock = session.clock_map().target
+    on_host = {channel.id for meter in chosen.hosts for channel in meter.spec().channels}
+    return {channel.id: host_clock if channel.id in on_host else device_clock for spec in chosen.specs for channel in spec.channels}
+
+
+def _header(
+    request: BenchRequest,
+    planned: BenchPlan,
+    subjects: Sequence[Subject],
+    *,
+    device: Any,
+    session: DeviceSession,
+    chosen: Chosen,
+    models: Sequence[Any],
+    ids: tuple[str, str],
+) -> SessionHeader:
+    from importlib.metadata import version
+
+    session_id, created = ids
+    return SessionHeader(
+        session=session_id,
+        created=created,
+        run_ids=tuple(f"{session_id}-{subject.path.name}-{device.spec.name}" for subject in subjects),
+        artifacts=tuple(subject.artifact for subject in subjects),
+        device=device.spec,
+        plan=planned.run,
+        meters=chosen.specs,
+        facts=session.facts(),
+        inputs=tuple(
+            getattr(model, "inputs", "samples" if subject.samples else "synthetic") for model, subject in zip(models, subjects, strict=True)
+        ),
+        tool={"edgekit": version("edgekit")},
+        tags=request.tags,
+        notes=(chosen.note,),
+    )
+
+
+def _close(store: RunStore, session_id: str) -> list[RunRecord]:
+    """Fold the session into analysed records; none when it ended before anything was known."""
+    if not store.session_folder(session_id).is_dir():
+        return []
+    return [_analysed(store, record) for record in store.close_session(session_id)]
+
+
+def _analysed(store: RunStore, record: RunRecord) -> RunRecord:
+    analysed = replace(record, analysis=analyse(record, read_traces(store.root / record.id, record)))
+    store.save(analysed)
+    return analysed
+
+
+def _interrupted(store: RunStore, session_id: str) -> InterruptedRun:
+    records = _close(store, session_id)
+    kept = [record.id for record in records]
+    return InterruptedRun(
+        "the benchmark was stopped",
+        code="bench.interrupted",
+        why=f"what was measured until then is kept: {', '.join(kept)}" if kept else "nothing had been measured yet",
+        do=[("analyse what is there:", f"edgekit bench --reanalyse {kept[0]}")] if kept else [],
+        data={"runs": kept, "status": RunStatus.INTERRUPTED},
+    )

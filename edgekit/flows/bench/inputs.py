@@ -1,0 +1,113 @@
+"""Find out what is to be benchmarked: an artifact with its own JSON beside it, or a bare model file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.core import jsonio
+from edgekit.core.artifact import ModelArtifact, SourceModel
+from edgekit.core.errors import ModelError, UsageError, missing_file
+from edgekit.core.quantity import Note
+from edgekit.links.files import sha256_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Hold one artifact to benchmark, where its file is, and its sample inputs."""
+
+    path: Path
+    artifact: ModelArtifact
+    samples: Path | None
+    notes: tuple[Note, ...] = ()
+
+
+def open_subject(path: Path) -> Subject:
+    """Return what is at `path`; raise UsageError or ModelError when it is not a model, or not the one that was verified."""
+    if path.is_dir():
+        raise UsageError(
+            f"artifact {path} is a folder",
+            code="artifact.folder",
+            why="one .tflite or .onnx file is expected",
+            do=[("look inside:", f"ls '{path}'")],
+        )
+    if not path.is_file():
+        raise missing_file(path, "artifact")
+    if path.suffix not in (".tflite", ".onnx"):
+        raise UsageError(
+            f"artifact {path} cannot be benchmarked",
+            code="artifact.format",
+            why=f"{path.suffix or 'a file without suffix'} is not .tflite or .onnx",
+            do=[("convert it first:", f"edgekit convert '{path}'")],
+        )
+    _check_magic(path)
+    sidecar = path.with_name(path.name + ".json")
+    sha256 = sha256_of(path)
+    if not sidecar.is_file():
+        return Subject(path=path, artifact=_bare(path, sha256), samples=None, notes=(_unverified(path),))
+    artifact = jsonio.load_record(ModelArtifact, sidecar.read_bytes(), where=str(sidecar))
+    if artifact.sha256 != sha256:
+        raise ModelError(
+            f"artifact {path} is not the file that was verified",
+            code="artifact.changed",
+            why=f"{sidecar.name} describes {artifact.sha256[:12]}, the file is {sha256[:12]}",
+            do=[
+                ("convert again:", f"edgekit convert {artifact.source.path} -r {artifact.recipe}"),
+                ("or benchmark it as it is:", f"rm '{sidecar}'"),
+            ],
+        )
+    samples = path.parent / artifact.samples if artifact.samples else None
+    if samples is not None and not samples.is_file():
+        samples = None
+    return Subject(path=path, artifact=artifact, samples=samples, notes=_status_notes(artifact))
+
+
+def _check_magic(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(8)
+    if path.suffix == ".tflite" and head[4:8] != b"TFL3":
+        raise ModelError(
+            f"artifact {path} is not a TFLite model",
+            code="artifact.not_tflite",
+            why="its bytes 4 to 8 are not TFL3: the file is damaged or something else",
+            do=[("convert the source again:", "edgekit convert MODEL --to tflite")],
+        )
+    if not head:
+        raise ModelError(f"artifact {path} is empty", code="artifact.empty", do=[("convert the source again:", "edgekit convert MODEL")])
+
+
+def _bare(path: Path, sha256: str) -> ModelArtifact:
+    return ModelArtifact(
+        path=path.name,
+        sha256=sha256,
+        size_bytes=path.stat().st_size,
+        format=path.suffix.removeprefix("."),
+        recipe="as-is",
+        scheme_requested="unknown",
+        scheme_achieved="unknown",
+        source=SourceModel(
+            path=path.name, sha256=sha256, format=path.suffix.removeprefix("."), family=f"file-{sha256}", weights_sha256=sha256
+        ),
+        inputs=(),
+        outputs=(),
+        status="unverified",
+    )
+
+
+def _unverified(path: Path) -> Note:
+    return Note(
+        code="artifact.unverified",
+        text=f"{path.name} has no {path.name}.json beside it: nothing is known about its accuracy, and its inputs will be random numbers",
+        advice="convert the source with `edgekit convert` to have it verified",
+    )
+
+
+def _status_notes(artifact: ModelArtifact) -> tuple[Note, ...]:
+    if artifact.status == "verified":
+        return ()
+    return (
+        Note(
+            code=f"artifact.{artifact.status}",
+            text=f"{artifact.path} is {artifact.status}: its numbers hold for a model that did not pass its gate",
+        ),
+    )

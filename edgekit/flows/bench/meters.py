@@ -1,0 +1,90 @@
+"""Choose the meters of a run: the ones asked for, or the best one the device offers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgekit import registry
+from edgekit.core.channel import MeterSpec
+from edgekit.core.errors import HardwareError, unknown_name
+from edgekit.core.protocols import DeviceSession, HostMeter
+from edgekit.core.quantity import Note
+from edgekit.links.clock import HostClock
+from edgekit.sim.clock import ScriptedClock
+
+# By trust: counters that measure come before the estimate from CPU time.
+_BEST_FIRST = {"cuda": ("nvml",), "sim": ("sim",)}
+_BEST_FIRST_ELSEWHERE = ("rapl", "cputime")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Hold the meters of a run: counters read on the device, instruments read on this host, and how they were chosen."""
+
+    counters: tuple[str, ...]
+    hosts: tuple[HostMeter, ...]
+    specs: tuple[MeterSpec, ...]
+    note: Note
+
+
+def choose(names: Sequence[str], *, device: Any, session: DeviceSession) -> Chosen:
+    """Return the meters called `names`, or the best usable one when there are none; raise HardwareError when it is not usable."""
+    kind = device.spec.kind
+    if names:
+        return _open(names, device=device, session=session, why="asked for")
+    refused = []
+    for name in _BEST_FIRST.get(kind, _BEST_FIRST_ELSEWHERE):
+        try:
+            chosen = _open([name], device=device, session=session, why="the best available")
+        except HardwareError as error:
+            refused.append(f"{name}: {error.why}")
+            continue
+        return chosen if not refused else _with_reason(chosen, refused)
+    raise HardwareError(
+        f"device {device.spec.name} offers no usable meter",
+        code="meter.none",
+        why="; ".join(refused),
+        do=[("see every meter and its remedy:", "edgekit meters --all")],
+    )
+
+
+def _open(names: Sequence[str], *, device: Any, session: DeviceSession, why: str) -> Chosen:
+    targets, hosts = [], []
+    for name in names:
+        meter = registry.meter_class(name)
+        if hasattr(meter, "counter"):
+            targets.append(meter())
+        else:
+            hosts.append(_host_meter(name, meter, device))
+    probes = session.probe([meter.counter for meter in targets]) if targets else {}
+    specs = [meter.spec(probes[meter.counter]) for meter in targets] + [meter.spec() for meter in hosts]
+    places = ", ".join(sorted({f"{channel.boundary} ({channel.origin})" for spec in specs for channel in spec.channels}))
+    return Chosen(
+        counters=tuple(meter.counter for meter in targets),
+        hosts=tuple(hosts),
+        specs=tuple(specs),
+        note=Note(code="meter.chosen", text=f"meter {', '.join(names)}, {why}: {places}"),
+    )
+
+
+def _host_meter(name: str, meter: Any, device: Any) -> HostMeter:
+    clock = getattr(device, "clock", HostClock())
+    if name == "sim" and isinstance(clock, ScriptedClock):
+        opened: HostMeter = meter(plant=device.plant, clock=clock)
+        return opened
+    if name == "sim":
+        raise HardwareError(
+            "meter sim goes with device sim only",
+            code="meter.sim_alone",
+            why="it reads an emulated plant, which a real device does not touch",
+            do=[("rehearse with both:", "edgekit bench ARTIFACT --device sim --meter sim")],
+        )
+    raise unknown_name("meter", name, registry.kinds("meter"), list_command="edgekit meters --all")
+
+
+def _with_reason(chosen: Chosen, refused: Sequence[str]) -> Chosen:
+    text = f"{chosen.note.text}; not usable: {'; '.join(refused)}"
+    note = Note(code=chosen.note.code, text=text, advice="`edgekit meters --all` shows how to make a better meter usable")
+    return Chosen(counters=chosen.counters, hosts=chosen.hosts, specs=chosen.specs, note=note)

@@ -1,0 +1,55 @@
+"""Repeat a recorded run: its windows on the emulated device, its readings through the replay meter, analysed anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.hardware import DeviceSpec
+from edgekit.core.quantity import Note
+from edgekit.core.run import RunRecord
+from edgekit.core.window import Phase
+from edgekit.devices.sim import SimDevice
+from edgekit.flows.bench.meters import Chosen
+from edgekit.flows.bench.plan import BenchPlan, Step
+from edgekit.meters.replay import ReplayMeter
+from edgekit.store.runs import RunStore, load_run, read_traces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Hold a recorded run and how far its times are moved to start on the scripted clock."""
+
+    record: RunRecord
+    folder: Path
+    shift_ns: int
+
+    def device(self) -> SimDevice:
+        """Return the emulated device that repeats the recorded windows."""
+        spec = DeviceSpec(name=self.record.device.name, kind=self.record.device.kind, options={"replay": self.record.id})
+        return SimDevice(spec, script=self.record.windows, shift_ns=self.shift_ns)
+
+    def plan(self) -> BenchPlan:
+        """Return the plan of the recording, step by step as it happened."""
+        steps = tuple(
+            Step(phase=window.phase, index=window.index, seconds=window.duration_s, artifact=None if window.phase is Phase.IDLE else 0)
+            for window in self.record.windows
+        )
+        return BenchPlan(run=self.record.plan, steps=steps)
+
+    def chosen(self, device: Any) -> Chosen:
+        """Return the meter that delivers the recorded readings, with the spec and origin they were captured with."""
+        meter = ReplayMeter(record=self.record, traces=read_traces(self.folder, self.record), clock=device.clock, shift_ns=self.shift_ns)
+        note = Note(code="meter.replay", text=f"readings and windows are replayed from run {self.record.id}")
+        return Chosen(counters=(), hosts=(meter,), specs=(meter.spec(),), note=note)
+
+
+def open_replay(name: str, runs_dir: Path) -> Replay:
+    """Return the replay of the run that `name` means."""
+    folder = RunStore(runs_dir).find(name)
+    record = load_run(folder, runs_dir)
+    traces = read_traces(folder, record)
+    first_ns = min((int(trace.t_ns[0]) for trace in traces.values() if len(trace)), default=0)
+    start_ns = SimDevice(DeviceSpec(name="sim", kind="sim")).clock.now_ns()
+    return Replay(record=record, folder=folder, shift_ns=start_ns + 10_000_000_000 - first_ns)

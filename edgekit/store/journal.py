@@ -1,0 +1,153 @@
+"""Keep a run's events as JSON lines while it lasts, so that a killed run can still be folded into a record.
+
+One session (artifacts benchmarked together) has one folder:
+
+    runs/.open/SESSION/journal.jsonl     events, appended and flushed one by one
+    runs/.open/SESSION/traces/*.arrows   raw readings
+
+Closing folds the events into one run folder per artifact; a session that was never closed is folded the same way when it is looked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekit.core import jsonio
+from edgekit.core.artifact import ModelArtifact
+from edgekit.core.channel import MeterSpec
+from edgekit.core.errors import UsageError
+from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.core.quantity import Note
+from edgekit.core.run import LoadTiming, RunPlan, RunRecord, RunStatus
+from edgekit.core.trace import ClockMap, TraceFile
+from edgekit.core.window import Phase, Window
+from edgekit.links.files import writing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionHeader:
+    """Hold what is known before the first window: who runs what on which device with which meters."""
+
+    session: str
+    created: str
+    run_ids: tuple[str, ...]
+    artifacts: tuple[ModelArtifact, ...]
+    device: DeviceSpec
+    plan: RunPlan
+    meters: tuple[MeterSpec, ...]
+    facts: DeviceFacts
+    inputs: tuple[str, ...]
+    tool: dict[str, str]
+    tags: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Hold one window and the index of the artifact it belongs to; None for windows that all artifacts share."""
+
+    artifact: int | None
+    window: Window
+
+
+class Journal:
+    """Append typed events to a session's journal file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._path = folder / "journal.jsonl"
+        with writing(self._path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("a", encoding="utf-8")
+
+    def write(self, kind: str, value: Any) -> None:
+        """Append one event and flush it."""
+        with writing(self._path):
+            self._file.write(json.dumps({"kind": kind, "value": jsonio.as_data(value)}, ensure_ascii=False) + "\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_events(folder: Path) -> list[tuple[str, Any]]:
+    """Return the events of a journal in order; a torn last line is ignored."""
+    path = folder / "journal.jsonl"
+    events: list[tuple[str, Any]] = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            break
+        events.append((event["kind"], event["value"]))
+    return events
+
+
+def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, where: str) -> list[RunRecord]:
+    """Return one record per artifact from a session's events; a session without an end is marked interrupted."""
+    header: SessionHeader | None = None
+    placed: list[Placed] = []
+    loads: dict[int, LoadTiming] = {}
+    maps: list[ClockMap] = []
+    notes: list[Note] = []
+    sampler: dict[str, float] = {}
+    facts_after: DeviceFacts | None = None
+    status = RunStatus.INTERRUPTED
+    for kind, value in events:
+        if kind == "header":
+            header = jsonio.validate(SessionHeader, value, where=where)
+        elif kind == "window":
+            placed.append(jsonio.validate(Placed, value, where=where))
+        elif kind == "load":
+            loads[value["artifact"]] = jsonio.validate(LoadTiming, value["timing"], where=where)
+        elif kind == "clock_map":
+            maps.append(jsonio.validate(ClockMap, value, where=where))
+        elif kind == "note":
+            notes.append(jsonio.validate(Note, value, where=where))
+        elif kind == "sampler":
+            sampler = dict(value)
+        elif kind == "facts_after":
+            facts_after = jsonio.validate(DeviceFacts, value, where=where)
+        elif kind == "end":
+            status = RunStatus(value)
+    if header is None:
+        raise UsageError(f"{where} holds no run", code="run.empty", why="it was stopped before anything was known about it")
+    return [
+        RunRecord(
+            id=run_id,
+            session=header.session,
+            created=header.created,
+            status=status,
+            artifact=header.artifacts[index],
+            device=header.device,
+            plan=_with_inputs(header.plan, header.inputs[index]),
+            meters=header.meters,
+            traces=traces,
+            windows=tuple(item.window for item in placed if item.artifact in (None, index)),
+            facts_before=header.facts,
+            facts_after=facts_after,
+            clock_maps=tuple(maps),
+            load=loads.get(index),
+            sampler=sampler,
+            tool=header.tool,
+            notes=(*header.notes, *notes),
+            tags=header.tags,
+        )
+        for index, run_id in enumerate(header.run_ids)
+    ]
+
+
+def _with_inputs(plan: RunPlan, inputs: str) -> RunPlan:
+    from dataclasses import replace
+
+    return replace(plan, inputs=inputs)
+
+
+def measured_windows(record: RunRecord) -> int:
+    """Return how many measured windows a record holds."""
+    return sum(1 for window in record.windows if window.phase is Phase.MEASURE)

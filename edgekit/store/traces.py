@@ -1,0 +1,121 @@
+"""Keep raw readings on disk: an Arrow IPC stream per channel while a run lasts, Parquet once it is closed.
+
+Every batch is flushed as it arrives, so a killed run keeps its readings up to the last batch; a torn last batch is ignored on reading.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.trace import Reading, Trace, TraceFile
+from edgekit.links.files import sha256_of, writing
+
+
+class TraceWriter:
+    """Append readings to one stream per channel under `folder`; `clocks` names the clock domain of each channel."""
+
+    def __init__(self, folder: Path, clocks: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._clocks = dict(clocks)
+        self._open: dict[str, tuple[Any, Any]] = {}
+
+    def append(self, readings: Sequence[Reading]) -> None:
+        """Write readings through to the disk; raise SetupError when it is full."""
+        import pyarrow as pa
+
+        by_channel: dict[str, list[Reading]] = defaultdict(list)
+        for reading in readings:
+            by_channel[reading.channel].append(reading)
+        for channel, batch in by_channel.items():
+            path = self._folder / f"{file_stem(channel)}.arrows"
+            with writing(path):
+                file, stream = self._open.get(channel) or self._start(channel, path)
+                columns = [
+                    pa.array([reading.t_ns for reading in batch], pa.int64()),
+                    pa.array([reading.bracket_ns for reading in batch], pa.int64()),
+                    pa.array([reading.value for reading in batch], pa.float64()),
+                    pa.array([reading.flags for reading in batch], pa.uint8()),
+                ]
+                stream.write_batch(pa.RecordBatch.from_arrays(columns, schema=_schema(channel, self._clocks.get(channel, "host"))))
+                file.flush()
+
+    def close(self) -> None:
+        """End every stream; harmless when called twice."""
+        while self._open:
+            channel, (file, stream) = self._open.popitem()
+            with writing(self._folder / f"{file_stem(channel)}.arrows"):
+                stream.close()
+                file.close()
+
+    def _start(self, channel: str, path: Path) -> tuple[Any, Any]:
+        import pyarrow as pa
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("wb")
+        stream = pa.ipc.new_stream(file, _schema(channel, self._clocks.get(channel, "host")))
+        self._open[channel] = (file, stream)
+        return file, stream
+
+
+def compact(folder: Path) -> tuple[TraceFile, ...]:
+    """Turn every finished stream in `folder` into Parquet and return what is there now, paths relative to the parent of `folder`."""
+    import pyarrow.parquet as pq
+
+    for stream in sorted(folder.glob("*.arrows")):
+        target = stream.with_suffix(".parquet")
+        with writing(target):
+            pq.write_table(_read_stream(stream), target, compression="zstd")
+        stream.unlink()
+    return tuple(_describe(path) for path in sorted(folder.glob("*.parquet")))
+
+
+def read_trace(path: Path) -> Trace:
+    """Return the trace stored at `path`, finished (.parquet) or still being written (.arrows)."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path) if path.suffix == ".parquet" else _read_stream(path)
+    metadata = table.schema.metadata or {}
+    columns = {name: table.column(name).to_numpy() for name in ("t_ns", "bracket_ns", "value", "flags")}
+    return Trace(channel=metadata[b"channel"].decode(), clock=metadata[b"clock"].decode(), **columns)
+
+
+def file_stem(channel: str) -> str:
+    """Return a file name for a channel id; everything but letters, digits, dot, dash and underscore becomes an underscore."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", channel)
+
+
+def _describe(path: Path) -> TraceFile:
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_schema(path).metadata
+    return TraceFile(
+        channel=metadata[b"channel"].decode(),
+        clock=metadata[b"clock"].decode(),
+        path=f"{path.parent.name}/{path.name}",
+        rows=pq.read_metadata(path).num_rows,
+        sha256=sha256_of(path),
+    )
+
+
+def _schema(channel: str, clock: str) -> Any:
+    import pyarrow as pa
+
+    fields = [("t_ns", pa.int64()), ("bracket_ns", pa.int64()), ("value", pa.float64()), ("flags", pa.uint8())]
+    return pa.schema(fields, metadata={"channel": channel, "clock": clock})
+
+
+def _read_stream(path: Path) -> Any:
+    import pyarrow as pa
+
+    batches: list[Any] = []
+    with path.open("rb") as file:
+        reader = pa.ipc.open_stream(file)
+        with contextlib.suppress(pa.ArrowInvalid, OSError):  # the writer was killed inside a batch: what came before is whole
+            for batch in reader:
+                batches.append(batch)
+        return pa.Table.from_batches(batches, schema=reader.schema)
