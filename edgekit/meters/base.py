@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgekit.core.errors import HardwareError
+from edgekit.core.quantity import Origin
 
 
 def require_usable(kind: str, probe: Mapping[str, Any]) -> None:
@@ -18,3 +19,8 @@ def require_usable(kind: str, probe: Mapping[str, Any]) -> None:
         why=str(probe.get("why", "the device offers no such counter")),
         do=[(advice, command) for advice, command in probe.get("do", ())] + [("see what is usable here:", "edgekit meters --all")],
     )
+
+
+def origin_of(probe: Mapping[str, Any]) -> Origin:
+    """Return MEASURED, or EMULATED when the counter was read from something that only imitates the hardware."""
+    return Origin.EMULATED if probe.get("emulated") else Origin.MEASURED

@@ -27,19 +27,22 @@ class CpuTimeMeter:
         require_usable(self.kind, probe)
         family = "arm" if str(probe.get("arch", "")).startswith(("arm", "aarch")) else "x86"
         watts, factor = _WATTS_PER_CORE[family]
-        channel = Channel(
-            id="cputime",
-            meter=self.kind,
-            boundary=Boundary.CPU_PACKAGE,
-            measurand=Measurand.ENERGY_COUNTER,
-            unit="J",
-            origin=Origin.ESTIMATED,
-            scale=watts * 1e-9,
-            quantum=float(probe.get("quantum_ns", 1.0)),
+        channels = tuple(
+            Channel(
+                id=item["id"],
+                meter=self.kind,
+                boundary=Boundary.CPU_PACKAGE,
+                measurand=Measurand.ENERGY_COUNTER,
+                unit="J",
+                origin=Origin.ESTIMATED,
+                scale=watts * 1e-9,
+                quantum=item.get("quantum"),
+            )
+            for item in probe["channels"]
         )
         return MeterSpec(
             kind=self.kind,
-            channels=(channel,),
+            channels=channels,
             accuracy=Accuracy(
                 gain_factor=factor,
                 source=f"assumed {watts:g} W per busy core of this processor family, within a factor of {factor:g}; not measured",

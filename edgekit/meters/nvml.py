@@ -7,8 +7,7 @@ from typing import Any
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
-from edgekit.core.quantity import Origin
-from edgekit.meters.base import require_usable
+from edgekit.meters.base import origin_of, require_usable
 
 
 class NvmlMeter:
@@ -27,7 +26,7 @@ class NvmlMeter:
                 boundary=Boundary.GPU_BOARD,
                 measurand=Measurand.ENERGY_COUNTER if item["raw_unit"] == "mJ" else Measurand.POWER,
                 unit="J" if item["raw_unit"] == "mJ" else "W",
-                origin=Origin(item.get("origin", Origin.MEASURED)),
+                origin=origin_of(probe),
                 scale=1e-3,
                 quantum=1.0,
             )
@@ -41,5 +40,9 @@ class NvmlMeter:
             accuracy=Accuracy(gain_rel=0.05, source="assumed 5 % after arXiv:2312.02741; NVIDIA documents none", verified=False),
             nominal_hz=10.0,
             max_power_w=2000.0,
-            detail=str(probe.get("detail", "")),
+            detail=_board(probe["channels"][0]),
         )
+
+
+def _board(channel: Mapping[str, Any]) -> str:
+    return f"{channel.get('gpu', 'GPU')}, driver {channel.get('driver', 'unknown')}"

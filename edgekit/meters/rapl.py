@@ -7,8 +7,7 @@ from typing import Any
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
-from edgekit.core.quantity import Origin
-from edgekit.meters.base import require_usable
+from edgekit.meters.base import origin_of, require_usable
 
 _BOUNDARY = {
     "package": Boundary.CPU_PACKAGE,
@@ -34,10 +33,10 @@ class RaplMeter:
                 boundary=_BOUNDARY[zone["domain"]],
                 measurand=Measurand.ENERGY_COUNTER,
                 unit="J",
-                origin=Origin(zone.get("origin", Origin.MEASURED)),
+                origin=origin_of(probe),
                 scale=1e-6,
                 parent=zone.get("parent"),
-                quantum=zone.get("quantum", 61.0),
+                quantum=zone.get("quantum"),
                 wrap=zone.get("wrap"),
             )
             for zone in probe["channels"]

@@ -12,9 +12,9 @@ from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan, RunStatus
 from edgekit.core.window import Phase
 from edgekit.flows.bench.inputs import Subject
-from edgekit.flows.bench.meters import Chosen
 from edgekit.flows.bench.plan import BenchPlan, Step
 from edgekit.flows.bench.recorder import Recorder
+from edgekit.metering import Chosen
 
 _SETTLE_S = 0.3  # readings go on this long after the last window, so that its end lies between two of them
 

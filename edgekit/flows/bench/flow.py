@@ -15,11 +15,11 @@ from edgekit.core.run import RunRecord, RunStatus
 from edgekit.energy.analyse import analyse
 from edgekit.flows.bench.conduct import conduct, load_all
 from edgekit.flows.bench.inputs import Subject, open_subject
-from edgekit.flows.bench.meters import Chosen, choose
 from edgekit.flows.bench.plan import BenchPlan, BenchRequest, plan
 from edgekit.flows.bench.recorder import Recorder
 from edgekit.flows.bench.replay import Replay
 from edgekit.links.clock import SystemClock
+from edgekit.metering import Chosen, choose
 from edgekit.store.journal import SessionHeader
 from edgekit.store.runs import RunStore, load_run, read_traces
 

@@ -11,8 +11,8 @@ from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord
 from edgekit.core.window import Phase
 from edgekit.devices.sim import SimDevice
-from edgekit.flows.bench.meters import Chosen
 from edgekit.flows.bench.plan import BenchPlan, Step
+from edgekit.metering import Chosen
 from edgekit.meters.replay import ReplayMeter
 from edgekit.store.runs import RunStore, load_run, read_traces
 

@@ -1,4 +1,4 @@
-"""Choose the meters of a run: the ones asked for, or the best one the device offers."""
+"""Choose the meters of a run, the ones asked for or the best one the device offers, and describe what they deliver."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from edgekit import registry
 from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import HardwareError, unknown_name
-from edgekit.core.protocols import DeviceSession, HostMeter
+from edgekit.core.protocols import DeviceSession, HostMeter, TargetMeter
 from edgekit.core.quantity import Note
 from edgekit.links.clock import HostClock
 from edgekit.sim.clock import ScriptedClock
@@ -51,15 +51,15 @@ def choose(names: Sequence[str], *, device: Any, session: DeviceSession) -> Chos
 
 
 def _open(names: Sequence[str], *, device: Any, session: DeviceSession, why: str) -> Chosen:
-    targets, hosts = [], []
+    targets: list[TargetMeter] = []
+    hosts: list[HostMeter] = []
     for name in names:
         meter = registry.meter_class(name)
         if hasattr(meter, "counter"):
             targets.append(meter())
         else:
             hosts.append(_host_meter(name, meter, device))
-    probes = session.probe([meter.counter for meter in targets]) if targets else {}
-    specs = [meter.spec(probes[meter.counter]) for meter in targets] + [meter.spec() for meter in hosts]
+    specs = [*_target_specs(targets, device=device, session=session), *(meter.spec() for meter in hosts)]
     places = ", ".join(sorted({f"{channel.boundary} ({channel.origin})" for spec in specs for channel in spec.channels}))
     return Chosen(
         counters=tuple(meter.counter for meter in targets),
@@ -67,6 +67,15 @@ def _open(names: Sequence[str], *, device: Any, session: DeviceSession, why: str
         specs=tuple(specs),
         note=Note(code="meter.chosen", text=f"meter {', '.join(names)}, {why}: {places}"),
     )
+
+
+def _target_specs(targets: Sequence[TargetMeter], *, device: Any, session: DeviceSession) -> list[MeterSpec]:
+    if not targets:
+        return []
+    probes = session.probe([meter.counter for meter in targets])
+    # Counters read below a replaced root ("powercap_root = ...") are a rehearsal: whatever they say was not measured.
+    context = {"arch": session.facts().arch or "", "emulated": any(name.endswith("_root") for name in device.spec.options)}
+    return [meter.spec({**probes[meter.counter], **context}) for meter in targets]
 
 
 def _host_meter(name: str, meter: Any, device: Any) -> HostMeter:
