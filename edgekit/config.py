@@ -97,7 +97,7 @@ def parse(text: str, path: Path) -> Config:
 def add_device(name: str, address: str, *, options: Mapping[str, str], start: Path, force: bool = False) -> tuple[Path, DeviceSpec]:
     """Write a device into edgekit.toml, keeping comments and order; return (file, device).
 
-    Raises UsageError for a name or address that cannot be meant or a name that is taken, SetupError for a file that is wrong or not writable.
+    Raises UsageError for a name or address that cannot be meant or is taken, SetupError for a file that is wrong or not writable.
     """
     import tomlkit
 
@@ -121,7 +121,7 @@ def add_device(name: str, address: str, *, options: Mapping[str, str], start: Pa
         table["options"] = inline
     devices = document.setdefault("devices", tomlkit.table(is_super_table=True))
     devices[name] = table
-    write_atomic(path, tomlkit.dumps(document))
+    write_atomic(path, tomlkit.dumps(document).rstrip("\n") + "\n")
     return path, device
 
 

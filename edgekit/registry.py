@@ -29,9 +29,14 @@ _BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {"meter": METERS, "device": 
 _LATER: Final = frozenset({"ssh"})
 
 
-def kinds(group: str) -> tuple[str, ...]:
-    """Return every kind of a group ("meter", "device", "converter"), built in first; nothing is imported."""
-    return (*_BUILT_IN[group], *sorted(_added(group)))
+def meter_names() -> tuple[str, ...]:
+    """Return every meter kind, built in first; nothing is imported."""
+    return _names("meter")
+
+
+def device_names() -> tuple[str, ...]:
+    """Return every device kind, built in first; nothing is imported."""
+    return _names("device")
 
 
 def meter_class(kind: str) -> type[Any]:
@@ -81,6 +86,10 @@ def open_device(spec: DeviceSpec) -> Device:
         )
     device: Device = device_class(spec.kind)(spec)
     return device
+
+
+def _names(group: str) -> tuple[str, ...]:
+    return (*_BUILT_IN[group], *sorted(_added(group)))
 
 
 def _class(group: str, kind: str) -> type[Any]:

@@ -61,8 +61,8 @@ def run_edgekit(tmp_path: Path) -> Callable[..., Completed]:
         *args: str | Path,
         cwd: Path = tmp_path,
         env: Mapping[str, str] | None = None,
-        input: str | None = None,
-        timeout: float = 300,  # noqa: A002
+        input: str | None = None,  # noqa: A002 -- the name of subprocess.run
+        timeout: float = 300,
     ) -> Completed:
         command = [sys.executable, "-m", "edgekit", *map(str, args)]
         done = subprocess.run(

@@ -1,0 +1,32 @@
+"""Offer the names a shell can complete. A broken configuration offers the built-in ones: completion never fails."""
+
+from __future__ import annotations
+
+from edgekit.core.errors import EdgekitError
+
+
+def device_names(incomplete: str) -> list[str]:
+    """Return the devices whose name begins with `incomplete`."""
+    from edgekit.config import BUILT_IN_DEVICES, load
+
+    try:
+        configured = load().devices
+    except EdgekitError:
+        configured = {}
+    return _starting(incomplete, [*BUILT_IN_DEVICES, *configured])
+
+
+def meter_names(incomplete: str) -> list[str]:
+    """Return the meters whose name begins with `incomplete`."""
+    from edgekit.config import load
+    from edgekit.registry import meter_names as kinds
+
+    try:
+        configured = load().meters
+    except EdgekitError:
+        configured = {}
+    return _starting(incomplete, [*kinds(), *configured])
+
+
+def _starting(incomplete: str, names: list[str]) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

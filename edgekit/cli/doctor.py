@@ -1,0 +1,38 @@
+"""Check this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgekit.cli.listing import Row, listing
+from edgekit.cli.output import current
+
+_SETUP = 6
+
+
+def doctor(
+    proc_root: Annotated[Path, typer.Option(envvar="EDGEKIT_PROC_ROOT", hidden=True)] = Path("/proc"),
+    sys_root: Annotated[Path, typer.Option(envvar="EDGEKIT_SYS_ROOT", hidden=True)] = Path("/sys"),
+) -> None:
+    """Check this machine: what is installed, which meters answer, what would disturb a measurement, and how to fix it.
+
+    Ends with 6 when something stops work; warnings end with 0.
+    """
+    from edgekit.flows.doctor import DoctorRequest
+    from edgekit.flows.doctor import doctor as examine
+
+    ui = current()
+    found = examine(DoctorRequest(folder=Path.cwd(), proc=proc_root, sysfs=sys_root), progress=ui.progress)
+    rows = [Row(mark=check.status, name=check.name, text=check.found, do=check.do) for check in found.checks]
+    counted = ", ".join(f"{sum(check.status == mark for check in found.checks)} {mark}" for mark in ("ok", "warn", "fail"))
+    ui.result(
+        schema="edgekit.doctor/1",
+        data=found,
+        text=f"{listing(rows)}\n\n{counted}",
+        next_commands=[("try everything on a small model:", "edgekit demo")],
+        status="failed" if found.failed else "ok",
+        exit_code=_SETUP if found.failed else 0,
+    )

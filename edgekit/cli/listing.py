@@ -1,0 +1,39 @@
+"""Draw a list of things with a mark each, the reason beside it and the remedy below."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from shutil import get_terminal_size
+
+from edgekit.cli.output import current
+
+_COLOURS = {"yes": "\033[32m", "ok": "\033[32m", "no": "\033[31m", "fail": "\033[31;1m", "warn": "\033[33m", "not yet": "\033[33m"}
+_WIDEST = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Hold one thing: its mark ("ok", "warn", "fail", "yes", "no"), name, one sentence, and pairs of (advice, command)."""
+
+    mark: str
+    name: str
+    text: str
+    do: Sequence[tuple[str, str]] = ()
+
+
+def listing(rows: Sequence[Row]) -> str:
+    """Return the rows as aligned lines; sentences are wrapped, commands never, so that they can be pasted."""
+    colour = current().is_rich(sys.stdout)
+    marks, names = max(len(row.mark) for row in rows), max(len(row.name) for row in rows)
+    indent = " " * (marks + names + 6)
+    lines: list[str] = []
+    for row in rows:
+        mark = f"{_COLOURS.get(row.mark, '')}{row.mark:<{marks}}\033[0m" if colour else f"{row.mark:<{marks}}"
+        wrapped = textwrap.wrap(row.text, max(30, min(get_terminal_size((_WIDEST, 24)).columns, _WIDEST) - len(indent))) or [""]
+        lines.append(f"  {mark}  {row.name:<{names}}  {wrapped[0]}".rstrip())
+        lines += [f"{indent}{line}" for line in wrapped[1:]]
+        lines += [f"{indent}{advice} {command}".rstrip() for advice, command in row.do]
+    return "\n".join(lines)

@@ -1,0 +1,83 @@
+"""List the devices a user can name, with whether each can be used now; add one to edgekit.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.config import BUILT_IN_DEVICES, Config, add_device
+from edgekit.core.errors import EdgekitError, HardwareError
+from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.core.protocols import Device, Progress
+from edgekit.core.quantity import Note
+from edgekit.registry import added_classes, open_device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedDevice:
+    """Say whether one device can be used now: facts when it answers, else why not and what to do."""
+
+    name: str
+    kind: str
+    address: str | None
+    source: str
+    usable: bool
+    why: str = ""
+    do: tuple[tuple[str, str], ...] = ()
+    facts: DeviceFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceList:
+    """Hold all devices; `notes` name the plug-ins that were skipped."""
+
+    devices: tuple[ListedDevice, ...]
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedDevice:
+    """Hold a device that was written to a configuration file."""
+
+    device: DeviceSpec
+    file: Path
+
+
+def plan(config: Config) -> list[tuple[DeviceSpec, str]]:
+    """Return every device with where its name comes from; a configured name hides a built-in one."""
+    built_in = [(spec, "built in") for name, spec in BUILT_IN_DEVICES.items() if name not in config.devices]
+    return [*built_in, *((spec, str(config.path)) for spec in config.devices.values())]
+
+
+def devices(config: Config, *, progress: Progress, connect: Callable[[DeviceSpec], Device] = open_device) -> DeviceList:
+    """Connect to every device and return what it says; a device that cannot be used is listed with the reason."""
+    asked = plan(config)
+    listed = []
+    progress.step("ask each device", total=len(asked))
+    for done, (spec, source) in enumerate(asked, 1):
+        listed.append(_ask(spec, source, connect))
+        progress.advance(done, spec.name)
+    _, notes = added_classes("device")
+    return DeviceList(devices=tuple(listed), notes=notes)
+
+
+def add(name: str, address: str, *, options: dict[str, str], start: Path, force: bool) -> AddedDevice:
+    """Write a device into edgekit.toml; raise UsageError or SetupError, leaving the file as it was."""
+    file, device = add_device(name, address, options=options, start=start, force=force)
+    return AddedDevice(device=device, file=file)
+
+
+def _ask(spec: DeviceSpec, source: str, connect: Callable[[DeviceSpec], Device]) -> ListedDevice:
+    try:
+        with connect(spec).connect() as session:
+            facts = session.facts()
+    except EdgekitError as error:
+        return ListedDevice(
+            name=spec.name, kind=spec.kind, address=spec.address, source=source, usable=False, why=_reason(error), do=error.do
+        )
+    return ListedDevice(name=spec.name, kind=spec.kind, address=spec.address, source=source, usable=True, facts=facts)
+
+
+def _reason(error: EdgekitError) -> str:
+    return error.why or error.what if isinstance(error, HardwareError) else str(error)

@@ -1,0 +1,103 @@
+"""List the meters of a device: what can be used, what is there but refuses, and what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from edgekit.config import Config
+from edgekit.core.boundary import Boundary
+from edgekit.core.channel import MeterSpec
+from edgekit.core.errors import EdgekitError
+from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.core.protocols import Device, Progress
+from edgekit.core.quantity import Note, Origin
+from edgekit.registry import added_classes, meter_class, meter_names, open_device
+
+
+class State(StrEnum):
+    """Say whether a meter can be used: a refused one is there, but something must be done first."""
+
+    USABLE = "usable"
+    REFUSED = "refused"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedMeter:
+    """Say what one meter counts, where, and whether it can be used now."""
+
+    name: str
+    kind: str
+    state: State
+    boundaries: tuple[Boundary, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    detail: str = ""
+    why: str = ""
+    do: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterList:
+    """Hold all meters of one device; `notes` name the plug-ins that were skipped."""
+
+    device: str
+    meters: tuple[ListedMeter, ...]
+    notes: tuple[Note, ...] = ()
+
+
+_ON_HOST = {
+    "sim": ListedMeter(
+        name="sim",
+        kind="sim",
+        state=State.USABLE,
+        boundaries=(Boundary.CPU_PACKAGE,),
+        origins=(Origin.EMULATED,),
+        detail="reads the emulated device exactly: edgekit bench ARTIFACT --device sim --meter sim",
+    ),
+    "replay": ListedMeter(name="replay", kind="replay", state=State.USABLE, detail="repeats the recorded readings of an earlier run"),
+}
+
+
+def meters(config: Config, device: DeviceSpec, *, progress: Progress, connect: Callable[[DeviceSpec], Device] = open_device) -> MeterList:
+    """Ask `device` for its counters and return every meter; raise HardwareError when the device cannot be reached."""
+    added, notes = added_classes("meter")
+    classes = {name: meter_class(name) for name in meter_names() if name not in added and name not in _ON_HOST} | added
+    counters = {name: kind.counter for name, kind in classes.items() if hasattr(kind, "counter")}
+    progress.step(f"ask {device.name} for its meters")
+    with connect(device).connect() as session:
+        probes, facts = session.probe(sorted(set(counters.values()))), session.facts()
+    on_target = [describe(name, classes[name], probes[counter], facts) for name, counter in counters.items()]
+    elsewhere = [ListedMeter(name=name, kind=name, state=State.USABLE, detail="from a plug-in") for name in added if name not in counters]
+    named = [
+        ListedMeter(name=meter.name, kind=meter.kind, state=State.USABLE, detail=f"configured in {config.path}")
+        for meter in config.meters.values()
+    ]
+    return MeterList(device=device.name, meters=(*on_target, *elsewhere, *_ON_HOST.values(), *named), notes=notes)
+
+
+def describe(name: str, kind: type[Any], probe: Mapping[str, Any], facts: DeviceFacts) -> ListedMeter:
+    """Return what a probe says about one meter that is read on the device."""
+    if not probe.get("usable"):
+        do = tuple((str(advice), str(command)) for advice, command in probe.get("do", ()))
+        there = bool(do) and (name != "nvml" or facts.gpu is not None)
+        return ListedMeter(name=name, kind=name, state=State.REFUSED if there else State.ABSENT, why=_why(probe), do=do)
+    try:
+        spec: MeterSpec = kind().spec(probe)
+    except EdgekitError as error:
+        return ListedMeter(name=name, kind=name, state=State.REFUSED, why=error.why or error.what, do=error.do)
+    return ListedMeter(
+        name=name,
+        kind=name,
+        state=State.USABLE,
+        boundaries=tuple(dict.fromkeys(channel.boundary for channel in spec.channels)),
+        origins=tuple(dict.fromkeys(channel.origin for channel in spec.channels)),
+        detail=spec.detail,
+    )
+
+
+def _why(probe: Mapping[str, Any]) -> str:
+    why, detail = str(probe.get("why", "")), str(probe.get("detail", ""))
+    return f"{why} ({detail})" if why and detail else why or detail
