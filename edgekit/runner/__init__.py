@@ -1,3 +1,3 @@
-"""Run on the target: load a model, infer, read counters, answer in JSON lines. Imports nothing of edgekit; Python 3.9."""
+"""Run on the target: infer in measured windows, read counters, answer JSON lines. Standard library only, apart from the engine."""
 
 PROTOCOL = 1

@@ -1,0 +1,204 @@
+"""Hold a session with a machine through the runner: the same code for local, ssh and GPU devices, over any Shell."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.errors import EdgekitError
+from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.core.protocols import Clock, ReadingSink
+from edgekit.core.run import LoadTiming, RunPlan
+from edgekit.core.trace import ClockMap
+from edgekit.core.window import Latency, Phase, Window
+from edgekit.devices.client import Client
+from edgekit.devices.sampling import CpuEdges, Sampling
+from edgekit.links.shell import Shell
+
+LOAD_TIMEOUT_S = 300.0
+ROOTS = {"proc_root": "proc", "sys_root": "sys", "etc_root": "etc", "powercap_root": "powercap"}
+
+
+class RunnerSession:
+    """Hold an open machine: one idle runner that answers questions, one more per loaded model, one that samples.
+
+    `engines` lists the engines to try for a model, the preferred one first; none lets the runner choose by the file's ending.
+    """
+
+    def __init__(
+        self, spec: DeviceSpec, shell: Shell, runner: str, *, python: str, clock: Clock, clock_domain: str, engines: Sequence[str] = ()
+    ) -> None:
+        self.spec = spec
+        self._shell = shell
+        self._argv = (python, runner)
+        self._clock = clock
+        self._domain = clock_domain
+        self._engines = tuple(engines)
+        self._roots = {ROOTS[name]: value for name, value in spec.options.items() if name in ROOTS}
+        self._stack = contextlib.ExitStack()
+        self._loaded: Mapping[str, Any] = {}
+        self._edges = CpuEdges()
+        self._control = self._stack.enter_context(contextlib.closing(self._start("infer")))
+
+    def close(self) -> None:
+        """End every process of the session."""
+        self._stack.close()
+
+    def facts(self) -> DeviceFacts:
+        """Return what can be read on the machine now, with the engine of the model loaded last."""
+        reply = self._control.ask("facts", roots=self._roots, timeout_s=60.0)
+        known = {name: value for name, value in reply["facts"].items() if name in DeviceFacts.__dataclass_fields__}
+        engine = {name: self._loaded.get(name) for name in ("engine", "engine_version", "delegate", "threads")}
+        return DeviceFacts(**known, **engine, reasons=reply["reasons"])
+
+    def probe(self, counters: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Return what the machine offers for each counter name."""
+        found: Mapping[str, Mapping[str, Any]] = self._control.ask("probe", counters=list(counters), roots=self._roots, timeout_s=60.0)[
+            "counters"
+        ]
+        return found
+
+    def load(self, artifact: Path, *, samples: Path | None, plan: RunPlan) -> RunnerModel:
+        """Load an artifact into its engine in a process of its own; raise ModelError, UsageError, SetupError or HardwareError."""
+        there = self._shell.put(artifact)
+        inputs = self._shell.put(samples) if samples is not None and plan.inputs != "synthetic" else None
+        wanted: list[str | None] = [plan.engine] if plan.engine else [*self._engines] or [None]
+        refusals: list[EdgekitError] = []
+        for engine in wanted:
+            client = self._start("infer")
+            try:
+                reply = client.ask(
+                    "load",
+                    artifact=there,
+                    samples=inputs,
+                    engine=engine,
+                    threads=self._threads(plan),
+                    batch=plan.batch,
+                    timeout_s=LOAD_TIMEOUT_S,
+                )
+            except EdgekitError as error:
+                client.close()
+                if not error.code.startswith(("engine.", "setup.extra")) or len(wanted) == 1:
+                    raise
+                refusals.append(error)
+                continue
+            except BaseException:
+                client.close()
+                raise
+            self._loaded = reply
+            model = RunnerModel(client, reply, plan=plan, clock_domain=self._domain, on_window=self._edges.add)
+            self._stack.callback(model.close)
+            return model
+        raise self._none_took(artifact, refusals)
+
+    def idle(self, index: int, seconds: float) -> Window:
+        """Do nothing for `seconds`; return the window on the device's clock, its edges as uncertain as the exchange that read them."""
+        before = self._control.clock_map(self._domain, self._clock.domain)
+        start = self._clock.now_ns()
+        self._clock.sleep(seconds)
+        end = self._clock.now_ns()
+        return Window(
+            phase=Phase.IDLE,
+            index=index,
+            clock=self._domain,
+            start_ns=start - before.offset_ns,
+            end_ns=end - before.offset_ns,
+            bracket_ns=before.bracket_ns,
+        )
+
+    @contextlib.contextmanager
+    def sample(self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int]) -> Iterator[Mapping[str, float]]:
+        """Read counters in a second process while the context is open; the mapping is filled with its own cost in seconds at the end."""
+        cost: dict[str, float] = {}
+        probes = self.probe(counters)
+        sampling = Sampling(self._start("sample"))
+        try:
+            sampling.start(counters, hz=hz, pids=pids, roots=self._roots, sink=sink)
+            with self._edges.into(sink, enabled=any(probe.get("edges") for probe in probes.values())):
+                yield cost
+            cost.update(sampling.stop())
+        finally:
+            sampling.close()
+
+    def clock_map(self) -> ClockMap:
+        """Return the map from the device's clock to this host's, measured now."""
+        return self._control.clock_map(self._domain, self._clock.domain)
+
+    def _start(self, mode: str) -> Client:
+        client = Client(self._shell.spawn([*self._argv, mode]), device=self.spec.name)
+        try:
+            client.greet()
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    def _threads(self, plan: RunPlan) -> int:
+        """Return the plan's threads, or the device's own setting where the plan leaves the default of one."""
+        return int(self.spec.options.get("threads", plan.threads)) if plan.threads == 1 else plan.threads
+
+    def _none_took(self, artifact: Path, refusals: Sequence[EdgekitError]) -> EdgekitError:
+        last = refusals[-1]
+        why = "; ".join(str(error) for error in refusals)
+        return type(last)(f"no engine on {self.spec.name} runs {artifact.name}", code=last.code, why=why, do=last.do)
+
+
+class RunnerModel:
+    """Run windows of one artifact in its own process. `loaded` holds engine, version, delegate, threads, and where inputs came from."""
+
+    def __init__(
+        self,
+        client: Client,
+        loaded: Mapping[str, Any],
+        *,
+        plan: RunPlan,
+        clock_domain: str,
+        on_window: Callable[[int, Mapping[str, Any]], None],
+    ) -> None:
+        self._client = client
+        self._plan = plan
+        self._domain = clock_domain
+        self._on_window = on_window
+        self.loaded = loaded
+
+    @property
+    def timing(self) -> LoadTiming:
+        """Return the cold start."""
+        return LoadTiming(load_s=self.loaded["load_s"], first_inference_s=self.loaded["first_inference_s"])
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process that infers, on the device."""
+        return self._client.pid
+
+    def run(self, phase: Phase, index: int, *, seconds: float, min_inferences: int) -> Window:
+        """Infer back to back for at least `seconds` and `min_inferences`; return the window."""
+        patience_s = 60.0 + 2 * seconds + 3 * min_inferences * self.timing.first_inference_s
+        reply = self._client.ask(
+            "run", seconds=seconds, min_inferences=min_inferences, group_min_ns=self._plan.group_min_ns, timeout_s=patience_s
+        )
+        self._on_window(self.pid or 0, reply)
+        latency = reply["latency"]
+        return Window(
+            phase=phase,
+            index=index,
+            clock=self._domain,
+            start_ns=reply["start_ns"],
+            end_ns=reply["end_ns"],
+            bracket_ns=reply["bracket_ns"],
+            inferences=reply["inferences"],
+            latency=Latency(
+                group_size=latency["group_size"],
+                total_ns=latency["total_ns"],
+                min_ns=latency["min_ns"],
+                max_ns=latency["max_ns"],
+                histogram=tuple((place, count) for place, count in latency["histogram"]),
+                reservoir_ns=tuple(latency["reservoir_ns"]),
+            ),
+        )
+
+    def close(self) -> None:
+        """End the inference process."""
+        self._client.close()

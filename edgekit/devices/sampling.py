@@ -1,0 +1,97 @@
+"""Turn the sampler's messages into readings: a thread that listens while the flow does other things."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from edgekit.core.errors import EdgekitError, HardwareError
+from edgekit.core.protocols import ReadingSink
+from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, Reading
+from edgekit.devices.client import Client
+
+
+class Sampling:
+    """Hold one sampler process between start and stop."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._channels: list[str] = []
+        self._cost: Mapping[str, float] = {}
+        self._failure: EdgekitError | None = None
+        self._listener: threading.Thread | None = None
+
+    def start(self, counters: Sequence[str], *, hz: float, pids: Sequence[int], roots: Mapping[str, str], sink: ReadingSink) -> None:
+        """Begin; raise HardwareError when a counter cannot be opened."""
+        reply = self._client.ask("start", counters=list(counters), hz=hz, pids=list(pids), roots=dict(roots), timeout_s=30.0)
+        self._channels = list(reply["channels"])
+        self._listener = threading.Thread(target=self._listen, args=(sink,), daemon=True)
+        self._listener.start()
+
+    def stop(self) -> Mapping[str, float]:
+        """Let the sampler send what it has; return its cost in seconds. Raise what went wrong while it ran."""
+        if self._failure is None:
+            with contextlib.suppress(EdgekitError):
+                self._client.send("stop")
+        if self._listener is not None:
+            self._listener.join(timeout=30.0)
+            if self._listener.is_alive():
+                raise HardwareError("the sampler did not stop", code="sampler.silent", why="no answer within 30 s")
+        if self._failure is not None:
+            raise self._failure
+        return self._cost
+
+    def close(self) -> None:
+        """End the process; harmless after stop."""
+        self._client.close()
+
+    def _listen(self, sink: ReadingSink) -> None:
+        try:
+            while True:
+                message = self._client.receive(None, waiting_for="readings")
+                if message.get("event") == "readings":
+                    sink([self._reading(row) for row in message["rows"]])
+                elif message.get("event") == "lost":
+                    sink(
+                        [Reading(channel=message["channel"], t_ns=message["t_ns"], bracket_ns=0, value=0.0, flags=FLAG_GAP | FLAG_INVALID)]
+                    )
+                elif "id" in message:
+                    reply = self._client.checked(message)
+                    self._cost = {name: float(reply[name]) for name in ("cpu_s", "wall_s", "reads")}
+                    return
+        except EdgekitError as error:
+            self._failure = error
+        except (ValueError, OSError):  # the process was closed under the reader: the flow is leaving anyway
+            return
+
+    def _reading(self, row: Sequence[Any]) -> Reading:
+        return Reading(channel=self._channels[int(row[0])], t_ns=int(row[1]), bracket_ns=int(row[2]), value=row[3])
+
+
+class CpuEdges:
+    """Feed a sink with the processor time that inference processes report at the edges of their windows, where no sampler can read it."""
+
+    def __init__(self) -> None:
+        self._sink: ReadingSink | None = None
+        self._spent_ns: dict[int, int] = {}
+
+    @contextlib.contextmanager
+    def into(self, sink: ReadingSink, *, enabled: bool) -> Iterator[None]:
+        """Send edges to `sink` while the context is open."""
+        self._sink = sink if enabled else None
+        try:
+            yield
+        finally:
+            self._sink = None
+
+    def add(self, pid: int, window: Mapping[str, Any]) -> None:
+        """Take one window's reply: the sum over all processes at its start and at its end."""
+        rows = []
+        for edge in ("start", "end"):
+            self._spent_ns[pid] = int(window[f"cpu_ns_{edge}"])
+            total = float(sum(self._spent_ns.values()))
+            rows.append(Reading(channel="cputime.process", t_ns=window[f"{edge}_ns"], bracket_ns=window["bracket_ns"], value=total))
+        if self._sink is not None:
+            self._sink(rows)

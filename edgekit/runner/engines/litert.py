@@ -1,0 +1,102 @@
+"""Run a .tflite model with LiteRT, or with its ancestor tflite-runtime."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from ..wire import Refusal
+from .inputs import Tensor
+
+_MODULES = {"litert": ("ai_edge_litert", "ai-edge-litert"), "tflite_runtime": ("tflite_runtime", "tflite-runtime")}
+
+
+class LiteRT:
+    """Hold an interpreter with allocated tensors."""
+
+    def __init__(self, path: str, name: str, threads: int, batch: int) -> None:
+        self.name = name
+        package, distribution = _MODULES[name]
+        try:
+            module = importlib.import_module(package + ".interpreter")
+        except ImportError as error:
+            raise Refusal("engine.missing", f"{distribution} is not installed on this machine", str(error), package=distribution) from error
+        self.version = _version(distribution)
+        self.threads = threads
+        try:
+            self._interpreter = module.Interpreter(model_path=path, num_threads=threads)
+            for detail in self._interpreter.get_input_details():
+                if detail["shape"][0] != batch:
+                    self._interpreter.resize_tensor_input(detail["index"], [batch, *detail["shape"][1:]], strict=False)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise Refusal("model.refused", f"{distribution} {self.version} refuses the model", str(error).strip()) from error
+        self.inputs = [_tensor(detail) for detail in self._interpreter.get_input_details()]
+        self.outputs = [_tensor(detail) for detail in self._interpreter.get_output_details()]
+        self._in = [detail["index"] for detail in self._interpreter.get_input_details()]
+        self._out = [detail["index"] for detail in self._interpreter.get_output_details()]
+        self.delegate = self._delegate()
+        self.loop = self._single() if len(self._in) == len(self._out) == 1 else self._several()
+
+    def describe(self) -> Dict[str, Any]:
+        """Return what actually runs."""
+        return {"engine": self.name, "engine_version": self.version, "delegate": self.delegate, "threads": self.threads}
+
+    def prepare(self, arrays: List[Any]) -> Any:
+        """Return the arrays of one inference in the form `loop` takes."""
+        return arrays[0] if len(self._in) == len(self._out) == 1 else arrays
+
+    def infer(self, prepared: Any) -> List[Any]:
+        """Return the outputs of one inference."""
+        self.loop([prepared])
+        return [self._interpreter.get_tensor(index) for index in self._out]
+
+    def _single(self) -> Callable[[Sequence[Any]], None]:
+        set_tensor, invoke, get_tensor = self._interpreter.set_tensor, self._interpreter.invoke, self._interpreter.get_tensor
+        source, sink = self._in[0], self._out[0]
+
+        def loop(group: Sequence[Any]) -> None:
+            for x in group:
+                set_tensor(source, x)
+                invoke()
+                get_tensor(sink)
+
+        return loop
+
+    def _several(self) -> Callable[[Sequence[Any]], None]:
+        set_tensor, invoke, get_tensor = self._interpreter.set_tensor, self._interpreter.invoke, self._interpreter.get_tensor
+        sources, sinks = self._in, self._out
+
+        def loop(group: Sequence[Any]) -> None:
+            for arrays in group:
+                for place, source in enumerate(sources):
+                    set_tensor(source, arrays[place])
+                invoke()
+                for sink in sinks:
+                    get_tensor(sink)
+
+        return loop
+
+    def _delegate(self) -> Optional[str]:
+        try:
+            operators = {detail["op_name"] for detail in self._interpreter._get_ops_details()}
+        except Exception:
+            return None
+        return "xnnpack" if "DELEGATE" in operators else "none"
+
+
+def _tensor(detail: Dict[str, Any]) -> Tensor:
+    import numpy as np
+
+    scale, zero_point = detail["quantization"]
+    shape = tuple(int(size) for size in detail["shape"])
+    return Tensor(detail["name"], shape, np.dtype(detail["dtype"]).name, float(scale) or None, int(zero_point) if scale else None)
+
+
+def _version(distribution: str) -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"

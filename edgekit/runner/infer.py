@@ -1,0 +1,164 @@
+"""Infer in measured windows: k inferences between two clock reads, everything else after the window."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import math
+import time
+from array import array
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from . import engines
+from .engines.inputs import prepare
+from .wire import Message, Refusal
+
+Loop = Callable[[Sequence[Any]], None]
+
+MAX_GROUPS = 1_000_000  # 8 MB of durations: longer windows get longer groups, so memory stays bounded
+GONE_CHECK_NS = 250_000_000
+BINS_PER_OCTAVE = 16
+RESERVOIR = 256
+
+
+class Inference:
+    """Hold one loaded model and run windows on it."""
+
+    def __init__(self, gone: Callable[[], bool]) -> None:
+        self._gone = gone
+        self._engine: Any = None
+        self._inputs: List[Any] = []
+        self._batch = 1
+        self._group_size = 1
+
+    def operations(self) -> Dict[str, Callable[[Message], Message]]:
+        """Return the operations by name."""
+        return {"load": self.load, "run": self.run}
+
+    def tick(self) -> Optional[float]:
+        """Return None: nothing is due between requests."""
+        return None
+
+    def load(self, request: Message) -> Message:
+        """Load one artifact and infer once; return what was loaded and the cold start in seconds."""
+        if self._engine is not None:
+            raise Refusal("model.loaded", "this process has a model already", "one process holds one model")
+        self._batch = int(request.get("batch") or 1)
+        begin = time.monotonic()
+        engine = engines.load(str(request["artifact"]), request.get("engine"), int(request.get("threads") or 1), self._batch)
+        loaded = time.monotonic()
+        self._inputs, origin = prepare(engine, request.get("samples"), self._batch)
+        before_first = time.monotonic()
+        engine.loop(self._inputs[:1])
+        first = time.monotonic()
+        self._engine = engine
+        return {
+            **engine.describe(),
+            "batch": self._batch,
+            "inputs": origin,
+            "samples_used": len(self._inputs),
+            "load_s": loaded - begin,
+            "first_inference_s": first - before_first,
+        }
+
+    def run(self, request: Message) -> Message:
+        """Infer back to back for at least `seconds` and `min_inferences`; return the window."""
+        if self._engine is None:
+            raise Refusal("model.not_loaded", "no model is loaded", "load comes before run")
+        seconds = float(request["seconds"])
+        loop = self._engine.loop
+        target_ns = max(int(request.get("group_min_ns") or 0), int(seconds * 1e9) // MAX_GROUPS)
+        self._group_size = size = group_size(loop, self._inputs, target_ns, self._group_size)
+        least_groups = math.ceil(int(request.get("min_inferences") or 0) / (size * self._batch))
+        groups = cut(self._inputs, size)
+        start_ns, durations, cpu_ns = measure(loop, groups, seconds, least_groups, self._gone)
+        total_ns = sum(durations)
+        return {
+            "start_ns": start_ns,
+            "end_ns": start_ns + total_ns,
+            "bracket_ns": clock_read_ns(),
+            "inferences": len(durations) * size * self._batch,
+            "cpu_ns_start": cpu_ns[0],
+            "cpu_ns_end": cpu_ns[1],
+            "latency": latency(durations, size, total_ns),
+        }
+
+
+def measure(
+    loop: Loop, groups: Sequence[Sequence[Any]], seconds: float, least_groups: int, gone: Callable[[], bool]
+) -> Tuple[int, Sequence[int], Tuple[int, int]]:
+    """Return the start, the duration of each group and the process CPU time at both edges, all in ns. Durations leave no gap."""
+    durations = array("q")
+    append, clock = durations.append, time.monotonic_ns
+    gc.collect()
+    gc.disable()
+    try:
+        cpu_start = time.process_time_ns()
+        start = now = clock()
+        deadline = start + int(seconds * 1e9)
+        checkpoint = min(deadline, start + GONE_CHECK_NS)
+        for group in itertools.cycle(groups):
+            loop(group)
+            before, now = now, clock()
+            append(now - before)
+            if now >= checkpoint:
+                if now >= deadline and len(durations) >= least_groups:
+                    break
+                if gone():
+                    raise EOFError
+                checkpoint = now if now >= deadline else min(deadline, now + GONE_CHECK_NS)
+        return start, durations, (cpu_start, time.process_time_ns())
+    finally:
+        gc.enable()
+
+
+def group_size(loop: Loop, inputs: Sequence[Any], target_ns: int, size: int = 1) -> int:
+    """Return how many inferences take at least `target_ns`, judged by the fastest of three groups. A `size` that still fits is kept."""
+    fastest = _fastest_ns(loop, inputs, size)
+    if size > 1 and fastest > 2 * target_ns:
+        size, fastest = 1, _fastest_ns(loop, inputs, 1)
+    while fastest < target_ns:
+        size = max(size + 1, math.ceil(1.05 * size * target_ns / max(fastest, 1)))
+        fastest = _fastest_ns(loop, inputs, size)
+    return size
+
+
+def _fastest_ns(loop: Loop, inputs: Sequence[Any], size: int) -> int:
+    group = list(itertools.islice(itertools.cycle(inputs), size))
+    times = []
+    for _ in range(3):
+        before = time.monotonic_ns()
+        loop(group)
+        times.append(time.monotonic_ns() - before)
+    return min(times)
+
+
+def cut(inputs: Sequence[Any], size: int) -> List[List[Any]]:
+    """Return groups of `size` that walk through `inputs` in a circle, as many as it takes to come back to its start."""
+    endless = itertools.cycle(inputs)
+    return [list(itertools.islice(endless, size)) for _ in range(len(inputs) // math.gcd(len(inputs), size))]
+
+
+def latency(durations: Sequence[int], size: int, total_ns: int) -> Message:
+    """Return histogram (bin b covers [2^(b/16), 2^((b+1)/16)) ns), reservoir and extremes of the mean time of one invocation per group."""
+    histogram: Dict[int, int] = {}
+    log2 = math.log2
+    shift = BINS_PER_OCTAVE * log2(size)
+    for duration in durations:
+        place = int(BINS_PER_OCTAVE * log2(duration) - shift) if duration > size else 0
+        histogram[place] = histogram.get(place, 0) + 1
+    stride = max(1, math.ceil(len(durations) / RESERVOIR))
+    return {
+        "group_size": size,
+        "total_ns": total_ns,
+        "min_ns": min(durations) / size,
+        "max_ns": max(durations) / size,
+        "histogram": sorted(histogram.items()),
+        "reservoir_ns": [duration / size for duration in durations[::stride]],
+    }
+
+
+def clock_read_ns() -> int:
+    """Return what one reading of the clock costs, at least 1 ns: half of it is how uncertain an edge is."""
+    clock = time.monotonic_ns
+    return max(1, min(-clock() + clock() for _ in range(100)))
