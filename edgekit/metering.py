@@ -90,7 +90,7 @@ def _host_meter(name: str, meter: Any, device: Any) -> HostMeter:
             why="it reads an emulated plant, which a real device does not touch",
             do=[("rehearse with both:", "edgekit bench ARTIFACT --device sim --meter sim")],
         )
-    raise unknown_name("meter", name, registry.kinds("meter"), list_command="edgekit meters --all")
+    raise unknown_name("meter", name, registry.meter_names(), list_command="edgekit meters --all")
 
 
 def _with_reason(chosen: Chosen, refused: Sequence[str]) -> Chosen:

@@ -42,10 +42,13 @@ def analyse(record: RunRecord, traces: Mapping[str, Trace]) -> Analysis:
     """Return everything that follows from `record` and its raw `traces` (by channel id)."""
     measured = [window for window in record.windows if window.phase is Phase.MEASURE and window.invalid is None and window.inferences]
     inferences = sum(window.inferences or 0 for window in measured)
+    idles = [window for window in record.windows if window.phase is Phase.IDLE and window.invalid is None]
     channels = tuple(
-        analyse_group(group, spec, record=record, windows=measured, traces=traces) for spec in record.meters for group in _groups(spec)
+        analyse_group(group, spec, windows=measured, idles=idles, maps=record.clock_maps, traces=traces)
+        for spec in record.meters
+        for group in channel_groups(spec)
     )
-    best = min(channels, key=lambda item: _rank(item, record.meters), default=None)
+    best = headline_channel(channels)
     headline: Quantity = best.energy_j_per_inference if best is not None else Unknown(reason="no meter was read during this run", unit="J")
     if not measured:
         headline = Unknown(reason="no measured window was completed", unit="J", boundary=headline.boundary)
@@ -63,8 +66,8 @@ def analyse(record: RunRecord, traces: Mapping[str, Trace]) -> Analysis:
     )
 
 
-def _groups(spec: MeterSpec) -> list[list[Channel]]:
-    """Group channels that may be added: same boundary, disjoint, energy counters preferred over power samples."""
+def channel_groups(spec: MeterSpec) -> list[list[Channel]]:
+    """Return groups of channels that may be added: same boundary, disjoint, energy counters preferred over power samples."""
     usable = [channel for channel in spec.channels if channel.measurand in (Measurand.ENERGY_COUNTER, Measurand.POWER)]
     counted = {channel.boundary for channel in usable if channel.measurand is Measurand.ENERGY_COUNTER}
     chosen = [channel for channel in usable if channel.measurand is Measurand.ENERGY_COUNTER or channel.boundary not in counted]
@@ -72,7 +75,12 @@ def _groups(spec: MeterSpec) -> list[list[Channel]]:
     return [list(group) for _, group in groupby(chosen, key=lambda channel: channel.boundary)]
 
 
-def _rank(item: ChannelAnalysis, meters: Sequence[MeterSpec]) -> tuple[int, int, int]:
+def headline_channel(channels: Sequence[ChannelAnalysis]) -> ChannelAnalysis | None:
+    """Return the channel whose energy stands for the run: known before unknown, measured before estimated, wide before narrow."""
+    return min(channels, key=_rank, default=None)
+
+
+def _rank(item: ChannelAnalysis) -> tuple[int, int, int]:
     origins = item.energy_j_per_inference.origins
     trust = min((_TRUST.index(origin) for origin in origins), default=len(_TRUST))
     return int(isinstance(item.energy_j_per_inference, Unknown)), trust, _WIDEST_FIRST.index(item.boundary)

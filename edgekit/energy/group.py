@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from edgekit.core.channel import Channel, Measurand, MeterSpec
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Quality, Quantity, Unknown, merge_origins
-from edgekit.core.run import ChannelAnalysis, RunRecord
+from edgekit.core.run import ChannelAnalysis
 from edgekit.core.trace import ClockMap
-from edgekit.core.window import Phase, Window
+from edgekit.core.window import Window
 from edgekit.energy.baseline import idle_power, net_energy
 from edgekit.energy.budget import combine
 from edgekit.energy.counter import counter_energy
@@ -24,15 +24,23 @@ MIN_COVERAGE = 0.99  # below this share of covered time a window's energy is not
 
 
 def analyse_group(
-    group: Sequence[Channel], spec: MeterSpec, *, record: RunRecord, windows: Sequence[Window], traces: Mapping[str, Trace]
+    group: Sequence[Channel],
+    spec: MeterSpec,
+    *,
+    windows: Sequence[Window],
+    idles: Sequence[Window],
+    maps: Sequence[ClockMap],
+    traces: Mapping[str, Trace],
 ) -> ChannelAnalysis:
-    """Return gross, net and idle figures of channels that are added because they are disjoint at one boundary."""
+    """Return gross, net and idle figures of channels that are added because they are disjoint at one boundary.
+
+    `windows` are the measured ones, each with its count of inferences; `idles` give the baseline; `maps` join the clocks.
+    """
     boundary = group[0].boundary
     origins = merge_origins([channel.origin for channel in group])
-    found = [_window_energy(group, spec, window, record.clock_maps, traces) for window in windows]
+    found = [_window_energy(group, spec, window, maps, traces) for window in windows]
     usable = [(window, energy) for window, energy in zip(windows, found, strict=True) if _is_usable(energy)]
-    idles = [window for window in record.windows if window.phase is Phase.IDLE and window.invalid is None]
-    idle_found = [(window, _window_energy(group, spec, window, record.clock_maps, traces)) for window in idles]
+    idle_found = [(window, _window_energy(group, spec, window, maps, traces)) for window in idles]
     idle_w = _idle(
         [energy.joules / window.duration_s for window, energy in idle_found if energy is not None and _is_usable(energy)],
         group=group,

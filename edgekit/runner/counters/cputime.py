@@ -39,7 +39,7 @@ class CpuTime:
     """Add up the processor time of several processes."""
 
     def __init__(self, roots: Mapping[str, str], pids: Sequence[int]) -> None:
-        self._reads: List[Callable[[], int]] = [_reader(roots, pid) for pid in pids]
+        self._reads: List[Callable[[], int]] = [_lasting(_reader(roots, pid)) for pid in pids]
         self.readers: List[Tuple[str, Callable[[], int]]] = [] if _edges(roots) else [("cputime.process", self._total)]
 
     def close(self) -> None:
@@ -70,6 +70,21 @@ def _reader(roots: Mapping[str, str], pid: int) -> Callable[[], int]:
         return lambda: time.clock_gettime_ns(clock)
     proc, tick_ns = roots.get("proc", "/proc"), _tick_ns()
     return lambda: _ticks(proc, pid) * tick_ns
+
+
+def _lasting(read: Callable[[], int]) -> Callable[[], int]:
+    """Repeat the last reading once the process has ended: it uses no more time, and the total of the others must not step back."""
+    last = 0
+
+    def reading() -> int:
+        nonlocal last
+        try:
+            last = read()
+        except OSError:
+            pass
+        return last
+
+    return reading
 
 
 def _clock_of(pid: int) -> int:
