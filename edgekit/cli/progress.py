@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
+from edgekit.cli.output import note_lines
 from edgekit.core.protocols import Progress
 from edgekit.core.quantity import Note
 
@@ -21,7 +22,7 @@ def open_progress(stream: TextIO, *, rich: bool) -> Progress:
 
 
 class PlainProgress:
-    """Print one line per step when it ends, and a sign of life every few seconds in a long one."""
+    """Print one line per step, completed with its duration when it ends, and a sign of life every few seconds in a long one."""
 
     def __init__(self, stream: TextIO, *, now: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -29,44 +30,50 @@ class PlainProgress:
         self._title = ""
         self._total: float | None = None
         self._text = ""
+        self._line_is_open = False
         self._began = self._spoke = now()
 
     def step(self, title: str, total: float | None = None) -> None:
-        """Begin a step and print how long the one before took."""
+        """Begin a step and complete the line of the one before."""
         self._finish()
         self._title, self._total, self._text = title, total, ""
         self._began = self._spoke = self._now()
-        self._say(f"{title} ...")
+        self._write(f"{title} ...")
+        self._line_is_open = True
 
     def advance(self, done: float, text: str = "") -> None:
         """Remember the state of the step; print it when nothing was printed for five seconds."""
         self._text = text or self._text
         if self._now() - self._spoke >= _HEARTBEAT_S:
-            share = f" {min(100, 100 * done / self._total):.0f} %" if self._total else ""
-            self._say(f"{self._title}{share} {self._elapsed()}{_after_comma(self._text)}")
+            share = f"{min(100, 100 * done / self._total):.0f} %" if self._total else ""
+            self._line(", ".join(part for part in (f"  {self._elapsed()}", share, self._text) if part))
 
     def note(self, note: Note) -> None:
         """Print one remark."""
-        from edgekit.cli.output import note_lines
-
-        self._stream.write(note_lines(note))
-        self._stream.flush()
+        self._line(note_lines(note).rstrip())
 
     def close(self) -> None:
-        """Print how long the last step took."""
+        """Complete the line of the last step."""
         self._finish()
 
     def _finish(self) -> None:
-        if self._title:
-            self._say(f"{self._title} done {self._elapsed()}{_after_comma(self._text)}")
-            self._title = ""
+        if not self._title:
+            return
+        ending = f"{self._elapsed()}, {self._text}" if self._text else self._elapsed()
+        self._write(f" {ending}\n" if self._line_is_open else f"{self._title} took {ending}\n")
+        self._line_is_open = False
+        self._title = ""
 
     def _elapsed(self) -> str:
-        return f"({self._now() - self._began:.1f} s)"
+        return f"{self._now() - self._began:.1f} s"
 
-    def _say(self, line: str) -> None:
+    def _line(self, line: str) -> None:
+        self._write(f"\n{line}\n" if self._line_is_open else f"{line}\n")
+        self._line_is_open = False
         self._spoke = self._now()
-        self._stream.write(line + "\n")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
         self._stream.flush()
 
 
@@ -109,8 +116,6 @@ class RichProgress:
 
     def note(self, note: Note) -> None:
         """Print one remark above the bar."""
-        from edgekit.cli.output import note_lines
-
         self._bar.console.print(note_lines(note).rstrip(), markup=False, style="yellow")
 
     def close(self) -> None:
@@ -126,7 +131,3 @@ class RichProgress:
         self._bar.stop_task(self._task)
         self._bar.refresh()
         self._task = None
-
-
-def _after_comma(text: str) -> str:
-    return f", {text}" if text else ""
