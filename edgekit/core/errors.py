@@ -80,6 +80,12 @@ class InterruptedRun(EdgekitError):
     exit_code = 130
 
 
+def exit_class(exit_code: int) -> type[EdgekitError]:
+    """Return the error class that ends a process with `exit_code`; EdgekitError itself for any other status."""
+    classes = (UsageError, GateError, HardwareError, ModelError, SetupError, InconclusiveError, InterruptedRun)
+    return next((cls for cls in classes if cls.exit_code == exit_code), EdgekitError)
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], *, list_command: str) -> UsageError:
     """Return the error for a name nobody knows, with the nearest known names. `kind` is "device", "meter", "recipe", ..."""
     choices = sorted(known)
