@@ -1,0 +1,90 @@
+"""List the recipes: what a float model can be turned into, and the floors that each result has to meet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from edgekit.core.errors import UsageError, unknown_name
+
+FORMATS: Final = ("tflite", "onnx")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Describe one way to convert: the scheme it promises, and the floors that tell it from a silent failure.
+
+    `min_sqnr_db` is the least agreement with the source's outputs, `min_share` the least share of weight elements held in `weights`.
+    """
+
+    name: str
+    format: str
+    weights: str
+    activations: str
+    min_sqnr_db: float
+    min_share: float = 0.95
+    needs_calibration: bool = False
+
+    @property
+    def key(self) -> str:
+        """Return recipe and format as in the file name: "int8.tflite"."""
+        return f"{self.name}.{self.format}"
+
+    @property
+    def scheme(self) -> str:
+        """Return the promised scheme in words."""
+        return scheme(self.weights, self.activations)
+
+
+def scheme(weights: str, activations: str) -> str:
+    """Return the words for a pair of number formats; used for what was asked and for what was found alike."""
+    return f"{weights} weights, {activations} activations"
+
+
+# The floors are those of one trained network (33.7 dB at int8): low enough for harder ones, high enough to catch a wrong path.
+RECIPES: Final = (
+    Recipe(name="fp32", format="tflite", weights="float32", activations="float32", min_sqnr_db=80.0),
+    Recipe(name="fp16", format="tflite", weights="float16", activations="float32", min_sqnr_db=40.0),
+    Recipe(name="int8", format="tflite", weights="int8", activations="int8", min_sqnr_db=20.0, needs_calibration=True),
+    Recipe(name="fp32", format="onnx", weights="float32", activations="float32", min_sqnr_db=80.0),
+    Recipe(name="int8", format="onnx", weights="int8", activations="uint8", min_sqnr_db=20.0, needs_calibration=True),
+)
+
+
+def choose(names: Sequence[str], formats: Sequence[str], *, calibrated: bool) -> tuple[Recipe, ...]:
+    """Return the recipes asked for, each once; with no names, all that can be made.
+
+    Raises UsageError for a name or format nobody knows, for a pair that does not exist, and for int8 without calibration data.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown_name("format", name, FORMATS, list_command="edgekit convert --help")
+    known = {recipe.name for recipe in RECIPES}
+    for name in names:
+        if name not in known:
+            raise unknown_name("recipe", name, known, list_command="edgekit convert --help")
+    wanted = [recipe for recipe in RECIPES if recipe.format in (formats or FORMATS)]
+    if not names:
+        return tuple(recipe for recipe in wanted if calibrated or not recipe.needs_calibration)
+    for name in names:
+        _refuse_missing(name, [recipe for recipe in wanted if recipe.name == name], formats, calibrated=calibrated)
+    return tuple(recipe for recipe in wanted if recipe.name in names)
+
+
+def _refuse_missing(name: str, found: Sequence[Recipe], formats: Sequence[str], *, calibrated: bool) -> None:
+    if not found:
+        others = sorted({recipe.format for recipe in RECIPES if recipe.name == name})
+        raise UsageError(
+            f"there is no recipe {name} for {' or '.join(formats)}",
+            code="recipe.format",
+            why=f"{name} exists for {', '.join(others)}",
+            do=[("convert to that format:", f"edgekit convert MODEL -r {name} --to {others[0]}")],
+        )
+    if not calibrated and any(recipe.needs_calibration for recipe in found):
+        raise UsageError(
+            f"recipe {name} needs calibration data",
+            code="calibration.missing",
+            why="the ranges of the activations are read from sample inputs; without them the result would silently stay float",
+            do=[("give about 100 typical inputs:", f"edgekit convert MODEL -r {name} --calib inputs.npz")],
+        )

@@ -1,0 +1,159 @@
+"""Read calibration and evaluation data and check it against the inputs of a model before anything long begins."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.converters.source import Port
+from edgekit.core.errors import UsageError, missing_file
+from edgekit.core.quantity import Note
+from edgekit.links.files import sha256_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Array = "np.ndarray[Any, Any]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """Hold sample inputs by input name (first axis: samples), their labels where they have some, and where they came from."""
+
+    path: Path | None
+    sha256: str | None
+    inputs: Mapping[str, Any]
+    labels: Any | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Return the number of samples."""
+        return len(next(iter(self.inputs.values())))
+
+
+def read_samples(path: Path, ports: Sequence[Port], *, option: str, labelled: bool) -> Samples:
+    """Return the samples in a .npz (x, and y for labels; or one array per input name) or .npy file.
+
+    Raises UsageError naming `option` when the file is absent or no such file, or its arrays do not fit the model's inputs.
+    """
+    arrays = _read(path, option)
+    labels = arrays.pop("y", None) if "y" not in {port.name for port in ports} else None
+    inputs: dict[str, Any] = {}
+    notes: list[Note] = []
+    for port, array in _pair(path, arrays, ports, option):
+        inputs[port.name], note = _fit(path, port, array, option)
+        notes.extend([note] if note else [])
+    counts = {name: len(array) for name, array in inputs.items()}
+    if len(set(counts.values())) > 1:
+        raise _wrong(path, option, "samples.count", f"its inputs do not have one length: {counts}", "give every input the same number of samples")
+    if not min(counts.values()):
+        raise _wrong(path, option, "samples.empty", "it holds no samples", "put about 100 typical inputs into it")
+    samples = Samples(path=path, sha256=sha256_of(path), inputs=inputs, notes=tuple(notes))
+    return samples if not labelled else _with_labels(samples, labels, path, option)
+
+
+def synthetic_samples(ports: Sequence[Port], *, count: int = 32) -> Samples:
+    """Return seeded standard-normal inputs (zeros for integers) for a model whose real inputs nobody gave.
+
+    Raises UsageError when an input has a free dimension beside the batch.
+    """
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    inputs: dict[str, Any] = {}
+    for port in ports:
+        if None in port.shape[1:]:
+            raise UsageError(
+                f"input {port.name} has free dimensions {_shown(port.shape)}",
+                code="samples.needed",
+                why="edgekit cannot guess their size",
+                do=[("give sample inputs:", "edgekit convert MODEL --calib inputs.npz")],
+            )
+        dtype = np.dtype(port.dtype)
+        values = generator.standard_normal((count, *[size or 1 for size in port.shape[1:]]))
+        inputs[port.name] = values.astype(dtype) if dtype.kind == "f" else np.zeros(values.shape, dtype)
+    return Samples(path=None, sha256=None, inputs=inputs)
+
+
+def _read(path: Path, option: str) -> dict[str, Any]:
+    import numpy as np
+
+    if not path.exists():
+        raise missing_file(path, f"the data file of {option}")
+    if path.is_dir():
+        raise _wrong(path, option, "samples.folder", "it is a folder", "give one .npz or .npy file")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {"x": loaded}
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        why = "it holds Python objects, which are never loaded" if "allow_pickle" in str(error) else f"it is not a .npz or .npy file: {error}"
+        raise _wrong(path, option, "samples.format", why, "write it with numpy:", "numpy.savez('inputs.npz', x=x, y=y)") from error
+
+
+def _pair(path: Path, arrays: Mapping[str, Any], ports: Sequence[Port], option: str) -> list[tuple[Port, Any]]:
+    if len(ports) == 1 and ports[0].name not in arrays and "x" in arrays:
+        return [(ports[0], arrays["x"])]
+    absent = [port.name for port in ports if port.name not in arrays]
+    if absent:
+        wanted = " or ".join(["x", ports[0].name] if len(ports) == 1 else [", ".join(port.name for port in ports)])
+        raise _wrong(path, option, "samples.names", f"it holds {', '.join(arrays) or 'nothing'}; the model's input is {wanted}", "name the arrays after the inputs")
+    return [(port, arrays[port.name]) for port in ports]
+
+
+def _fit(path: Path, port: Port, array: Any, option: str) -> tuple[Any, Note | None]:
+    import numpy as np
+
+    wanted = (None, *port.shape[1:])
+    fits = array.ndim == len(wanted) and all(size in (None, got) for size, got in zip(wanted, array.shape, strict=True))
+    if not fits and array.size == 0 and array.ndim <= 1:
+        raise _wrong(path, option, "samples.empty", "it holds no samples", "put about 100 typical inputs into it")
+    if not fits:
+        why = f"input {port.name}: expected {_shown(wanted)}, got {_shown(array.shape)}{_hint(wanted, array.shape)}"
+        raise _wrong(path, option, "samples.shape", why, "bring the data into the model's shape")
+    if array.dtype.kind not in "biuf":
+        raise _wrong(path, option, "samples.dtype", f"input {port.name}: expected {port.dtype}, got {array.dtype}", "store numbers")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise _wrong(path, option, "samples.finite", f"input {port.name} holds values that are not finite", "remove NaN and infinity")
+    dtype = np.dtype(port.dtype)
+    if array.dtype == dtype:
+        return np.ascontiguousarray(array), None
+    if dtype.kind in "iu" and (array.dtype.kind == "f" and not (array == np.floor(array)).all()):
+        raise _wrong(path, option, "samples.dtype", f"input {port.name}: expected {dtype}, got fractions in {array.dtype}", "store whole numbers")
+    text = f"{option}: input {port.name} was cast from {array.dtype} to {dtype}"
+    return np.ascontiguousarray(array.astype(dtype)), Note(code="samples.cast", text=text)
+
+
+def _with_labels(samples: Samples, labels: Any, path: Path, option: str) -> Samples:
+    if labels is None:
+        raise _wrong(path, option, "labels.missing", "it holds no labels y", "add the class number of each sample:", "numpy.savez('test.npz', x=x, y=y)")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != samples.count:
+        why = f"y is {labels.dtype} of shape {_shown(labels.shape)}; expected {samples.count} class numbers, one per sample"
+        raise _wrong(path, option, "labels.shape", why, "store class numbers:", "numpy.savez('test.npz', x=x, y=y.astype('int64'))")
+    return Samples(path=samples.path, sha256=samples.sha256, inputs=samples.inputs, labels=labels, notes=samples.notes)
+
+
+def _hint(wanted: Sequence[int | None], got: Sequence[int]) -> str:
+    if len(wanted) == 4 and len(got) == 4 and (*got[2:], got[1]) == tuple(wanted[1:]):
+        return "; the data looks NCHW (channels first), the model is NHWC"
+    if len(wanted) == 4 and len(got) == 4 and (got[3], *got[1:3]) == tuple(wanted[1:]):
+        return "; the data looks NHWC (channels last), the model is NCHW"
+    if len(got) == len(wanted) - 1 and (*got[1:], 1) == tuple(wanted[1:]):
+        return "; the channel axis is missing, x[..., None] adds it"
+    if tuple(got) == tuple(wanted[1:]):
+        return "; the sample axis is missing, x[None] adds it"
+    return ""
+
+
+def _shown(shape: Sequence[int | None]) -> str:
+    return "(" + ", ".join("N" if size is None else str(size) for size in shape) + ")"
+
+
+def _wrong(path: Path, option: str, code: str, why: str, advice: str, command: str = "") -> UsageError:
+    return UsageError(f"{option} {path} does not fit", code=code, why=why, do=[(advice, command)])

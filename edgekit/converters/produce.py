@@ -1,0 +1,80 @@
+"""Make one artifact from its float hub and prove it. Runs in a child process, one per recipe."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from edgekit.converters.base import RECIPES, Recipe
+from edgekit.converters.verify import Coverage, RunnableModel, verify
+from edgekit.core.jsonio import as_data
+
+Stage = Callable[[str], None]
+
+
+def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
+    """Make the artifact of `job` and verify it; return its tensors, achieved scheme, verification and tool versions."""
+    import numpy as np
+
+    recipe = next(recipe for recipe in RECIPES if recipe.key == job["recipe"])
+    work, out = Path(job["work"]), Path(job["out"])
+    stage("converting")
+    calibration = _load(work / "calib.npz") if recipe.needs_calibration else {}
+    make(recipe, work / f"hub.{recipe.format}", out, calibration)
+    stage("loading the result")
+    model, found = open_artifact(recipe.format, out)
+    stage("verifying")
+    reference = _load(work / "reference.npz")
+    labels = work / "labels.npy"
+    verification = verify(
+        recipe,
+        model,
+        found,
+        proof=_load(work / "proof.npz"),
+        reference=[reference[str(index)] for index in range(len(reference))],
+        calibration_samples=len(next(iter(calibration.values()))) if calibration else 0,
+        labels=np.load(labels) if labels.exists() else None,
+        min_sqnr_db=job["min_sqnr_db"],
+    )
+    return {
+        "inputs": as_data(model.inputs),
+        "outputs": as_data(model.outputs),
+        "scheme": found.scheme,
+        "verification": as_data(verification),
+        "tools": {"ai-edge-quantizer": version("ai-edge-quantizer")} if recipe.format == "tflite" and recipe.name != "fp32" else {},
+    }
+
+
+def make(recipe: Recipe, hub: Path, out: Path, calibration: dict[str, Any]) -> None:
+    """Write the artifact of `recipe` made from `hub` to `out`."""
+    from edgekit.converters import quantize
+
+    if recipe.name == "fp32":
+        shutil.copyfile(hub, out)
+    elif recipe.key == "fp16.tflite":
+        quantize.tflite_fp16(hub, out)
+    elif recipe.key == "int8.tflite":
+        quantize.tflite_int8(hub, out, calibration)
+    else:
+        quantize.onnx_int8(hub, out, calibration)
+
+
+def open_artifact(format: str, path: Path) -> tuple[RunnableModel, Coverage]:  # noqa: A002
+    """Load an artifact in its runtime and count its precisions."""
+    if format == "tflite":
+        from edgekit.converters import tflite
+
+        return tflite.LiteRtModel(path), tflite.coverage(path)
+    from edgekit.converters import onnx
+
+    return onnx.OrtModel(path), onnx.coverage(path)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    import numpy as np
+
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files}

@@ -1,0 +1,73 @@
+"""Do one job in a child process: read it from stdin, do it, answer in JSON lines on what was stdout.
+
+    python -m edgekit.converters.worker
+
+A job names its `task`. Answers: {"stage": words} as each stage begins, then {"result": {...}} or {"error": {...}}.
+Whatever libraries print goes to stderr. The worker ends when its parent does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from edgekit.converters.explain import explain
+from edgekit.converters.process import describe
+from edgekit.core.errors import EdgekitError
+
+Stage = Callable[[str], None]
+
+_QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "KERAS_BACKEND": "tensorflow",
+    "CUDA_VISIBLE_DEVICES": "",
+}
+
+
+def main() -> int:
+    """Do the job on stdin; return 0 when it was answered, with a result or with an error."""
+    reply = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    os.environ.update(_QUIET)
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    def say(event: dict[str, Any]) -> None:
+        reply.write(json.dumps(event, allow_nan=False) + "\n")
+        reply.flush()
+
+    try:
+        say({"result": _task(job.pop("task"))(job, lambda stage: say({"stage": stage}))})
+    except EdgekitError as error:
+        say({"error": describe(error)})
+    except Exception as error:
+        traceback.print_exc()
+        say({"error": describe(explain(error, job))})
+    return 0
+
+
+def _task(name: str) -> Callable[[dict[str, Any], Stage], dict[str, Any]]:
+    if name == "hub":
+        from edgekit.converters import hub
+
+        return hub.run
+    if name == "produce":
+        from edgekit.converters import produce
+
+        return produce.run
+    raise ValueError(f"no task {name}")
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
