@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgekit.core.errors import EdgekitError
+from edgekit.core.errors import EdgekitError, SetupError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Clock, ReadingSink
 from edgekit.core.run import LoadTiming, RunPlan
@@ -140,9 +140,12 @@ class RunnerSession:
         return int(self.spec.options.get("threads", plan.threads)) if plan.threads == 1 else plan.threads
 
     def _none_took(self, artifact: Path, refusals: Sequence[EdgekitError]) -> EdgekitError:
-        last = refusals[-1]
-        why = "; ".join(str(error) for error in refusals)
-        return type(last)(f"no engine on {self.spec.name} runs {artifact.name}", code=last.code, why=why, do=last.do)
+        return SetupError(
+            f"no engine on {self.spec.name} can run {artifact.name}",
+            code="device.no_engine",
+            why="; ".join(str(error) for error in refusals),
+            do=[step for error in refusals for step in error.do],
+        )
 
 
 class RunnerModel:

@@ -18,8 +18,6 @@ from edgekit.links.shell import LocalShell, Shell
 class LocalDevice:
     """Reach this machine. Options: python, threads, and proc_root, sys_root, etc_root, powercap_root in place of the real folders."""
 
-    engines: Sequence[str] = ()
-
     def __init__(
         self,
         spec: DeviceSpec,
@@ -28,12 +26,14 @@ class LocalDevice:
         python: str = sys.executable,
         cache_dir: Path | None = None,
         clock: Clock | None = None,
+        engines: Sequence[str] = (),
     ) -> None:
         self.spec = spec
         self._shell = shell or LocalShell()
         self._python = spec.options.get("python", python)
         self._cache_dir = cache_dir
         self._clock = clock or HostClock()
+        self._engines = tuple(engines)
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[RunnerSession]:
@@ -46,7 +46,7 @@ class LocalDevice:
             python=self._python,
             clock=self._clock,
             clock_domain=self._clock.domain,
-            engines=self.engines,
+            engines=self._engines,
         )
         with contextlib.closing(session):
             yield session

@@ -8,6 +8,7 @@ all threads, which /proc/PID/schedstat does not (that file is the main thread's 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -78,10 +79,8 @@ def _lasting(read: Callable[[], int]) -> Callable[[], int]:
 
     def reading() -> int:
         nonlocal last
-        try:
+        with contextlib.suppress(OSError):
             last = read()
-        except OSError:
-            pass
         return last
 
     return reading

@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 import os
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from ..wire import Refusal
 
-NAMES = ("litert", "tflite_runtime", "onnxruntime", "onnxruntime-cuda", "torch_onnx", "torch_onnx-cuda")
+_BY_ENDING: Dict[str, Tuple[List[str], List[str]]] = {  # ending: engines tried in this order, engines that must be named
+    ".tflite": (["litert", "tflite_runtime"], []),
+    ".onnx": (["onnxruntime"], ["onnxruntime-cuda", "torch_onnx", "torch_onnx-cuda"]),
+}
 
 
 def load(path: str, name: Optional[str], threads: int, batch: int) -> Any:
     """Return the engine with the model loaded; `name` None chooses by the file's ending. Raise Refusal with the engine's own reason."""
     if not os.path.isfile(path):
         raise Refusal("model.missing", f"the model {path} is not on this machine", "no such file")
-    names = [name] if name else by_ending(path)
-    refusals: List[Refusal] = []
-    for candidate in names:
+    missing: Optional[Refusal] = None
+    for candidate in choose(path, name):
         try:
             return _load(path, candidate, threads, batch)
         except Refusal as refusal:
             if refusal.error["code"] != "engine.missing":
                 raise
-            refusals.append(refusal)
-    raise refusals[0]
+            missing = missing or refusal
+    raise missing or Refusal("engine.missing", "no engine was tried")
 
 
-def by_ending(path: str) -> List[str]:
-    """Return the engines that read this kind of file, the preferred one first."""
-    if path.endswith(".tflite"):
-        return ["litert", "tflite_runtime"]
-    if path.endswith(".onnx"):
-        return ["onnxruntime"]
-    raise Refusal("model.format", f"no engine runs {os.path.basename(path)}", "the runner knows .tflite and .onnx")
+def choose(path: str, name: Optional[str]) -> List[str]:
+    """Return the engines to try, the preferred one first; raise Refusal when `name` is unknown or does not read such a file."""
+    known = [engine for tried, named in _BY_ENDING.values() for engine in tried + named]
+    if name is not None and name not in known:
+        raise Refusal("engine.unknown", f"no engine is called {name!r}", "known: " + ", ".join(known))
+    tried, named = _BY_ENDING.get(os.path.splitext(path)[1].lower(), ([], []))
+    if name is None and tried:
+        return tried
+    if name is not None and name in tried + named:
+        return [name]
+    raise Refusal("model.format", f"{name or 'no engine'} does not run {os.path.basename(path)}", "engines read " + ", ".join(_BY_ENDING))
 
 
 def _load(path: str, name: str, threads: int, batch: int) -> Any:
     family, _, place = name.partition("-")
-    if name not in NAMES:
-        raise Refusal("engine.unknown", f"no engine is called {name!r}", "known: " + ", ".join(NAMES))
     if family in ("litert", "tflite_runtime"):
         from .litert import LiteRT
 

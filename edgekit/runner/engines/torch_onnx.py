@@ -1,0 +1,188 @@
+"""Run a float .onnx graph with torch, on CUDA as one captured graph: what a cloud server without ONNX Runtime's GPU build can do."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+
+from ..wire import Refusal
+from .inputs import Tensor
+
+WARMUPS = 3
+
+
+class Step(NamedTuple):
+    """Hold one operator whose result depends on the inputs."""
+
+    operator: Callable[[Mapping[str, Any], Sequence[Any]], Any]
+    attributes: Mapping[str, Any]
+    sources: Tuple[str, ...]
+    target: str
+
+
+class TorchOnnx:
+    """Hold a graph with weights on the device, inputs in place, and every value that does not depend on them computed once."""
+
+    def __init__(self, path: str, place: str, threads: int, batch: int) -> None:
+        onnx, self._torch = _module("onnx"), _module("torch")
+        torch = self._torch
+        if place == "cuda" and not torch.cuda.is_available():
+            raise Refusal("engine.no_cuda", "torch sees no GPU", f"torch {torch.__version__}, built for CUDA {torch.version.cuda}")
+        from .torch_ops import OPERATORS
+
+        self.name = "torch_onnx" if place == "cpu" else "torch_onnx-cuda"
+        self.version, self.threads = str(torch.__version__), threads
+        self._place = torch.device(place)
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(False)
+        torch.set_float32_matmul_precision("highest")  # fp32 means fp32: no tf32 in products ...
+        torch.backends.cudnn.allow_tf32 = False  # ... nor in convolutions
+        torch.backends.cudnn.benchmark = True  # shapes are fixed: let cuDNN pick its fastest algorithm once
+        graph = _read(onnx, path, OPERATORS)
+        self._values: Dict[str, Any] = {item.name: self._keep(_tensor(onnx, torch, item)) for item in graph.initializer}
+        self.inputs = [_described(onnx, item, batch) for item in graph.input if item.name not in self._values]
+        self.outputs = [item.name for item in graph.output]
+        self._sources = [torch.zeros(tensor.shape, dtype=getattr(torch, tensor.dtype), device=self._place) for tensor in self.inputs]
+        try:
+            self._steps = self._reduced(onnx, graph, OPERATORS)
+            self._run, self.delegate = (self._eager, "eager") if place == "cpu" else self._captured()
+        except Refusal:
+            raise
+        except (RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
+            raise Refusal("model.refused", "torch cannot run the graph", f"{type(error).__name__}: {error}") from error
+        self.loop = self._loop()
+
+    def describe(self) -> Dict[str, Any]:
+        """Return what actually runs."""
+        gpu = self._torch.cuda.get_device_name(self._place) if self._place.type == "cuda" else None
+        precision = " (tf32 off)" if gpu else ""
+        return {
+            "engine": self.name,
+            "engine_version": "torch " + self.version,
+            "delegate": self.delegate + precision,
+            "threads": self.threads,
+            "gpu": gpu,
+        }
+
+    def prepare(self, arrays: List[Any]) -> Any:
+        """Return the arrays of one inference as host tensors, in pinned memory for a GPU."""
+        tensors = [self._torch.from_numpy(array) for array in arrays]
+        return [tensor.pin_memory() for tensor in tensors] if self._place.type == "cuda" else tensors
+
+    def infer(self, prepared: Any) -> List[Any]:
+        """Return the outputs of one inference."""
+        self.loop([prepared])
+        return [output.cpu().numpy() for output in self._run()]
+
+    def _loop(self) -> Callable[[Sequence[Any]], None]:
+        sources, run = self._sources, self._run
+
+        def loop(group: Sequence[Any]) -> None:
+            for arrays in group:
+                for place, source in enumerate(sources):
+                    source.copy_(arrays[place], non_blocking=True)
+                for output in run():
+                    output.to("cpu", copy=True)  # waits for the GPU
+
+        return loop
+
+    def _eager(self) -> List[Any]:
+        values = self._values
+        for step in self._steps:
+            values[step.target] = step.operator(step.attributes, [values[name] if name else None for name in step.sources])
+        return [values[name] for name in self.outputs]
+
+    def _captured(self) -> Tuple[Callable[[], List[Any]], str]:
+        """Return the graph captured once for replay, or the eager run with the reason why capture failed."""
+        torch = self._torch
+        try:
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(WARMUPS):
+                    self._eager()
+            torch.cuda.current_stream().wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                outputs = self._eager()
+        except RuntimeError as error:
+            torch.cuda.synchronize()
+            return self._eager, "eager: capture failed, " + str(error).splitlines()[0]
+
+        def replay() -> List[Any]:
+            graph.replay()
+            return outputs
+
+        return replay, "cuda-graph"
+
+    def _reduced(self, onnx: Any, graph: Any, operators: Mapping[str, Any]) -> List[Step]:
+        """Compute once what depends on weights and shapes only; return the steps that depend on the inputs, in order."""
+        values = self._values
+        moving = {tensor.name for tensor in self.inputs}
+        for place, tensor in enumerate(self.inputs):
+            values[tensor.name] = self._sources[place]
+        steps: List[Step] = []
+        for node in graph.node:
+            attributes = {item.name: _attribute(onnx, self._torch, item) for item in node.attribute}
+            step = Step(operators[node.op_type], attributes, tuple(node.input), node.output[0])
+            result = step.operator(attributes, [values[name] if name else None for name in step.sources])
+            if node.op_type != "Shape" and moving.intersection(node.input):
+                moving.add(step.target)
+                steps.append(step)
+                values[step.target] = result
+            else:
+                values[step.target] = self._keep(result)
+        return steps
+
+    def _keep(self, tensor: Any) -> Any:
+        """Return a constant where its readers want it: weights on the device; sizes, axes and lone numbers on the host."""
+        return tensor.to(self._place) if tensor.is_floating_point() and tensor.numel() > 1 else tensor.cpu()
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise Refusal("engine.missing", f"{name} is not installed on this machine", str(error), package=name) from error
+
+
+def _read(onnx: Any, path: str, operators: Mapping[str, Any]) -> Any:
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+    except Exception as error:  # protobuf, onnx and the file system each raise their own
+        raise Refusal("model.refused", "the file is no valid ONNX model", str(error).strip()) from error
+    opset = max((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), default=0)
+    if opset < 13:
+        raise Refusal("model.unsupported", f"opset {opset} is too old for the torch engine", "convert with opset 13 or later")
+    missing = sorted({node.op_type for node in model.graph.node} - set(operators))
+    missing += sorted({node.op_type for node in model.graph.node if len([name for name in node.output if name]) != 1} - set(missing))
+    if missing:
+        raise Refusal(
+            "model.unsupported", "the torch engine does not know " + ", ".join(missing), "it runs float graphs only", operators=missing
+        )
+    return model.graph
+
+
+def _described(onnx: Any, item: Any, batch: int) -> Tensor:
+    kind = item.type.tensor_type
+    sizes: List[Any] = [dimension.dim_value if dimension.HasField("dim_value") else None for dimension in kind.shape.dim]
+    if sizes and sizes[0] not in (None, batch):
+        raise Refusal(
+            "model.batch", f"the model's batch is fixed at {sizes[0]}", f"batch {batch} was asked; convert it with a dynamic batch"
+        )
+    if None in sizes[1:]:
+        raise Refusal("model.shape", f"the input {item.name!r} has sizes the runner does not know", f"shape {sizes}")
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+    return Tensor(item.name, (batch, *sizes[1:]) if sizes else (), dtype)
+
+
+def _tensor(onnx: Any, torch: Any, item: Any) -> Any:
+    return torch.from_numpy(onnx.numpy_helper.to_array(item).copy())
+
+
+def _attribute(onnx: Any, torch: Any, item: Any) -> Any:
+    value = onnx.helper.get_attribute_value(item)
+    if isinstance(value, bytes):
+        return value.decode()
+    return _tensor(onnx, torch, value) if item.type == onnx.AttributeProto.TENSOR else value
