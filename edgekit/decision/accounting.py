@@ -1,0 +1,158 @@
+"""Count the joules of one inference on both sides, slot by slot, under one set of conventions. Everything is converted to the grid.
+
+The same functions take single values and Monte Carlo draws (arrays), so that a report's figures and its intervals come from one arithmetic.
+
+    device    incremental  net joules of the run (what the inference adds to a device that is on anyway)
+              gross        all joules while it infers
+              dedicated    gross, and the idle power for the rest of the time between two inferences
+    network   marginal     what one more byte adds (a decision is a question about change: primary view)
+              average      all network energy divided by all traffic (the accounting view)
+    cloud     shared       host, idle machines and facility in proportion to the active GPU
+              dedicated    GPUs kept for this service alone: their idle time is charged to it
+
+PUE applies to the data centre alone. The published total-over-accelerator factor contains its fleet's own facility share, which is
+taken out before the scenario's PUE is applied, so that cooling is counted once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgekit.core.decision import Scenario, Slot
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+
+class NotComputable(Exception):
+    """Say which input a convention needs and nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """Name one combination of accounting conventions."""
+
+    network: str
+    device: str
+    cloud: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Hold what the accounting needs to know about the scenario and the chosen runs and what carries no uncertainty of its own.
+
+    Times are seconds per inference; `service_rate_per_s` counts the requests of all users of a dedicated cloud service.
+    """
+
+    rate_per_s: float
+    payload_bytes: float
+    network: str
+    psu_efficiency: float | None
+    device_s: float
+    gpu_s: float
+    service_rate_per_s: float
+    sees_host: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Hold the joules of one slot per inference, the names of the inputs behind them, and how they were counted."""
+
+    joules: FloatArray
+    inputs: tuple[str, ...]
+    how: str
+
+
+Drawn = Mapping[str, "FloatArray"]
+Slots = dict[Slot, Amount]
+
+
+def conventions(scenario: Scenario) -> Iterator[Convention]:
+    """Yield every combination of conventions that may be argued for; the first is the primary one."""
+    devices = ("gross", "incremental") if scenario.device_role == "exists_anyway" else ("dedicated", "gross")
+    clouds = ("shared", "dedicated") if scenario.cloud_shape == "shared" else ("dedicated", "shared")
+    networks = ("none",) if scenario.network == "none" else ("marginal", "average")
+    for network, device, cloud in itertools.product(networks, devices, clouds):
+        yield Convention(network, device, cloud)
+
+
+def device_slots(view: Convention, x: Drawn, use: Usage) -> Slots:
+    """Return what one inference on the device takes; raise NotComputable when the convention needs an unknown input."""
+    loss = 1.0 / (use.psu_efficiency or 1.0)
+    charger = f", over a charger efficiency of {use.psu_efficiency:.0%}" if use.psu_efficiency else ""
+    if view.device == "incremental":
+        net = _need(x, "device_net_j", "net joules per inference of the device run")
+        return {Slot.INFERENCE_DEVICE: Amount(net * loss, ("device_net_j",), f"net joules of the device run{charger}")}
+    gross = _need(x, "device_j", "joules per inference of the device run")
+    slots = {Slot.INFERENCE_DEVICE: Amount(gross * loss, ("device_j",), f"gross joules of the device run{charger}")}
+    if view.device == "dedicated":
+        idle_w = _need(x, "device_idle_w", "idle power of the device run")
+        rest_s = max(0.0, 1.0 / use.rate_per_s - use.device_s)
+        slots[Slot.IDLE] = Amount(
+            idle_w * rest_s * loss, ("device_idle_w",), f"idle power for the {rest_s:.3g} s between two inferences{charger}"
+        )
+    return slots
+
+
+def cloud_slots(view: Convention, x: Drawn, use: Usage) -> Slots:
+    """Return what one inference in the cloud takes, network included; raise NotComputable when an input is unknown."""
+    gpu = _need(x, "cloud_j", "joules per inference of the cloud run")
+    inside: Slots = {Slot.INFERENCE_CLOUD: Amount(gpu, ("cloud_j",), "joules of the cloud run at its own boundary")}
+    names, factors = ("cloud_total", "cloud_idle_share", "cloud_facility_share"), "published shares of a production service"
+    active = 1.0 + 0.0 * gpu
+    if not use.sees_host:
+        active = x["cloud_total"] * (1.0 - x["cloud_facility_share"] - x["cloud_idle_share"])
+        inside[Slot.HOST] = Amount(gpu * (active - 1.0), ("cloud_j", *names), f"host processors and memory: {factors}")
+    if view.cloud == "dedicated":
+        idle_w = _need(x, "cloud_idle_w", "idle power of the cloud run")
+        rest_s = idle_s(use)
+        how = f"reserved GPUs and hosts idle for {rest_s:.3g} s per request at {use.service_rate_per_s:.3g} requests/s"
+        inside[Slot.IDLE] = Amount(idle_w * rest_s * active, ("cloud_idle_w", *(() if use.sees_host else names)), how)
+    elif not use.sees_host:
+        inside[Slot.IDLE] = Amount(
+            gpu * x["cloud_total"] * x["cloud_idle_share"], ("cloud_j", *names[:2]), f"idle machines of the pool: {factors}"
+        )
+    it_energy = sum((amount.joules for amount in inside.values()), start=0.0 * gpu)
+    used = tuple(dict.fromkeys(name for amount in inside.values() for name in amount.inputs))
+    inside[Slot.COOLING] = Amount(it_energy * (x["pue"] - 1.0), (*used, "pue"), "cooling and power conversion of the data centre (PUE)")
+    return {**inside, **_transport(view, x, use)}
+
+
+def idle_s(use: Usage) -> float:
+    """Return the idle GPU seconds per request of a dedicated service that keeps just enough GPUs busy."""
+    gpus = max(1, math.ceil(use.service_rate_per_s * use.gpu_s))
+    return max(0.0, gpus / use.service_rate_per_s - use.gpu_s)
+
+
+def total(slots: Slots) -> FloatArray:
+    """Return the sum of all slots."""
+    amounts = [amount.joules for amount in slots.values()]
+    return sum(amounts[1:], start=amounts[0])
+
+
+def inputs_of(slots: Slots) -> tuple[str, ...]:
+    """Return the names of all inputs behind the slots."""
+    return tuple(dict.fromkeys(name for amount in slots.values() for name in amount.inputs))
+
+
+def _transport(view: Convention, x: Drawn, use: Usage) -> Slots:
+    if view.network == "none":
+        return {}
+    name = f"network_{view.network}"
+    slots = {Slot.NETWORK: Amount(x[name] * use.payload_bytes, (name,), f"{use.payload_bytes:g} B at the {view.network} rate per byte")}
+    if use.network == "ble":
+        slots[Slot.RADIO] = Amount(x["radio_ble"] * use.payload_bytes, ("radio_ble",), f"{use.payload_bytes:g} B over Bluetooth Low Energy")
+    return slots
+
+
+def _need(x: Drawn, name: str, words: str) -> FloatArray:
+    if name not in x:
+        raise NotComputable(words)
+    return x[name]

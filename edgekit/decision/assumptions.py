@@ -1,0 +1,78 @@
+"""List what a decision assumes: every line of the scenario with its value and source, and the constants that were used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from edgekit.core.decision import Assumption, Constant, Price, Scenario
+from edgekit.core.run import RunRecord
+from edgekit.core.units import format_number, format_scaled
+from edgekit.decision.fields import FIELDS, Field
+from edgekit.decision.gather import payload_bytes
+
+_ALIASES = {"inferences_per_day", "payload"}
+
+
+def assumptions(scenario: Scenario, constants: Mapping[str, Constant], device: RunRecord | None) -> tuple[Assumption, ...]:
+    """Return one line per scenario field: the value that was used and whether the user, a default or a constant set it."""
+    given = {entry.attribute for entry in FIELDS if entry.key in scenario.given}
+    found = []
+    for entry in FIELDS:
+        if entry.key in _ALIASES:
+            continue
+        value = getattr(scenario, entry.attribute)
+        source = "user" if entry.attribute in given else "default"
+        if value is None:
+            found.append(_unstated(entry, scenario, constants, device))
+        elif entry.attribute == "lifetime_s" and source == "default":
+            found.append(Assumption(name=entry.key, value=_show(entry, value), source="device_lifetime", detail=entry.about))
+        else:
+            found.append(Assumption(name=entry.key, value=_show(entry, value), source=source, detail=entry.about))
+    return tuple(found)
+
+
+def used_constants(constants: Mapping[str, Constant], evidence: Sequence[str], scenario: Scenario) -> tuple[Constant, ...]:
+    """Return the constants behind a decision: those its figures name, the grid factors of its regions, and the default lifetime."""
+    wanted = {*evidence, f"grid_{scenario.device_region}", f"grid_{scenario.cloud_region}"}
+    if "lifetime" not in scenario.given:
+        wanted.add("device_lifetime")
+    return tuple(constant for name, constant in constants.items() if name in wanted)
+
+
+def _unstated(entry: Field, scenario: Scenario, constants: Mapping[str, Constant], device: RunRecord | None) -> Assumption:
+    value, source = "not stated", "none"
+    if entry.attribute in ("payload_up_bytes", "payload_down_bytes") and device is not None:
+        up, down = payload_bytes(scenario, device)
+        tensors = "input" if entry.attribute == "payload_up_bytes" else "output"
+        value, source = f"{format_scaled(up if tensors == 'input' else down, 'B')}: the model's own {tensors}", "derived"
+    elif entry.attribute == "cloud_pue":
+        constant = constants[f"pue_{scenario.cloud_facility}"]
+        value, source = constant.shown, constant.id
+    elif entry.attribute == "cloud_request_rate_per_s" and scenario.cloud_utilisation is None:
+        value, source = f"{format_number(scenario.rate_per_s * scenario.fleet)} inferences/s: the fleet's own", "derived"
+    elif entry.attribute == "cloud_batch":
+        value, source = "the largest that can fill within the latency limit, else 1", "default"
+    elif entry.attribute == "psu_efficiency":
+        value = "not stated: no charger loss is added"
+    return Assumption(name=entry.key, value=value, source=source, detail=entry.about)
+
+
+def _show(entry: Field, value: object) -> str:
+    if isinstance(value, Price):
+        per, factor = ("kWh", 3.6e6) if entry.unit == "joule" else ("h", 3600.0)
+        return f"{format_number(value.amount * factor)} {value.currency}/{per}"
+    if entry.kind == "count" or not isinstance(value, (int, float)):
+        return str(value)
+    return _show_number(entry, float(value))
+
+
+def _show_number(entry: Field, value: float) -> str:
+    if entry.kind == "ratio":
+        return f"{value:g}" if entry.minimum >= 1 else f"{100 * value:.4g} %"
+    if entry.attribute == "lifetime_s":
+        return f"{value / 31_557_600:.3g} years"
+    if entry.unit == "inference/s":
+        return f"{value:.4g} inferences/s"
+    if entry.unit == "kgCO2e/joule":
+        return f"{format_number(value * 3.6e9)} gCO2e/kWh"
+    return format_scaled(value, {"byte": "B", "second": "s"}[entry.unit])

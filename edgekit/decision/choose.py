@@ -1,0 +1,168 @@
+"""Choose one run per side: the lowest energy per inference among verified artifacts that meet the scenario, all at one boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgekit.core.boundary import Boundary
+from edgekit.core.decision import Option, Scenario, Side
+from edgekit.core.errors import UsageError
+from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown
+from edgekit.core.run import ChannelAnalysis, RunRecord
+from edgekit.core.units import format_scaled
+
+# From the whole machine inward. Where runs were metered at different places, those that see most are compared and the others are listed.
+WIDEST_FIRST = (
+    Boundary.WALL,
+    Boundary.USB_INPUT,
+    Boundary.BATTERY,
+    Boundary.MODULE,
+    Boundary.PLATFORM,
+    Boundary.GPU_MODULE,
+    Boundary.GPU_BOARD,
+    Boundary.SOC_RAIL,
+    Boundary.CPU_PACKAGE,
+    Boundary.MCU_SUPPLY,
+    Boundary.CPU_CORE,
+    Boundary.DRAM,
+    Boundary.GPU_MEMORY,
+    Boundary.GRID,
+)
+
+
+def side_of(run: RunRecord) -> Side:
+    """Return the side a run speaks for: a GPU server is the cloud, everything else is a device."""
+    if run.device.kind == "cuda" or energy_of(run).boundary in (Boundary.GPU_BOARD, Boundary.GPU_MODULE):
+        return Side.CLOUD
+    return Side.DEVICE
+
+
+def energy_of(run: RunRecord) -> Quantity:
+    """Return the headline joules per inference, Unknown when the run was never analysed."""
+    if run.analysis is None:
+        return Unknown(reason="the run was not analysed", unit="J")
+    return run.analysis.energy_j_per_inference
+
+
+def headline_channel(run: RunRecord) -> ChannelAnalysis | None:
+    """Return the channel behind the headline."""
+    channels = run.analysis.channels if run.analysis is not None else ()
+    return next((item for item in channels if run.analysis is not None and item.channel == run.analysis.channel), None)
+
+
+def seconds_of(run: RunRecord) -> float:
+    """Return the seconds one inference takes; 0 when the run does not say."""
+    time = run.analysis.time_s_per_inference if run.analysis is not None else None
+    return time.value if isinstance(time, Estimate) else 0.0
+
+
+def accuracy_of(run: RunRecord) -> Quantity:
+    """Return the accuracy of the artifact on its test data."""
+    proof = run.artifact.verification
+    if proof is None or proof.accuracy is None:
+        return Unknown(reason="the artifact was not verified on labelled data", unit="1")
+    return proof.accuracy
+
+
+def require_one_family(runs: Sequence[RunRecord]) -> None:
+    """Raise UsageError when the runs are of different networks: their joules do not answer one question."""
+    first = runs[0]
+    for run in runs[1:]:
+        if run.artifact.family != first.artifact.family:
+            raise UsageError(
+                f"runs {first.id} and {run.id} are of different models",
+                code="runs.family",
+                why=f"family {first.artifact.family} ({first.artifact.path}) against {run.artifact.family} ({run.artifact.path})",
+                do=[("choose runs of one model family; each run names its own:", f"grep -m1 '\"family\"' {run.id}/run.json")],
+                data={"families": [first.artifact.family, run.artifact.family]},
+            )
+
+
+def options(runs: Sequence[RunRecord], side: Side, scenario: Scenario) -> tuple[tuple[Option, ...], RunRecord | None]:
+    """Return every run of one side as an option, cheapest first, and the chosen one (None when none is eligible)."""
+    refused = {run.id: _refusal(run, side, scenario) for run in runs}
+    fit = [run for run in runs if refused[run.id] is None]
+    if any(Origin.EMULATED not in energy_of(run).origins for run in fit):
+        for run in [run for run in fit if Origin.EMULATED in energy_of(run).origins]:
+            refused[run.id] = "emulated, while others were not"
+            fit.remove(run)
+    widest = min((_rank(run) for run in fit), default=0)
+    for run in [run for run in fit if _rank(run) != widest]:
+        refused[run.id] = f"metered at {energy_of(run).boundary}, others at {WIDEST_FIRST[widest]}: not comparable"
+        fit.remove(run)
+    chosen = min(fit, key=lambda run: (energy_of(run).value or 0.0, run.id), default=None)
+    ordered = sorted(runs, key=lambda run: (refused[run.id] is not None, energy_of(run).value or 0.0, run.id))
+    return tuple(_option(run, side, refused[run.id], chosen=run is chosen) for run in ordered), chosen
+
+
+def _option(run: RunRecord, side: Side, refusal: str | None, *, chosen: bool) -> Option:
+    return Option(
+        run=run.id,
+        side=side,
+        artifact=run.artifact.path,
+        recipe=run.artifact.recipe,
+        batch=run.plan.batch,
+        energy_j=energy_of(run),
+        chosen=chosen,
+        eligible=refusal is None,
+        reason=refusal or ("lowest energy of this side" if chosen else "takes more energy than the chosen one"),
+    )
+
+
+def _rank(run: RunRecord) -> int:
+    boundary = energy_of(run).boundary
+    return WIDEST_FIRST.index(boundary) if boundary is not None else len(WIDEST_FIRST) - 1
+
+
+def _refusal(run: RunRecord, side: Side, scenario: Scenario) -> str | None:
+    energy = energy_of(run)
+    if isinstance(energy, Unknown):
+        return f"energy unknown: {energy.reason}"
+    if run.artifact.status != "verified":
+        return f"its artifact is {run.artifact.status}"
+    return (
+        _misses_floor(run, scenario) or _too_slow(run, side, scenario) or (_infeasible_batch(run, scenario) if side is Side.CLOUD else None)
+    )
+
+
+def _misses_floor(run: RunRecord, scenario: Scenario) -> str | None:
+    if scenario.accuracy_floor is None:
+        return None
+    accuracy = accuracy_of(run)
+    if isinstance(accuracy, Unknown):
+        return f"accuracy unknown: {accuracy.reason}"
+    if accuracy.value < scenario.accuracy_floor:
+        return f"accuracy {accuracy.value:.1%} is below the floor of {scenario.accuracy_floor:.1%}"
+    return None
+
+
+def _too_slow(run: RunRecord, side: Side, scenario: Scenario) -> str | None:
+    seconds = seconds_of(run)
+    if side is Side.DEVICE and seconds * scenario.rate_per_s > 1:
+        return f"needs {format_scaled(seconds, 's')} per inference, too long for {scenario.rate_per_s:g} inferences/s"
+    p99 = run.analysis.latency_p99_s if run.analysis is not None else None
+    if scenario.latency_limit_s is not None and isinstance(p99, Estimate) and p99.value > scenario.latency_limit_s:
+        return f"p99 latency {format_scaled(p99.value, 's')} is above the limit of {format_scaled(scenario.latency_limit_s, 's')}"
+    return None
+
+
+def service_rate(run: RunRecord, scenario: Scenario) -> float:
+    """Return the requests per second of a dedicated cloud service: as stated, from the utilisation, or of the fleet."""
+    if scenario.cloud_request_rate_per_s is not None:
+        return scenario.cloud_request_rate_per_s
+    if scenario.cloud_utilisation is not None and seconds_of(run) > 0:
+        return scenario.cloud_utilisation / seconds_of(run)
+    return scenario.rate_per_s * scenario.fleet
+
+
+def _infeasible_batch(run: RunRecord, scenario: Scenario) -> str | None:
+    """Refuse batches the arrivals cannot fill: b <= rate * (latency limit - service time of b)."""
+    batch = run.plan.batch
+    if scenario.cloud_batch is not None:
+        return None if batch == scenario.cloud_batch else f"batch {batch}, the scenario says {scenario.cloud_batch}"
+    if batch == 1:
+        return None
+    if scenario.latency_limit_s is None:
+        return f"batch {batch} needs a latency_limit in the scenario to show that requests may wait for one another"
+    filled = service_rate(run, scenario) * (scenario.latency_limit_s - batch * seconds_of(run))
+    return None if batch <= filled else f"batch {batch} cannot fill within the latency limit: {max(0.0, filled):.3g} requests arrive"

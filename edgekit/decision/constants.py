@@ -1,0 +1,84 @@
+"""Read the constants pack: published numbers with range, year, scope, source, licence and evidence, checked for dimension at load."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from edgekit.core.decision import Constant
+from edgekit.decision.units import UnitProblem, parse
+
+_EVIDENCE = ("read", "abstract", "derived")
+_BASE: dict[str, tuple[str, str]] = {  # prefix of the id -> (unit of pint, name of the unit inside edgekit)
+    "pue_": ("", "1"),
+    "cloud_": ("", "1"),
+    "network_": ("joule/byte", "J/B"),
+    "radio_": ("joule/byte", "J/B"),
+    "device_lifetime": ("second", "s"),
+    "grid_": ("kgCO2e/joule", "kg/J"),
+}
+
+
+class ConstantProblem(ValueError):
+    """Say which entry of the pack is wrong, and why."""
+
+
+def load_constants(text: str) -> Mapping[str, Constant]:
+    """Return the constants of a pack (TOML text) by id, in base units; raise ConstantProblem for an entry that may not be used."""
+    data = tomllib.loads(text)
+    version = data.pop("version", None)
+    if version != "1":
+        raise ConstantProblem(f"the constants pack has version {version!r}, this edgekit reads version '1'")
+    return MappingProxyType({name: _constant(name, entry) for name, entry in data.items()})
+
+
+def regions(constants: Mapping[str, Constant]) -> tuple[str, ...]:
+    """Return the country codes for which the pack holds a grid factor."""
+    return tuple(sorted(name.removeprefix("grid_") for name in constants if name.startswith("grid_")))
+
+
+def _constant(name: str, entry: Mapping[str, object]) -> Constant:
+    missing = {"value", "unit", "year", "scope", "source", "licence", "evidence"} - entry.keys()
+    if missing:
+        raise ConstantProblem(f"constant {name} lacks {', '.join(sorted(missing))}")
+    if entry["evidence"] not in _EVIDENCE:
+        raise ConstantProblem(f"constant {name} rests on {entry['evidence']!r}: only {', '.join(_EVIDENCE)} may become a default")
+    unit = str(entry["unit"])
+    value, low, high = (_in_base(name, entry.get(key), unit) for key in ("value", "low", "high"))
+    if value is None or not (low if low is not None else value) <= value <= (high if high is not None else value):
+        raise ConstantProblem(f"constant {name}: value {value} lies outside its range {low} to {high}")
+    return Constant(
+        id=name,
+        value=value,
+        low=low,
+        high=high,
+        unit=_base_of(name)[1],
+        shown=_shown(entry),
+        year=int(str(entry["year"])),
+        scope=str(entry["scope"]),
+        source=str(entry["source"]),
+        licence=str(entry["licence"]),
+        evidence=str(entry["evidence"]),
+    )
+
+
+def _in_base(name: str, value: object, unit: str) -> float | None:
+    if value is None:
+        return None
+    try:
+        return parse(f"{value} {unit}".rstrip(), _base_of(name)[0])
+    except UnitProblem as error:
+        raise ConstantProblem(f"constant {name}: {error}") from error
+
+
+def _base_of(name: str) -> tuple[str, str]:
+    for prefix, base in _BASE.items():
+        if name.startswith(prefix):
+            return base
+    raise ConstantProblem(f"constant {name} belongs to no known group: {', '.join(_BASE)}")
+
+
+def _shown(entry: Mapping[str, object]) -> str:
+    spread = f" ({entry['low']} to {entry['high']})" if "low" in entry and "high" in entry else ""
+    return f"{entry['value']}{spread} {entry['unit']}".rstrip()

@@ -1,0 +1,87 @@
+"""Decide: from runs, a scenario and constants to a Decision. Pure: same input, same bytes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from edgekit.core.decision import Constant, Decision, Scenario, Side, Slot, SlotEntry
+from edgekit.core.run import RunRecord, TrainingRecord
+from edgekit.decision.assumptions import assumptions, used_constants
+from edgekit.decision.choose import options, require_one_family, seconds_of, service_rate, side_of
+from edgekit.decision.commands import model_name
+from edgekit.decision.gather import inputs_from
+from edgekit.decision.montecarlo import DRAWS, SEED
+from edgekit.decision.outcome import one_sided, two_sided
+from edgekit.decision.remarks import remarks
+from edgekit.decision.slots import not_included, training_slot
+from edgekit.decision.totals import totals
+
+
+def decide(
+    runs: Sequence[RunRecord],
+    scenario: Scenario,
+    constants: Mapping[str, Constant],
+    *,
+    training: TrainingRecord | None = None,
+    cloud_ids: frozenset[str] = frozenset(),
+    draws: int = DRAWS,
+    seed: int = SEED,
+) -> Decision:
+    """Return the decision over `runs` of one model family; `cloud_ids` names runs that are the cloud side whatever their device is.
+
+    Raises:
+        UsageError: the runs are of different model families.
+    """
+    require_one_family(runs)
+    sides = {run.id: Side.CLOUD if run.id in cloud_ids else side_of(run) for run in runs}
+    device_options, device = options([run for run in runs if sides[run.id] is Side.DEVICE], Side.DEVICE, scenario)
+    cloud_options, cloud = options([run for run in runs if sides[run.id] is Side.CLOUD], Side.CLOUD, scenario)
+    candidates = (*device_options, *cloud_options)
+    inputs = inputs_from(scenario, constants, device, cloud)
+    if device is not None and cloud is not None:
+        outcome = two_sided(runs, scenario, inputs, device, cloud, draws=draws, seed=seed)
+    else:
+        outcome = one_sided(runs, scenario, inputs, device, candidates, draws=draws, seed=seed)
+    slots = (
+        *outcome.slots,
+        training_slot(training, scenario),
+        *not_included(
+            {side: _counted(outcome.slots, side) for side in (Side.DEVICE, Side.CLOUD)},
+            scenario,
+            device_known=device is not None,
+            cloud_known=cloud is not None,
+        ),
+    )
+    return Decision(
+        model=model_name(runs),
+        family=runs[0].artifact.family,
+        scenario=scenario,
+        verdict=outcome.verdict,
+        options=candidates,
+        slots=slots,
+        views=outcome.views,
+        flips=outcome.flips,
+        totals=totals(scenario, constants, outcome.sides, slots, _gpu_s_paid(scenario, cloud)),
+        influences=outcome.influences,
+        assumptions=assumptions(scenario, constants, device),
+        constants=used_constants(constants, outcome.evidence, scenario),
+        evidence=outcome.evidence,
+        draws=draws,
+        seed=seed,
+        notes=remarks(runs, scenario, device, cloud, training),
+    )
+
+
+def _counted(slots: Sequence[SlotEntry], side: Side) -> frozenset[Slot]:
+    return frozenset(entry.slot for entry in slots if entry.side is side)
+
+
+def _gpu_s_paid(scenario: Scenario, cloud: RunRecord | None) -> float | None:
+    """Return the GPU seconds one inference pays for: its own on a shared GPU, its share of all time on reserved ones."""
+    if cloud is None or not seconds_of(cloud):
+        return None
+    if scenario.cloud_shape == "shared":
+        return seconds_of(cloud)
+    rate = service_rate(cloud, scenario)
+    return max(1, math.ceil(rate * seconds_of(cloud))) / rate

@@ -1,0 +1,144 @@
+"""Gather the uncertain inputs of a decision from runs, constants and the scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edgekit.core.boundary import Boundary, sees
+from edgekit.core.decision import Constant, Scenario
+from edgekit.core.quantity import Estimate, Origin, Quantity
+from edgekit.core.run import RunRecord
+from edgekit.decision.accounting import Usage
+from edgekit.decision.choose import energy_of, headline_channel, seconds_of, service_rate
+from edgekit.decision.montecarlo import Input
+from edgekit.energy.budget import dominating_term
+
+_ITEM_BYTES = {
+    "float32": 4,
+    "float16": 2,
+    "bfloat16": 2,
+    "float64": 8,
+    "int8": 1,
+    "uint8": 1,
+    "int16": 2,
+    "int32": 4,
+    "int64": 8,
+    "bool": 1,
+}
+
+
+def usage(scenario: Scenario, device: RunRecord, cloud: RunRecord | None) -> Usage:
+    """Return what the accounting needs of the scenario and the chosen runs; without a cloud run only the device's part is meant."""
+    up, down = payload_bytes(scenario, device)
+    return Usage(
+        rate_per_s=scenario.rate_per_s,
+        payload_bytes=up + down,
+        network=scenario.network,
+        psu_efficiency=None if energy_of(device).boundary is Boundary.WALL else scenario.psu_efficiency,
+        device_s=seconds_of(device),
+        gpu_s=seconds_of(cloud) if cloud is not None else 0.0,
+        service_rate_per_s=service_rate(cloud, scenario) if cloud is not None else scenario.rate_per_s * scenario.fleet,
+        sees_host=cloud is None or energy_of(cloud).boundary not in (Boundary.GPU_BOARD, Boundary.GPU_MODULE),
+    )
+
+
+def payload_bytes(scenario: Scenario, device: RunRecord) -> tuple[float, float]:
+    """Return bytes (up, down) per inference: as stated, else the size of the model's own input and output tensors."""
+    up = scenario.payload_up_bytes
+    down = scenario.payload_down_bytes
+    if up is None:
+        up = sum(_bytes(item.shape, item.dtype) for item in device.artifact.inputs)
+    if down is None:
+        down = sum(_bytes(item.shape, item.dtype) for item in device.artifact.outputs)
+    return up, down
+
+
+def _bytes(shape: tuple[int, ...], dtype: str) -> float:
+    size = float(_ITEM_BYTES.get(dtype, 4))
+    for length in shape[1:]:
+        size *= max(1, length)
+    return size
+
+
+def inputs_from(
+    scenario: Scenario, constants: Mapping[str, Constant], device: RunRecord | None, cloud: RunRecord | None
+) -> dict[str, Input]:
+    """Return every input that is known, by name; an unknown one is absent."""
+    found = [*_run_inputs("device", device), *_run_inputs("cloud", cloud)]
+    if scenario.cloud_pue is not None:
+        found.append(_stated("pue", scenario.cloud_pue, "cloud.pue"))
+    else:
+        found.append(from_constant("pue", constants[f"pue_{scenario.cloud_facility}"], "state it: cloud.pue = 1.2"))
+    found.append(from_constant("cloud_total", constants["cloud_total_per_accelerator"], "meter the GPU server at the wall"))
+    found.append(from_constant("cloud_idle_share", constants["cloud_share_idle"], "meter the GPU server at the wall"))
+    found.append(from_constant("cloud_facility_share", constants["cloud_share_facility"], "meter the GPU server at the wall"))
+    kind = "mobile" if scenario.network == "mobile" else "fixed"
+    for view in ("marginal", "average"):
+        found.append(
+            from_constant(f"network_{view}", constants[f"network_{kind}_{view}"], "decide which network accounting applies to you")
+        )
+    found.append(from_constant("radio_ble", constants["radio_ble"], "meter the device while it sends"))
+    return {item.name: item for item in found}
+
+
+def _run_inputs(side: str, run: RunRecord | None) -> list[Input]:
+    if run is None:
+        return []
+    channel = headline_channel(run)
+    quantities: dict[str, Quantity] = {f"{side}_j": energy_of(run)}
+    if channel is not None:
+        quantities |= {f"{side}_net_j": channel.net_j_per_inference, f"{side}_idle_w": channel.idle_w}
+    term = dominating_term(energy) if isinstance(energy := energy_of(run), Estimate) else None
+    return [
+        Input(
+            name=name,
+            value=item.value,
+            low=item.low,
+            high=item.high,
+            origins=item.origins,
+            evidence=run.id,
+            group=f"run:{run.id}",
+            shrink=(term.shrink if term is not None else None) or "more and longer windows",
+        )
+        for name, item in quantities.items()
+        if isinstance(item, Estimate)
+    ]
+
+
+def from_constant(name: str, constant: Constant, shrink: str) -> Input:
+    """Return a published constant as an input; without a published range it is taken as exact."""
+    low = constant.low if constant.low is not None else constant.value
+    high = constant.high if constant.high is not None else constant.value
+    return Input(
+        name=name,
+        value=constant.value,
+        low=low,
+        high=high,
+        origins=(Origin.SOURCED,),
+        evidence=constant.id,
+        group=constant.id,
+        shrink=shrink,
+    )
+
+
+def _stated(name: str, value: float, key: str) -> Input:
+    return Input(
+        name=name,
+        value=value,
+        low=value,
+        high=value,
+        origins=(Origin.SOURCED,),
+        evidence=f"scenario:{key}",
+        group=key,
+        shrink="as you stated it",
+    )
+
+
+def unseen(run: RunRecord, psu_efficiency: float | None) -> str | None:
+    """Return what the device's meter does not see of the electricity bought, None when it sees all of it."""
+    boundary = energy_of(run).boundary
+    if boundary is None or boundary in (Boundary.WALL, Boundary.GRID):
+        return None
+    if boundary in (Boundary.USB_INPUT, Boundary.BATTERY):
+        return None if psu_efficiency is not None else "the loss in the charger"
+    return f"the rest of the device (the meter sees {sees(boundary)})"

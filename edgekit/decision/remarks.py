@@ -1,0 +1,78 @@
+"""Collect the remarks that belong to a decision: what limits it and what the reader must not overlook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgekit.core.boundary import sees
+from edgekit.core.decision import Scenario
+from edgekit.core.quantity import Estimate, Note, Origin
+from edgekit.core.run import RunRecord, TrainingRecord
+from edgekit.decision.choose import energy_of, service_rate
+from edgekit.decision.gather import unseen
+
+
+def remarks(
+    runs: Sequence[RunRecord], scenario: Scenario, device: RunRecord | None, cloud: RunRecord | None, training: TrainingRecord | None
+) -> tuple[Note, ...]:
+    """Return the remarks, those that weigh most first."""
+    found = [*_emulated(runs), *_quick(runs)]
+    if device is not None:
+        found += _lower_bound(device, scenario)
+    if device is not None and cloud is not None:
+        found += _weights(device, cloud)
+        found += _load(cloud, scenario)
+    if scenario.source == "default scenario":
+        text = "no scenario was given: the default one is used (one inference per second, a device that exists anyway, a shared cloud)"
+        found.append(Note(code="scenario.default", text=text, advice="edgekit report RUN... --scenario FILE"))
+    if training is not None and training.family != runs[0].artifact.family:
+        text = f"the training record is of another model family ({training.family}); its energy is shown, not used to compare"
+        found.append(Note(code="training.family", text=text))
+    return tuple(found)
+
+
+def _emulated(runs: Sequence[RunRecord]) -> list[Note]:
+    names = [run.id for run in runs if Origin.EMULATED in energy_of(run).origins]
+    if not names:
+        return []
+    text = f"{len(names)} of {len(runs)} runs were emulated: their figures come from a simulation, not from an instrument"
+    return [Note(code="origin.emulated", text=text, advice=f"emulated: {', '.join(names)}")]
+
+
+def _quick(runs: Sequence[RunRecord]) -> list[Note]:
+    quick = [run for run in runs if run.plan.quick]
+    if not quick:
+        return []
+    plan = quick[0].plan
+    shape = f"{plan.windows} windows of {plan.window_s:g} s instead of 10 windows of 10 s"
+    text = f"{len(quick)} of {len(runs)} runs used a quick plan: {shape}"
+    return [Note(code="plan.quick", text=text, advice="repeat with edgekit bench and its default plan")]
+
+
+def _lower_bound(device: RunRecord, scenario: Scenario) -> list[Note]:
+    missing = unseen(device, scenario.psu_efficiency)
+    boundary = energy_of(device).boundary
+    if missing is None or boundary is None:
+        return []
+    part = missing.partition(" (")[0]
+    text = f"device figures are lower bounds: metered at {boundary} ({sees(boundary)}), so {part} is not counted"
+    advice = "meter the device at its plug, or state device.psu_efficiency where only the charger is missing"
+    return [Note(code="boundary.unseen", text=text, advice=advice)]
+
+
+def _weights(device: RunRecord, cloud: RunRecord) -> list[Note]:
+    if device.artifact.source.weights_sha256 == cloud.artifact.source.weights_sha256:
+        return []
+    text = "both sides run the same network with different weights: energy compares, accuracy does not"
+    return [Note(code="weights.differ", text=text)]
+
+
+def _load(cloud: RunRecord, scenario: Scenario) -> list[Note]:
+    time = cloud.analysis.time_s_per_inference if cloud.analysis is not None else None
+    if not isinstance(time, Estimate) or scenario.cloud_batch in (None, 1) or scenario.latency_limit_s is None:
+        return []
+    batch, rate = cloud.plan.batch, service_rate(cloud, scenario)
+    if batch <= rate * (scenario.latency_limit_s - batch * time.value):
+        return []
+    text = f"batch {batch} was asked for, but at {rate:.3g} requests/s it does not fill within the latency limit"
+    return [Note(code="batch.infeasible", text=text, advice="leave cloud.batch out to let the arrivals decide")]

@@ -1,0 +1,159 @@
+"""Read a scenario file: how a product is used. Every line is checked for spelling, kind and limits; errors show a correct line."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from edgekit.core.decision import Constant, Price, Scenario
+from edgekit.core.errors import UsageError
+from edgekit.decision.constants import regions
+from edgekit.decision.fields import FIELDS, Field
+from edgekit.decision.units import UnitProblem, kind_of, parse
+
+_BY_KEY = {entry.key: entry for entry in FIELDS}
+_SAME = (("rate", "inferences_per_day"), ("payload", "payload_up"), ("cloud.request_rate", "cloud.utilisation"))
+_DAY_S = 86_400.0
+
+
+def default_scenario(constants: Mapping[str, Constant]) -> Scenario:
+    """Return the documented defaults: one inference per second on a device that exists anyway, against a shared cloud."""
+    return _build({}, (), constants, source="default scenario")
+
+
+def parse_scenario(text: str, *, where: str, constants: Mapping[str, Constant]) -> Scenario:
+    """Return the scenario in TOML `text`; raise UsageError that names the line, what is wrong, and a correct line to paste."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"{where} is not valid TOML", code="scenario.syntax", why=str(error), do=[("a line looks like this:", 'rate = "1 inference/s"')]
+        ) from error
+    written = dict(_flatten(data))
+    for key in written:
+        if key not in _BY_KEY:
+            raise _misspelt(key, where)
+    for pair in _SAME:
+        if all(key in written for key in pair):
+            raise UsageError(
+                f"{where} states both {pair[0]} and {pair[1]}",
+                code="scenario.twice",
+                why="the two lines say the same thing",
+                do=[("keep one of them:", _line(_BY_KEY[pair[0]]))],
+            )
+    values = {_BY_KEY[key].attribute: _read(_BY_KEY[key], value, where, constants) for key, value in written.items()}
+    if "inferences_per_day" in written:
+        values["rate_per_s"] /= _DAY_S
+    if ("prices.electricity" in written or "prices.gpu_hour" in written) and "prices.date" not in written:
+        raise UsageError(
+            f"{where} states prices without their date",
+            code="scenario.price_date",
+            why="prices move every month, so a price is only a fact together with its day",
+            do=[("add the line under [prices]:", 'date = "2026-05-01"')],
+        )
+    return _build(values, tuple(written), constants, source=where)
+
+
+def _build(values: Mapping[str, Any], given: Sequence[str], constants: Mapping[str, Constant], *, source: str) -> Scenario:
+    defaults: dict[str, Any] = {entry.attribute: entry.default for entry in FIELDS if entry.default is not None}
+    defaults["lifetime_s"] = constants["device_lifetime"].value
+    return Scenario(**{**defaults, **values}, given=tuple(given), source=source)
+
+
+def _flatten(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in data.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _misspelt(key: str, where: str) -> UsageError:
+    bare = {name.replace(".", "_"): name for name in _BY_KEY} | {name.rpartition(".")[2]: name for name in _BY_KEY}
+    near = [*difflib.get_close_matches(key, _BY_KEY, n=2, cutoff=0.6)]
+    near += [bare[match] for match in difflib.get_close_matches(key.replace(".", "_"), bare, n=2, cutoff=0.6)]
+    do = [(f"did you mean {name}?", _line(_BY_KEY[name])) for name in dict.fromkeys(near)][:2]
+    return UsageError(
+        f"{where}: there is no line called {key}", code="scenario.key", why=f"known: {', '.join(_BY_KEY)}", do=do, data={"key": key}
+    )
+
+
+def _line(entry: Field) -> str:
+    return f"{entry.key} = {entry.example}"
+
+
+def _read(entry: Field, value: Any, where: str, constants: Mapping[str, Constant]) -> Any:
+    try:
+        return _typed(entry, value, constants)
+    except UnitProblem as error:
+        raise UsageError(
+            f"{where}: {entry.key} cannot be {value!r}",
+            code="scenario.value",
+            why=f"{entry.key} is {entry.about}: {error}",
+            do=[("write it like this:", _line(entry))],
+            data={"key": entry.key},
+        ) from error
+
+
+def _typed(entry: Field, value: Any, constants: Mapping[str, Constant]) -> Any:
+    readers: dict[str, Callable[[], Any]] = {
+        "quantity": lambda: _within(entry, parse(value, entry.unit)),
+        "ratio": lambda: _within(entry, parse(value, entry.unit)),
+        "count": lambda: _count(entry, value),
+        "price": lambda: _price(entry, value),
+        "date": lambda: _date(value),
+        "choice": lambda: _one_of(value, entry.choices),
+        "region": lambda: _one_of(value, regions(constants)),
+        "text": lambda: _text(value),
+    }
+    return readers[entry.kind]()
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise UnitProblem("a text in quotes is expected here")
+    return value
+
+
+def _within(entry: Field, number: float) -> float:
+    if number < entry.minimum or (number == entry.minimum and not entry.closed):
+        raise UnitProblem(f"it must be {'at least' if entry.closed else 'more than'} {entry.minimum:g}")
+    if entry.maximum is not None and number > entry.maximum:
+        raise UnitProblem(
+            f"it must be at most {entry.maximum:g} (100 %)" if entry.maximum == 1 else f"it must be at most {entry.maximum:g}"
+        )
+    return number
+
+
+def _count(entry: Field, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UnitProblem("a whole number is expected here")
+    return int(_within(entry, value))
+
+
+def _price(entry: Field, value: Any) -> Price:
+    problem: UnitProblem | None = None
+    for currency in ("EUR", "USD"):
+        try:
+            return Price(amount=_within(entry, parse(value, f"{currency}/{entry.unit}")), currency=currency)
+        except UnitProblem as error:
+            problem = error
+    raise problem or UnitProblem(f"{kind_of(f'EUR/{entry.unit}')} is expected here")
+
+
+def _date(value: Any) -> str:
+    try:
+        return datetime.date.fromisoformat(str(value)).isoformat()
+    except ValueError as error:
+        raise UnitProblem("a date is written as year-month-day") from error
+
+
+def _one_of(value: Any, choices: Sequence[str]) -> str:
+    if value in choices:
+        return str(value)
+    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise UnitProblem(f"{hint}one of {', '.join(choices)} is expected here")

@@ -1,0 +1,109 @@
+"""Scale one inference to a day, a year and a million inferences: energy, location-based carbon, and money where prices are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from edgekit.core.decision import Constant, Scenario, Side, Slot, SlotEntry, Total
+from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown, merge_origins
+from edgekit.core.units import Unit
+
+_DAY_S = 86_400.0
+_YEAR_S = 365.25 * _DAY_S
+_AT_DEVICE = frozenset({Slot.NETWORK, Slot.RADIO})  # the access network and the radio run where the device is
+
+
+def totals(
+    scenario: Scenario,
+    constants: Mapping[str, Constant],
+    sides: Mapping[Side, Quantity],
+    slots: tuple[SlotEntry, ...],
+    gpu_s_paid: float | None,
+) -> tuple[Total, ...]:
+    """Return the totals of each side in the primary view; `gpu_s_paid` is the rented GPU time per inference, None when unknown."""
+    fleet_rate = scenario.rate_per_s * scenario.fleet
+    periods = {"day": fleet_rate * _DAY_S, "year": fleet_rate * _YEAR_S, "million inferences": 1e6}
+    found = []
+    for side, energy in sides.items():
+        carbon = _carbon(scenario, constants, side, energy, slots)
+        money = _money(scenario, side, energy, gpu_s_paid)
+        for period, count in periods.items():
+            found.append(
+                Total(
+                    period=period,
+                    side=side,
+                    inferences=count,
+                    energy_j=scaled(energy, count),
+                    co2e_kg=scaled(carbon, count),
+                    money=scaled(money, count),
+                )
+            )
+    return tuple(found)
+
+
+def scaled(quantity: Quantity, factor: float, unit: Unit | None = None, origins: tuple[Origin, ...] = ()) -> Quantity:
+    """Return a quantity times an exact positive factor, in another unit where one is given, with `origins` added."""
+    if isinstance(quantity, Unknown):
+        return quantity if unit is None else replace(quantity, unit=unit, boundary=None)
+    return Estimate(
+        value=quantity.value * factor,
+        low=quantity.low * factor,
+        high=quantity.high * factor,
+        unit=unit or quantity.unit,
+        boundary=quantity.boundary if unit is None or unit == quantity.unit else None,
+        origins=merge_origins(quantity.origins, origins),
+        level=quantity.level,
+        quality=quantity.quality,
+    )
+
+
+def grid_of(scenario: Scenario, constants: Mapping[str, Constant], side: Side) -> tuple[float | None, str]:
+    """Return (kg CO2e per joule, its source) at one side; None with the reason when the scenario names no region."""
+    stated = scenario.device_grid_kg_per_j if side is Side.DEVICE else scenario.cloud_grid_kg_per_j
+    region = scenario.device_region if side is Side.DEVICE else scenario.cloud_region
+    if stated is not None:
+        return stated, "user"
+    if region is not None:
+        return constants[f"grid_{region}"].value, f"grid_{region}"
+    return None, f"the scenario names no {side.value}.region"
+
+
+def _carbon(scenario: Scenario, constants: Mapping[str, Constant], side: Side, energy: Quantity, slots: tuple[SlotEntry, ...]) -> Quantity:
+    here, here_source = grid_of(scenario, constants, side)
+    device, device_source = grid_of(scenario, constants, Side.DEVICE)
+    if isinstance(energy, Unknown):
+        return Unknown(reason=energy.reason, unit="kg")
+    if here is None or device is None:
+        return Unknown(reason=here_source if here is None else device_source, unit="kg")
+    parts = [(entry, device if entry.slot in _AT_DEVICE else here) for entry in slots if entry.side is side]
+    known = [(entry.energy_j.value, grid) for entry, grid in parts if isinstance(entry.energy_j, Estimate)]
+    mean = sum(joules * grid for joules, grid in known) / energy.value if energy.value else here
+    found = scaled(energy, mean, "kg", (Origin.SOURCED,))
+    assert isinstance(found, Estimate)
+    return replace(
+        found, notes=(Note(code="carbon.grid", text="the interval is that of the energy: yearly country factors state no range"),)
+    )
+
+
+def _money(scenario: Scenario, side: Side, energy: Quantity, gpu_s_paid: float | None) -> Quantity:
+    if side is Side.DEVICE:
+        price = scenario.price_electricity
+        if price is None:
+            return Unknown(reason="the scenario gives no prices.electricity", unit="EUR")
+        return scaled(energy, price.amount, "EUR" if price.currency == "EUR" else "USD", (Origin.SOURCED,))
+    price = scenario.price_gpu
+    if price is None:
+        return Unknown(reason="the scenario gives no prices.gpu_hour", unit="USD")
+    if not gpu_s_paid:
+        return Unknown(reason="the cloud run does not say how long one inference takes", unit="USD")
+    cost = price.amount * gpu_s_paid
+    origins = merge_origins((Origin.SOURCED,), energy.origins)
+    return Estimate(
+        value=cost,
+        low=cost,
+        high=cost,
+        unit="EUR" if price.currency == "EUR" else "USD",
+        origins=origins,
+        notes=(Note(code="money.gpu", text="GPU rent alone: no data transfer, no people"),),
+    )

@@ -1,0 +1,237 @@
+"""Turn the views into one of four answers: edge (robust), cloud (robust), depends on an axis, or inconclusive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from edgekit.core.decision import Flip, Influence, Scenario, Verdict, VerdictKind, View
+from edgekit.core.quantity import Estimate, Quantity
+from edgekit.core.units import format_number, format_scaled
+from edgekit.decision.breakeven import times
+
+SURE = 0.95
+# A lower bound on the device decides for the device only with this much room: the parts a package meter misses (memory, board,
+# power supply) add a few times what it sees under load. Our own judgement; the room itself is always printed.
+UNSEEN_ROOM = 10.0
+
+AXES = {
+    "network": ("how the network is charged", {"marginal": "what one more byte adds", "average": "the average of all traffic"}),
+    "device": (
+        "whether the device's idle power is charged",
+        {"incremental": "only what the inference adds", "gross": "all power while it infers", "dedicated": "all power, idle time included"},
+    ),
+    "cloud": ("whether the cloud's GPUs are shared", {"shared": "a shared pool", "dedicated": "GPUs reserved for this service"}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Hold what a verdict is made from. `unseen` says what the device's meter misses; `commands` measure what is missing."""
+
+    model: str
+    recipe: str
+    scenario: Scenario
+    views: tuple[View, ...]
+    unseen: str | None
+    payload: Flip
+    axis_flips: dict[str, Flip]
+    influences: tuple[Influence, ...]
+    commands: tuple[tuple[str, str], ...]
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Return the verdict over all views that can be computed; there is at least one."""
+    known = [view for view in evidence.views if isinstance(view.p_edge, Estimate)]
+    chances = [view.p_edge.value or 0.0 for view in known]
+    if min(chances) >= SURE:
+        room = _room(known)
+        return _edge(evidence, known) if evidence.unseen is None or room >= UNSEEN_ROOM else _depends_on_unseen(evidence, known, room)
+    if max(chances) <= 1 - SURE:
+        return _cloud(evidence, known)
+    if max(chances) >= SURE and min(chances) <= 1 - SURE:
+        return _depends(evidence, known)
+    return _open(evidence, known)
+
+
+def missing(model: str, why: str, command: tuple[str, str]) -> Verdict:
+    """Return the verdict when one side has no usable run; `command` is (advice, command) that records it."""
+    advice = command[0].rstrip(":")
+    return Verdict(
+        kind=VerdictKind.INCONCLUSIVE,
+        headline=f"inconclusive: {advice}",
+        sentence=f"No verdict for {model} yet: {why}.",
+        regime="one side of the comparison is not known",
+        condition=f"The next step is to {advice}.",
+        next_measurement=advice,
+        commands=(command,),
+    )
+
+
+def _edge(evidence: Evidence, known: Sequence[View]) -> Verdict:
+    primary = _primary(known)
+    sentence = (
+        f"Keep {evidence.model} {evidence.recipe} on the device: {energy(primary.edge_j)} there against "
+        f"{energy(primary.cloud_j)} in the cloud{_factor(primary)}, {_robust(evidence.views, known)}."
+    )
+    worst = min(known, key=_low_ratio)
+    condition = f"Flips only if the cloud took {format_number(max(1.0, _low_ratio(worst)), 2)} times less than stated ({name(worst)})"
+    if evidence.unseen is not None:
+        condition += f", or if {evidence.unseen} took more than {format_number(_room(known), 2)} times what was metered"
+    condition += ". No payload size flips it: the device takes less even when nothing is sent." if evidence.payload.value is None else "."
+    return _verdict(VerdictKind.EDGE, VerdictKind.EDGE.value, sentence, _regime(evidence, known), condition, evidence)
+
+
+def _cloud(evidence: Evidence, known: Sequence[View]) -> Verdict:
+    primary = _primary(known)
+    sentence = (
+        f"Send {evidence.model} to the cloud: {energy(primary.cloud_j)} there, network included, against "
+        f"{energy(primary.edge_j)} on the device{_factor(primary)}, {_robust(evidence.views, known)}."
+    )
+    condition = f"Flips with {evidence.payload.text}" if evidence.payload.value is not None else "The network does not flip it"
+    condition += f", or if the device took {_times_less(primary)}."
+    if evidence.unseen is not None:
+        condition += f" {evidence.unseen[0].upper()}{evidence.unseen[1:]} is not counted; it can only strengthen this."
+    return _verdict(VerdictKind.CLOUD, VerdictKind.CLOUD.value, sentence, _regime(evidence, known), condition, evidence)
+
+
+def _depends(evidence: Evidence, known: Sequence[View]) -> Verdict:
+    axis = max(AXES, key=lambda item: _swing(item, known))
+    words, levels = AXES[axis]
+    chance = {level: fmean(_chance(view) for view in known if getattr(view, axis) == level) for level in {getattr(v, axis) for v in known}}
+    better, worse = max(chance, key=lambda level: chance[level]), min(chance, key=lambda level: chance[level])
+    flip = evidence.axis_flips.get(axis)
+    at = f", flips at {flip.text}" if flip is not None and flip.value is not None else ""
+    primary = _primary(known)
+    for_device, for_cloud = (_nearest(known, primary, axis, level) for level in (better, worse))
+    sentence = (
+        f"For {evidence.model} {evidence.recipe} it depends on {words}: counting {levels[better]}, the device takes less "
+        f"({_against(for_device)}); counting {levels[worse]}, the cloud does ({_against(for_cloud)})."
+    )
+    wins = sum(_chance(view) >= SURE for view in known)
+    condition = f"Flips at {flip.text}." if flip is not None and flip.value is not None else "State the convention that applies to you."
+    condition += f" The device takes less in {wins} of {len(known)} accounting views."
+    regime = "the accounting convention decides: both sides are close enough that what is charged to whom turns the answer"
+    return _verdict(VerdictKind.DEPENDS, f"depends on {words}{at}", sentence, regime, condition, evidence)
+
+
+def _depends_on_unseen(evidence: Evidence, known: Sequence[View], room: float) -> Verdict:
+    primary = _primary(known)
+    sentence = (
+        f"As far as the meter sees, {evidence.model} {evidence.recipe} takes less on the device ({energy(primary.edge_j)} against "
+        f"{energy(primary.cloud_j)} in the cloud), but {evidence.unseen} is not counted."
+    )
+    amount = f"{format_number(room, 2)} times what was metered"
+    return _verdict(
+        VerdictKind.DEPENDS,
+        f"depends on what the meter does not see, flips at {amount}",
+        sentence,
+        "the metering point decides: the part of the device that was not metered is as large as the difference",
+        f"Flips if {evidence.unseen} takes more than {amount}. Meter the whole device at its plug or USB input to settle it.",
+        evidence,
+    )
+
+
+def _open(evidence: Evidence, known: Sequence[View]) -> Verdict:
+    primary = _primary(known)
+    low, high = (f"{limit:.0%}" for limit in (min(map(_chance, known)), max(map(_chance, known))))
+    top = evidence.influences[0] if evidence.influences else None
+    sentence = (
+        f"Too close to call for {evidence.model}: {energy(primary.edge_j)} on the device against {energy(primary.cloud_j)} in the cloud; "
+        f"the device takes less with a probability of {low} to {high}, by accounting view."
+    )
+    what = f"measure {top.input}" if top is not None else "measure both sides longer"
+    condition = (
+        f"{top.share:.0%} of the spread comes from {top.input}: {top.shrink}." if top is not None else "Repeat both runs with more windows."
+    )
+    regime = "within the uncertainty of the inputs"
+    return _verdict(VerdictKind.INCONCLUSIVE, f"inconclusive: {what}", sentence, regime, condition, evidence)
+
+
+def _verdict(kind: VerdictKind, headline: str, sentence: str, regime: str, condition: str, evidence: Evidence) -> Verdict:
+    top = evidence.influences[0] if evidence.influences else None
+    return Verdict(
+        kind=kind,
+        headline=headline,
+        sentence=sentence,
+        regime=regime,
+        condition=condition,
+        next_measurement=f"{top.input} ({top.share:.0%} of the spread): {top.shrink}" if top is not None else None,
+        commands=evidence.commands,
+    )
+
+
+def _regime(evidence: Evidence, known: Sequence[View]) -> str:
+    if all(_chance(view) >= SURE for view in known):
+        if evidence.payload.value is None and evidence.scenario.network != "none":
+            return "small model: one inference costs less than a data centre needs to answer at all, whatever the payload"
+        return "the upload and the data centre cost more than the inference on the device"
+    return "shared hardware: the cloud spreads its cost over so many requests that the device cannot follow"
+
+
+def _swing(axis: str, known: Sequence[View]) -> float:
+    """Return how far the probability moves along one axis while the other conventions stay."""
+    others = [item for item in AXES if item != axis]
+    groups: dict[tuple[str, ...], list[float]] = {}
+    for view in known:
+        groups.setdefault(tuple(getattr(view, item) for item in others), []).append(_chance(view))
+    return fmean(max(group) - min(group) for group in groups.values())
+
+
+def _nearest(known: Sequence[View], primary: View, axis: str, level: str) -> View:
+    """Return the view at `level` of one axis that shares most conventions with the primary view."""
+    return max(
+        (view for view in known if getattr(view, axis) == level),
+        key=lambda view: sum(getattr(view, item) == getattr(primary, item) for item in AXES),
+    )
+
+
+def _against(view: View) -> str:
+    return f"{energy(view.edge_j)} against {energy(view.cloud_j)} in the cloud"
+
+
+def _chance(view: View) -> float:
+    return view.p_edge.value or 0.0
+
+
+def _primary(known: Sequence[View]) -> View:
+    return next((view for view in known if view.primary), known[0])
+
+
+def _low_ratio(view: View) -> float:
+    return view.ratio.low if isinstance(view.ratio, Estimate) else float("inf")
+
+
+def _room(known: Sequence[View]) -> float:
+    """Return how many times the metered device energy may be missing before the cloud takes less, in the least favourable view."""
+    return max(0.0, min(_low_ratio(view) for view in known) - 1.0)
+
+
+def _times_less(view: View) -> str:
+    return times(view.ratio.value) + " stated" if isinstance(view.ratio, Estimate) else "less than stated"
+
+
+def _factor(view: View) -> str:
+    if not isinstance(view.ratio, Estimate):
+        return ""
+    ratio = view.ratio.value
+    return f" ({format_number(ratio if ratio >= 1 else 1 / ratio, 2)}x)"
+
+
+def _robust(views: Sequence[View], known: Sequence[View]) -> str:
+    text = f"robust in {len(known)} of {len(known)} accounting views"
+    return text if len(known) == len(views) else f"{text} ({len(views) - len(known)} more cannot be computed)"
+
+
+def name(view: View) -> str:
+    """Return a view in words."""
+    network = "no network" if view.network == "none" else f"{view.network} network"
+    return f"{network}, {view.device} device, {view.cloud} cloud"
+
+
+def energy(quantity: Quantity) -> str:
+    """Return joules with the origins behind them: "0.02 mJ (estimated)"."""
+    if not isinstance(quantity, Estimate):
+        return "an unknown energy"
+    return f"{format_scaled(quantity.value, 'J', quantity.low, quantity.high)} ({', '.join(quantity.origins)})"
