@@ -85,7 +85,10 @@ def _walk(layers: Mapping[str, Any], outputs: list[Place]) -> list[Any]:
 def _settings(layer: Mapping[str, Any]) -> Any:
     if layer["class_name"] in _MODELS:
         return keras_graph(layer)
-    return _clean(layer["config"])
+    settings = _clean(layer["config"])
+    if layer["class_name"] == "InputLayer":
+        settings["dtype"] = str(layer["config"].get("dtype") or "float32")  # of the other layers it is a policy of training
+    return settings
 
 
 def _clean(value: Any) -> Any:

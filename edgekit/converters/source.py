@@ -58,7 +58,7 @@ def recognise(path: Path) -> Source:
     found = _sniff(head, expected)
     if found is None or (expected is not None and expected != found):
         raise _not_a(path, expected, head)
-    config = {"keras": _zip_config, "h5": _hdf5_config}.get(found)
+    config = {"keras": keras_config, "h5": _hdf5_config}.get(found)
     ports = tuple(_ports(_safe(config(path), path))) if config else None
     return Source(path=path, format=found, sha256=sha256_of(path), ports=ports or None)
 
@@ -90,7 +90,8 @@ def _not_a(path: Path, expected: str | None, head: bytes) -> ModelError:
     )
 
 
-def _zip_config(path: Path) -> dict[str, Any]:
+def keras_config(path: Path) -> dict[str, Any]:
+    """Return the serialised graph inside a .keras file; raise ModelError when it cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo("config.json").file_size > _MAX_CONFIG_BYTES:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,11 @@ def main() -> None:
     """Build everything into the folder given by --out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    out: Path = parser.parse_args().out
+    parser.add_argument("--wait", action="store_true", help="begin when a line comes on stdin, so that a meter can be ready")
+    arguments = parser.parse_args()
+    if arguments.wait:
+        sys.stdin.readline()
+    out: Path = arguments.out
     say(step="loading TensorFlow", total=None)
     import keras
     import numpy as np
