@@ -29,18 +29,18 @@ def combine(
     """Return `value` with the 95 % interval that its budget implies; terms of unknown size are carried along, named, and add nothing."""
     from uncertainties import ufloat
 
-    total = ufloat(value, 0.0)
-    for term in terms:
-        if term.u:
-            total += ufloat(0.0, term.u, tag=term.name)
-    contributions = {str(variable.tag): abs(u) for variable, u in total.error_components().items() if u}
-    spread = float(total.std_dev) * t95(_effective_freedom(contributions, terms, n))
+    parts = [ufloat(0.0, term.u, tag=term.name) for term in terms if term.u]
+    total = sum(parts[1:], start=parts[0]) if parts else None
+    contributions = {str(variable.tag): abs(u) for variable, u in total.error_components().items()} if total is not None else {}
+    spread = float(total.std_dev) * t95(_effective_freedom(contributions, terms, n)) if total is not None else 0.0
     factors = [term.factor for term in terms if term.factor]
-    if factors and value > 0:
+    # In logarithms where the additive part is small against the value, so that neither bound can change sign; added up elsewhere.
+    if factors and spread < abs(value):
         logs = math.hypot(*(math.log(factor) for factor in factors), spread / value)
-        low, high = value * math.exp(-logs), value * math.exp(logs)
+        low, high = sorted((value * math.exp(-logs), value * math.exp(logs)))
     else:
-        low, high = value - spread, value + spread
+        widest = math.exp(math.hypot(*(math.log(factor) for factor in factors))) if factors else 1.0
+        low, high = min(value / widest, value) - spread, max(value * widest, value) + spread
     return Estimate(
         value=value,
         low=min(low, value),

@@ -69,4 +69,6 @@ def _tick_s(at: NDArray[np.int64], edge_ns: int) -> float:
     import numpy as np
 
     right = int(np.clip(np.searchsorted(at, edge_ns, side="left"), 1, len(at) - 1))
+    if edge_ns in (at[right - 1], at[right]):
+        return 0.0  # an update fell on the edge itself: nothing is interpolated
     return float(at[right] - at[right - 1]) / 1e9

@@ -32,6 +32,6 @@ def quantile_ns(latencies: Sequence[Latency], q: float) -> tuple[float, float, f
         remaining -= counts[index]
         if remaining <= 0:
             low, high = bin_edges_ns(index)
-            low, high = max(low, least), min(high, most)
+            low, high = min(max(low, least), most), max(min(high, most), least)
             return (low * high) ** 0.5, low, high
     raise ValueError("no latencies were recorded")

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgekit.energy.counter import counter_energy
+from tests.energy.traces import counter, trace
+
+S = 1_000_000_000
+WRAP = 262_143_328_850 + 61
+
+
+def test_steady_power_is_recovered_with_edges_between_readings():
+    times = list(range(0, 10 * S + 1, S // 100))
+    steady = trace(times, [50.0 * t / 1e9 * 1e6 for t in times])
+    found = counter_energy(steady, counter(), start_ns=S + 1234, end_ns=9 * S + 77, max_power_w=1000)
+    assert found.joules == pytest.approx(50 * (8 * S + 77 - 1234) / 1e9, rel=1e-9)
+    assert found.edge_s == pytest.approx(0.01)
+
+
+@given(st.integers(0, WRAP - 1), st.floats(1.0, 400.0))
+def test_wrap_at_any_point_gives_the_same_joules(offset, watts):
+    times = list(range(0, 3 * S + 1, S // 10))
+    raw = [(offset + round(watts * t / 1e3)) % WRAP for t in times]
+    found = counter_energy(trace(times, raw), counter(wrap=WRAP), start_ns=S // 2, end_ns=5 * S // 2, max_power_w=2000)
+    assert found.joules == pytest.approx(2 * watts, rel=1e-5)
+
+
+def test_reset_inside_the_window_is_not_taken_for_a_wrap():
+    times = [0, S, 2 * S, 3 * S, 4 * S]
+    raw = [5_000_000_000, 5_050_000_000, 20_000_000, 70_000_000, 120_000_000]
+    found = counter_energy(trace(times, raw), counter(wrap=WRAP), start_ns=S // 2, end_ns=7 * S // 2, max_power_w=2000)
+    assert found.reason is not None
+    assert math.isnan(found.joules)
+
+
+def test_reset_outside_the_window_does_not_touch_it():
+    times = [0, S, 2 * S, 3 * S, 4 * S]
+    raw = [5_000_000_000, 20_000_000, 70_000_000, 120_000_000, 170_000_000]
+    found = counter_energy(trace(times, raw), counter(wrap=WRAP), start_ns=2 * S, end_ns=4 * S, max_power_w=2000)
+    assert found.reason is None
+    assert found.joules == pytest.approx(100.0)
+
+
+def test_window_that_readings_do_not_reach_is_none():
+    assert counter_energy(trace([S, 2 * S], [0, 10]), counter(), start_ns=0, end_ns=2 * S, max_power_w=1) is None
+
+
+def test_counter_that_updates_rarely_is_dated_by_its_own_ticks():
+    # 100 W, the counter shows it only every 100 ms although it is read every 10 ms: edges between ticks must not cost 10 J each.
+    times = list(range(0, 5 * S + 1, S // 100))
+    raw = [100e6 * (t // (S // 10)) / 10 for t in times]
+    found = counter_energy(trace(times, raw), counter(), start_ns=S + S // 20, end_ns=3 * S + S // 20, max_power_w=1000)
+    assert found.joules == pytest.approx(200.0, rel=1e-6)
+    assert found.edge_s == pytest.approx(0.1, rel=0.01)

@@ -1,0 +1,38 @@
+"""Build traces whose energy is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgekit.core.boundary import Boundary
+from edgekit.core.channel import Channel, Measurand
+from edgekit.core.quantity import Origin
+from edgekit.core.trace import Trace
+
+
+def trace(t_ns: Sequence[int], value: Sequence[float], channel: str = "c", clock: str = "host") -> Trace:
+    size = len(t_ns)
+    return Trace(
+        channel=channel,
+        clock=clock,
+        t_ns=np.asarray(t_ns, np.int64),
+        bracket_ns=np.zeros(size, np.int64),
+        value=np.asarray(value, np.float64),
+        flags=np.zeros(size, np.uint8),
+    )
+
+
+def counter(*, scale: float = 1e-6, wrap: int | None = None, quantum: float | None = 1.0, name: str = "c") -> Channel:
+    return Channel(
+        id=name,
+        meter="test",
+        boundary=Boundary.CPU_PACKAGE,
+        measurand=Measurand.ENERGY_COUNTER,
+        unit="J",
+        origin=Origin.EMULATED,
+        scale=scale,
+        wrap=wrap,
+        quantum=quantum,
+    )

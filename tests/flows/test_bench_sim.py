@@ -1,0 +1,144 @@
+"""Exact runs through the front door: the emulated device draws 2 W idle and 5 W busy, and takes 0.1 ms + 10 ns per byte of the model."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+SECONDS = 1e-4 + 1e-8 * 3000
+
+
+def _bench(run_edgekit, *args):
+    done = run_edgekit("--json", "bench", *args, "--device", "sim", "--runs", "runs")
+    assert done.returncode == 0, done.stderr
+    return done.json()
+
+
+def test_joules_are_exact_and_say_that_they_are_emulated(run_edgekit, model_file):
+    document = _bench(run_edgekit, model_file)
+    assert document["schema"] == "edgekit.bench/1"
+    energy = document["data"]["runs"][0]["analysis"]["energy_j_per_inference"]
+    assert energy["value"] == pytest.approx(5 * SECONDS, rel=1e-9)
+    assert energy["low"] <= energy["value"] <= energy["high"]
+    assert (energy["boundary"], energy["origins"]) == ("usb_input", ["emulated"])
+    assert energy["high"] - energy["low"] < 1e-9 * energy["value"] + 1e-15
+
+
+def test_idle_and_net_are_told_apart(run_edgekit, model_file):
+    (channel,) = _bench(run_edgekit, model_file)["data"]["runs"][0]["analysis"]["channels"]
+    assert channel["idle_w"]["value"] == pytest.approx(2.0)
+    assert channel["net_j_per_inference"]["value"] == pytest.approx(3 * SECONDS)
+    assert channel["mean_w"]["value"] == pytest.approx(5.0)
+
+
+def test_the_method_runs_ten_windows_of_ten_seconds_between_two_idles(run_edgekit, model_file):
+    run = _bench(run_edgekit, model_file)["data"]["runs"][0]
+    phases = [window["phase"] for window in run["windows"]]
+    assert phases == ["warmup", "idle", *["measure"] * 10, "idle"]
+    assert all(window["end_ns"] - window["start_ns"] >= 10e9 for window in run["windows"] if window["phase"] == "measure")
+    assert run["plan"]["quick"] is False
+
+
+def test_a_quick_plan_says_so(run_edgekit, model_file):
+    run = _bench(run_edgekit, model_file, "--quick")["data"]["runs"][0]
+    assert run["plan"]["quick"] is True
+    assert "plan.quick" in [note["code"] for note in run["analysis"]["notes"]]
+
+
+def test_windows_of_several_artifacts_are_interleaved(run_edgekit, model_file):
+    other = model_file.with_name("other.tflite")
+    other.write_bytes(model_file.read_bytes() + bytes(1000))
+    first, second = _bench(run_edgekit, model_file, other)["data"]["runs"]
+    assert first["session"] == second["session"]
+    starts = [sorted(window["start_ns"] for window in run["windows"] if window["phase"] == "measure") for run in (first, second)]
+    assert all(a < b for a, b in zip(*starts, strict=True))
+    assert all(b < a for a, b in zip(starts[0][1:], starts[1][:-1], strict=True))
+
+
+def test_replay_through_the_meter_gives_the_recorded_numbers_again(run_edgekit, model_file):
+    recorded = _bench(run_edgekit, model_file)["data"]["runs"][0]
+    replayed = _bench(run_edgekit, model_file, "--meter", f"replay:{recorded['id']}")["data"]["runs"][0]
+    assert replayed["analysis"]["energy_j_per_inference"] == recorded["analysis"]["energy_j_per_inference"]
+    assert replayed["meters"] == recorded["meters"]
+
+
+def test_reanalysing_gives_the_same_bytes(run_edgekit, model_file, tmp_path):
+    recorded = _bench(run_edgekit, model_file)["data"]["runs"][0]
+    path = tmp_path / "runs" / recorded["id"] / "run.json"
+    before = path.read_bytes()
+    stored = json.loads(before)
+    stored["analysis"] = None
+    path.write_text(json.dumps(stored))
+    assert run_edgekit("bench", "--reanalyse", recorded["id"], "--runs", "runs").returncode == 0
+    assert path.read_bytes() == before
+
+
+def test_random_inputs_and_missing_proof_are_said(run_edgekit, model_file):
+    done = run_edgekit("bench", model_file, "--device", "sim", "--runs", "runs")
+    assert "artifact.unverified" in run_edgekit("--json", "bench", model_file, "--device", "sim", "--runs", "runs").stdout
+    assert "random numbers" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "code"),
+    [
+        ([], 2, "bench.no_artifact"),
+        (["missing.tflite"], 2, "file.missing"),
+        (["."], 2, "artifact.folder"),
+        (["notes.txt"], 2, "artifact.format"),
+        (["broken.tflite"], 5, "artifact.not_tflite"),
+        (["model.tflite", "--device", "pie"], 2, "device.unknown"),
+        (["model.tflite", "--device", "sim", "--meter", "rappl"], 2, "meter.unknown"),
+        (["model.tflite", "--device", "sim", "--meter", "rapl"], 4, "meter.rapl_unusable"),
+        (["model.tflite", "--device", "sim", "--windows", "0"], 2, "bench.timing"),
+        (["model.tflite", "--device", "sim", "--meter", "replay:nothing"], 2, "run.unknown"),
+        (["--reanalyse", "nothing"], 2, "run.unknown"),
+    ],
+)
+def test_bad_input_has_its_code_and_leaves_nothing(run_edgekit, model_file, tmp_path, arguments, exit_code, code):
+    (tmp_path / "notes.txt").write_text("not a model")
+    (tmp_path / "broken.tflite").write_bytes(model_file.read_bytes()[:6])
+    done = run_edgekit("--json", "bench", *arguments)
+    assert done.returncode == exit_code, done.stdout + done.stderr
+    assert done.json()["data"]["code"] == code
+    assert not (tmp_path / "runs").exists()
+
+
+def test_changed_artifact_is_not_passed_off_as_verified(run_edgekit, model_file):
+    sidecar = {
+        "schema": "edgekit.artifact/1",
+        "path": "model.tflite",
+        "sha256": "0" * 64,
+        "size_bytes": 1,
+        "format": "tflite",
+        "recipe": "int8",
+        "scheme_requested": "int8",
+        "scheme_achieved": "int8",
+        "source": {"path": "m.keras", "sha256": "0", "format": "keras", "family": "f", "weights_sha256": "w"},
+        "inputs": [],
+        "outputs": [],
+        "status": "verified",
+    }
+    model_file.with_name("model.tflite.json").write_text(json.dumps(sidecar))
+    done = run_edgekit("--json", "bench", model_file, "--device", "sim")
+    assert done.returncode == 5
+    assert done.json()["data"]["code"] == "artifact.changed"
+
+
+def test_unwritable_runs_folder_is_a_setup_error(as_ordinary_user, model_file, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    done = as_ordinary_user(
+        [sys.executable, "-m", "edgekit", "--json", "bench", model_file, "--device", "sim", "--runs", locked / "runs"], cwd=tmp_path
+    )
+    assert done.returncode == 6, done.stderr
+    assert done.json()["data"]["code"] == "output.permission"
+    assert list(locked.iterdir()) == []
+
+
+def test_full_disk_stops_the_run_and_says_so(run_edgekit, model_file, tiny_disk):
+    done = run_edgekit("--json", "bench", model_file, "--device", "sim", "--runs", tiny_disk / "runs", "--window", "2000")
+    assert done.returncode == 6, done.stderr
+    assert done.json()["data"]["code"] == "output.disk_full"

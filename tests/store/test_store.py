@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from edgekit.core.errors import SetupError, UsageError
+from edgekit.core.trace import Reading
+from edgekit.store.runs import RunStore, load_run
+from edgekit.store.traces import TraceWriter, compact, read_trace
+
+
+def _readings(count, start=0):
+    return [Reading(channel="rapl.package-0", t_ns=start + i, bracket_ns=1, value=float(i)) for i in range(count)]
+
+
+def test_readings_survive_a_writer_that_never_closed(tmp_path):
+    writer = TraceWriter(tmp_path, {"rapl.package-0": "host"})
+    writer.append(_readings(10))
+    writer.append(_readings(5, start=100))
+    found = read_trace(next(tmp_path.glob("*.arrows")))  # the writer is still open: this is what a kill leaves
+    assert len(found) == 15
+    assert (found.channel, found.clock) == ("rapl.package-0", "host")
+
+
+def test_a_torn_last_batch_costs_only_itself(tmp_path):
+    writer = TraceWriter(tmp_path, {})
+    writer.append(_readings(10))
+    writer.append(_readings(10, start=100))
+    writer.close()
+    stream = next(tmp_path.glob("*.arrows"))
+    stream.write_bytes(stream.read_bytes()[:-150])
+    assert len(read_trace(stream)) == 10
+
+
+def test_compacting_keeps_every_row_and_names_the_hash(tmp_path):
+    writer = TraceWriter(tmp_path / "traces", {})
+    writer.append(_readings(1000))
+    writer.close()
+    (described,) = compact(tmp_path / "traces")
+    assert described.rows == 1000
+    assert described.path == "traces/rapl.package-0.parquet"
+    assert list(read_trace(tmp_path / described.path).value) == [float(i) for i in range(1000)]
+    assert not list(tmp_path.rglob("*.arrows"))
+
+
+def test_full_disk_is_said_with_what_to_do(tiny_disk):
+    writer = TraceWriter(tiny_disk, {})
+
+    def fill():
+        for start in range(0, 10_000_000, 1000):
+            writer.append(_readings(1000, start=start))
+
+    with pytest.raises(SetupError) as caught:
+        fill()
+    assert caught.value.code == "output.disk_full"
+
+
+@pytest.fixture
+def two_runs(tmp_path, run_edgekit, model_file):
+    for _ in range(2):
+        assert run_edgekit("bench", model_file, "--device", "sim", "--runs", tmp_path / "runs", "--tag", "base").returncode == 0
+    return RunStore(tmp_path / "runs")
+
+
+def test_a_run_is_found_by_folder_id_prefix_and_tag(two_runs):
+    ids = sorted(path.name for path in two_runs.root.iterdir())
+    assert two_runs.find(str(two_runs.root / ids[0])).name == ids[0]
+    assert two_runs.find(ids[0]).name == ids[0]
+    assert two_runs.find(ids[1][:18]).name == ids[1]
+    assert two_runs.find("base").name == ids[1]
+    with pytest.raises(UsageError, match="ambiguous"):
+        two_runs.find(ids[0][:4])
+    with pytest.raises(UsageError, match="no run"):
+        two_runs.find("nothing")
+
+
+def test_a_run_folder_can_be_copied_alone(two_runs, tmp_path, run_edgekit):
+    folder = next(two_runs.root.iterdir())
+    alone = tmp_path / "elsewhere" / "copy"
+    alone.parent.mkdir()
+    folder.rename(alone)
+    before = (alone / "run.json").read_bytes()
+    assert load_run(alone, tmp_path).id == folder.name
+    assert run_edgekit("bench", "--reanalyse", alone).returncode == 0
+    assert (alone / "run.json").read_bytes() == before
+
+
+def test_a_session_cut_off_by_a_kill_is_recovered_by_the_next_run(two_runs, tmp_path, run_edgekit, model_file):
+    # Rebuild what a killed process leaves: a journal without an end, whose owner is gone.
+    finished = sorted(two_runs.root.iterdir())[0]
+    record = json.loads((finished / "run.json").read_text())
+    session = two_runs.root / ".open" / "killed-00"
+    (session / "traces").mkdir(parents=True)
+    for path in (finished / "traces").iterdir():
+        os.link(path, session / "traces" / path.name)
+    (session / "owner").write_text("999999999")
+    header = {
+        "session": "killed-00",
+        "created": record["created"],
+        "run_ids": ["killed-00-model"],
+        "artifacts": [record["artifact"]],
+        "device": record["device"],
+        "plan": record["plan"],
+        "meters": record["meters"],
+        "facts": record["facts_before"],
+        "inputs": ["samples"],
+        "tool": {},
+    }
+    events = [("header", header), *(("window", {"artifact": 0, "window": window}) for window in record["windows"][:-2])]
+    lines = [json.dumps({"kind": kind, "value": value}) for kind, value in events]
+    (session / "journal.jsonl").write_text("\n".join(lines) + '\n{"kind": "window", "val')
+    done = run_edgekit("bench", model_file, "--device", "sim", "--runs", two_runs.root)
+    assert done.returncode == 0
+    recovered = load_run("killed-00-model", two_runs.root)
+    assert recovered.status == "interrupted"
+    assert len(recovered.windows) == len(record["windows"]) - 2
+    assert recovered.analysis.energy_j_per_inference.value == pytest.approx(record["analysis"]["energy_j_per_inference"]["value"])
+    assert "killed-00-model" in done.stderr
