@@ -25,10 +25,20 @@ class RunnerSession:
     """Hold an open machine: one idle runner that answers questions, one more per loaded model, one that samples.
 
     `engines` lists the engines to try for a model, the preferred one first; none lets the runner choose by the file's ending.
+    With `on_gpu` the temperature and clock among the facts are those of the GPU.
     """
 
     def __init__(
-        self, spec: DeviceSpec, shell: Shell, runner: str, *, python: str, clock: Clock, clock_domain: str, engines: Sequence[str] = ()
+        self,
+        spec: DeviceSpec,
+        shell: Shell,
+        runner: str,
+        *,
+        python: str,
+        clock: Clock,
+        clock_domain: str,
+        engines: Sequence[str] = (),
+        on_gpu: bool = False,
     ) -> None:
         self.spec = spec
         self._shell = shell
@@ -36,6 +46,7 @@ class RunnerSession:
         self._clock = clock
         self._domain = clock_domain
         self._engines = tuple(engines)
+        self._on_gpu = on_gpu
         self._roots = {ROOTS[name]: value for name, value in spec.options.items() if name in ROOTS}
         self._stack = contextlib.ExitStack()
         self._loaded: Mapping[str, Any] = {}
@@ -49,9 +60,12 @@ class RunnerSession:
     def facts(self) -> DeviceFacts:
         """Return what can be read on the machine now, with the engine of the model loaded last."""
         reply = self._control.ask("facts", roots=self._roots, timeout_s=60.0)
-        known = {name: value for name, value in reply["facts"].items() if name in DeviceFacts.__dataclass_fields__}
-        engine = {name: self._loaded.get(name) for name in ("engine", "engine_version", "delegate", "threads")}
-        return DeviceFacts(**known, **engine, reasons=reply["reasons"])
+        known, gpu = dict(reply["facts"]), reply["gpu"]
+        if self._on_gpu and gpu:
+            known |= {"temperature_c": gpu["temperature_c"], "frequency_hz": gpu["sm_clock_hz"]}
+        known |= {name: self._loaded.get(name) for name in ("engine", "engine_version", "delegate", "threads")}
+        reasons = {name: reason for name, reason in reply["reasons"].items() if known.get(name) is None}
+        return DeviceFacts(**known, reasons=reasons)
 
     def probe(self, counters: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """Return what the machine offers for each counter name."""
@@ -62,36 +76,28 @@ class RunnerSession:
 
     def load(self, artifact: Path, *, samples: Path | None, plan: RunPlan) -> RunnerModel:
         """Load an artifact into its engine in a process of its own; raise ModelError, UsageError, SetupError or HardwareError."""
-        there = self._shell.put(artifact)
-        inputs = self._shell.put(samples) if samples is not None and plan.inputs != "synthetic" else None
-        wanted: list[str | None] = [plan.engine] if plan.engine else [*self._engines] or [None]
+        request = {
+            "artifact": self._shell.put(artifact),
+            "samples": self._shell.put(samples) if samples is not None and plan.inputs != "synthetic" else None,
+            "threads": self._threads(plan),
+            "batch": plan.batch,
+        }
+        if plan.engine or not self._engines:
+            return self._load(request, plan.engine, plan)
         refusals: list[EdgekitError] = []
-        for engine in wanted:
-            client = self._start("infer")
+        for engine in self._engines:
             try:
-                reply = client.ask(
-                    "load",
-                    artifact=there,
-                    samples=inputs,
-                    engine=engine,
-                    threads=self._threads(plan),
-                    batch=plan.batch,
-                    timeout_s=LOAD_TIMEOUT_S,
-                )
+                return self._load(request, engine, plan)
             except EdgekitError as error:
-                client.close()
-                if not error.code.startswith(("engine.", "setup.extra")) or len(wanted) == 1:
+                if not error.code.startswith(("engine.", "setup.extra")):
                     raise
                 refusals.append(error)
-                continue
-            except BaseException:
-                client.close()
-                raise
-            self._loaded = reply
-            model = RunnerModel(client, reply, plan=plan, clock_domain=self._domain, on_window=self._edges.add)
-            self._stack.callback(model.close)
-            return model
-        raise self._none_took(artifact, refusals)
+        raise SetupError(
+            f"no engine on {self.spec.name} can run {artifact.name}",
+            code="device.no_engine",
+            why="; ".join(str(error) for error in refusals),
+            do=[step for error in refusals for step in error.do],
+        )
 
     def idle(self, index: int, seconds: float) -> Window:
         """Do nothing for `seconds`; return the window on the device's clock, its edges as uncertain as the exchange that read them."""
@@ -135,17 +141,20 @@ class RunnerSession:
             raise
         return client
 
+    def _load(self, request: Mapping[str, Any], engine: str | None, plan: RunPlan) -> RunnerModel:
+        client = self._start("infer")
+        try:
+            self._loaded = client.ask("load", engine=engine, **request, timeout_s=LOAD_TIMEOUT_S)
+        except BaseException:
+            client.close()
+            raise
+        model = RunnerModel(client, self._loaded, plan=plan, clock_domain=self._domain, on_window=self._edges.add)
+        self._stack.callback(model.close)
+        return model
+
     def _threads(self, plan: RunPlan) -> int:
         """Return the plan's threads, or the device's own setting where the plan leaves the default of one."""
         return int(self.spec.options.get("threads", plan.threads)) if plan.threads == 1 else plan.threads
-
-    def _none_took(self, artifact: Path, refusals: Sequence[EdgekitError]) -> EdgekitError:
-        return SetupError(
-            f"no engine on {self.spec.name} can run {artifact.name}",
-            code="device.no_engine",
-            why="; ".join(str(error) for error in refusals),
-            do=[step for error in refusals for step in error.do],
-        )
 
 
 class RunnerModel:

@@ -30,7 +30,7 @@ class CudaDevice:
         clock: Clock | None = None,
     ) -> None:
         self.spec = spec
-        self._machine = LocalDevice(spec, shell=shell, python=python, cache_dir=cache_dir, clock=clock, engines=ENGINES)
+        self._machine = LocalDevice(spec, shell=shell, python=python, cache_dir=cache_dir, clock=clock, engines=ENGINES, on_gpu=True)
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[RunnerSession]:

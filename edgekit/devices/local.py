@@ -27,6 +27,7 @@ class LocalDevice:
         cache_dir: Path | None = None,
         clock: Clock | None = None,
         engines: Sequence[str] = (),
+        on_gpu: bool = False,
     ) -> None:
         self.spec = spec
         self._shell = shell or LocalShell()
@@ -34,6 +35,7 @@ class LocalDevice:
         self._cache_dir = cache_dir
         self._clock = clock or HostClock()
         self._engines = tuple(engines)
+        self._on_gpu = on_gpu
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[RunnerSession]:
@@ -47,6 +49,7 @@ class LocalDevice:
             clock=self._clock,
             clock_domain=self._clock.domain,
             engines=self._engines,
+            on_gpu=self._on_gpu,
         )
         with contextlib.closing(session):
             yield session

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgekit.core.errors import EdgekitError, HardwareError
 from edgekit.core.protocols import ReadingSink
-from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, Reading
+from edgekit.core.trace import Reading
 from edgekit.devices.client import Client
 
 
@@ -20,6 +20,7 @@ class Sampling:
         self._client = client
         self._channels: list[str] = []
         self._cost: Mapping[str, float] = {}
+        self._lost: dict[str, str] = {}
         self._failure: EdgekitError | None = None
         self._listener: threading.Thread | None = None
 
@@ -31,7 +32,10 @@ class Sampling:
         self._listener.start()
 
     def stop(self) -> Mapping[str, float]:
-        """Let the sampler send what it has; return its cost in seconds. Raise what went wrong while it ran."""
+        """Let the sampler send what it has; return its cost in seconds, and under "lost" how many channels fell silent.
+
+        Raise HardwareError when all of them did, or when the sampler itself died.
+        """
         if self._failure is None:
             with contextlib.suppress(EdgekitError):
                 self._client.send("stop")
@@ -41,7 +45,10 @@ class Sampling:
                 raise HardwareError("the sampler did not stop", code="sampler.silent", why="no answer within 30 s")
         if self._failure is not None:
             raise self._failure
-        return self._cost
+        if self._lost and len(self._lost) == len(self._channels):
+            why = "; ".join(f"{channel}: {reason}" for channel, reason in self._lost.items())
+            raise HardwareError("every counter was lost while it was read", code="meter.lost", why=why)
+        return {**self._cost, "lost": float(len(self._lost))} if self._lost else self._cost
 
     def close(self) -> None:
         """End the process; harmless after stop."""
@@ -54,9 +61,7 @@ class Sampling:
                 if message.get("event") == "readings":
                     sink([self._reading(row) for row in message["rows"]])
                 elif message.get("event") == "lost":
-                    sink(
-                        [Reading(channel=message["channel"], t_ns=message["t_ns"], bracket_ns=0, value=0.0, flags=FLAG_GAP | FLAG_INVALID)]
-                    )
+                    self._lost[str(message["channel"])] = str(message["why"])
                 elif "id" in message:
                     reply = self._client.checked(message)
                     self._cost = {name: float(reply[name]) for name in ("cpu_s", "wall_s", "reads")}

@@ -5,7 +5,8 @@ A module offers `probe(roots)`, which returns
     {"usable": bool, "channels": [{"id", "domain", "parent", "raw_unit", "quantum", "wrap", "measurand", "detail"}, ...],
      "why": reason it is not usable, "do": [[advice, command], ...], "detail": one sentence, "notes": [sentences]}
 
-and `start(roots, pids)`, which returns an object with `readers`: [(channel id, function that returns one raw value), ...] and `close()`.
+and `start(roots, pids)`, which returns an object with `readers`: [(channel id, function that returns one raw value), ...], `max_hz`
+(reading faster tells nothing new) and `close()`.
 `domain` is the counter's own name for the place ("package", "core", "dram", "psys", "gpu", "process"), `parent` the id of the channel that
 contains this one. Channel ids are "<counter>.<place>[.<part>]". `roots` replaces folders such as "powercap" and "proc" in tests.
 """

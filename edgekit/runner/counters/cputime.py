@@ -39,6 +39,8 @@ def start(roots: Mapping[str, str], pids: Sequence[int]) -> CpuTime:
 class CpuTime:
     """Add up the processor time of several processes."""
 
+    max_hz = 1000.0
+
     def __init__(self, roots: Mapping[str, str], pids: Sequence[int]) -> None:
         self._reads: List[Callable[[], int]] = [_lasting(_reader(roots, pid)) for pid in pids]
         self.readers: List[Tuple[str, Callable[[], int]]] = [] if _edges(roots) else [("cputime.process", self._total)]
