@@ -29,10 +29,11 @@ def listing(rows: Sequence[Row]) -> str:
     colour = current().is_rich(sys.stdout)
     marks, names = max(len(row.mark) for row in rows), max(len(row.name) for row in rows)
     indent = " " * (marks + names + 6)
+    width = max(30, min(get_terminal_size((_WIDEST, 24)).columns, _WIDEST) - len(indent))
     lines: list[str] = []
     for row in rows:
         mark = f"{_COLOURS.get(row.mark, '')}{row.mark:<{marks}}\033[0m" if colour else f"{row.mark:<{marks}}"
-        wrapped = textwrap.wrap(row.text, max(30, min(get_terminal_size((_WIDEST, 24)).columns, _WIDEST) - len(indent))) or [""]
+        wrapped = textwrap.wrap(row.text, width, break_long_words=False, break_on_hyphens=False) or [""]
         lines.append(f"  {mark}  {row.name:<{names}}  {wrapped[0]}".rstrip())
         lines += [f"{indent}{line}" for line in wrapped[1:]]
         lines += [f"{indent}{advice} {command}".rstrip() for advice, command in row.do]

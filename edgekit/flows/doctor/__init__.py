@@ -89,5 +89,5 @@ def _meter(name: str, probe: Mapping[str, Any], *, there: bool) -> Checkup:
 
 
 def _local(request: DoctorRequest) -> DeviceSpec:
-    roots = {"proc_root": request.proc, "sys_root": request.sysfs, "powercap_root": request.sysfs / "class/powercap"}
+    roots = {"sys_root": request.sysfs, "powercap_root": request.sysfs / "class/powercap"}
     return DeviceSpec(name="local", kind="local", options={name: str(path) for name, path in roots.items()})

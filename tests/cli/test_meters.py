@@ -1,0 +1,83 @@
+"""`edgekit meters`: a counter that refuses is shown with its remedy, one that is absent only when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgekit.config import Config
+from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.flows.meters import State, meters
+from tests.conftest import Completed
+from tests.fakes import FakeDevice, QuietProgress
+
+Run = Callable[..., Completed]
+LOCAL = DeviceSpec(name="local", kind="local")
+EMPTY = Config(path=None, runs=Path("runs"))
+PACKAGE = {"id": "rapl.package-0", "domain": "package", "parent": None, "wrap": 2**32, "quantum": 61}
+
+
+def listed(probes: dict[str, object], facts: DeviceFacts | None = None) -> dict[str, object]:
+    found = meters(EMPTY, LOCAL, progress=QuietProgress(), connect=lambda spec: FakeDevice(spec, probes=probes, facts=facts))
+    return {meter.name: meter for meter in found.meters}
+
+
+def test_a_usable_counter_states_place_and_origin() -> None:
+    meter = listed({"rapl": {"usable": True, "channels": [PACKAGE], "detail": "powercap"}})["rapl"]
+    assert (meter.state, meter.boundaries, meter.origins, meter.detail) == (State.USABLE, ("cpu_package",), ("measured",), "powercap")
+
+
+def test_a_refused_counter_keeps_its_remedy() -> None:
+    probe = {"usable": False, "channels": [], "why": "mode 0o400", "do": [["until the next boot:", "sudo chmod ..."]]}
+    meter = listed({"rapl": probe})["rapl"]
+    assert (meter.state, meter.why, meter.do) == (State.REFUSED, "mode 0o400", (("until the next boot:", "sudo chmod ..."),))
+
+
+def test_nvml_is_absent_without_a_gpu_and_refused_with_one() -> None:
+    probe = {"usable": False, "channels": [], "why": "the GPU is split", "do": [["look:", "nvidia-smi"]]}
+    assert listed({"nvml": probe})["nvml"].state is State.ABSENT
+    assert listed({"nvml": probe}, DeviceFacts(gpu="H100"))["nvml"].state is State.REFUSED
+
+
+def test_every_name_that_can_be_given_to_bench_is_listed() -> None:
+    assert list(listed({})) == ["rapl", "nvml", "cputime", "sim", "replay"]
+
+
+@pytest.fixture
+def machine_with_rapl(tmp_path: Path) -> Path:
+    """Write a configuration whose device reads counters from a folder of this test."""
+    zone = tmp_path / "powercap" / "intel-rapl:0"
+    zone.mkdir(parents=True)
+    for name, text in {"name": "package-0", "energy_uj": "123456", "max_energy_range_uj": "262143328850"}.items():
+        (zone / name).write_text(text)
+    (tmp_path / "edgekit.toml").write_text(f'[devices.box]\nkind = "local"\noptions = {{ powercap_root = "{tmp_path}/powercap" }}\n')
+    return tmp_path
+
+
+def test_counters_are_found_through_the_runner(run_edgekit: Run, machine_with_rapl: Path) -> None:
+    document = run_edgekit("meters", "--device", "box", "--json").json()
+    rapl = next(meter for meter in document["data"]["meters"] if meter["name"] == "rapl")
+    assert (rapl["state"], rapl["boundaries"], rapl["origins"]) == ("usable", ["cpu_package"], ["measured"])
+    assert "measured at cpu_package" in run_edgekit("meters", "--device", "box").stdout
+
+
+def test_what_is_absent_is_shown_only_when_asked_for(run_edgekit: Run, tmp_path: Path) -> None:
+    (tmp_path / "edgekit.toml").write_text(f'[devices.box]\nkind = "local"\noptions = {{ powercap_root = "{tmp_path}/none" }}\n')
+    short, long = run_edgekit("meters", "--device", "box"), run_edgekit("meters", "--device", "box", "--all")
+    assert "rapl" not in short.stdout
+    assert "edgekit meters --all" in short.stdout
+    assert "cannot be listed" in long.stdout
+
+
+def test_an_unknown_device_is_a_usage_error(run_edgekit: Run) -> None:
+    done = run_edgekit("meters", "--device", "pie", "--json")
+    assert (done.returncode, done.json()["data"]["code"]) == (2, "device.unknown")
+    assert "edgekit devices add pie ssh://USER@HOST" in [step["command"] for step in done.json()["data"]["do"]]
+
+
+def test_an_ssh_device_is_refused_in_plain_words(run_edgekit: Run) -> None:
+    run_edgekit("devices", "add", "pi", "ssh://pi@pi")
+    done = run_edgekit("meters", "--device", "pi", "--json")
+    assert (done.returncode, done.json()["data"]["code"]) == (4, "device.ssh_not_yet")

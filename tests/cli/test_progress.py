@@ -1,0 +1,74 @@
+"""Progress: one line a step, a sign of life in long ones, and nothing between calls."""
+
+from __future__ import annotations
+
+import io
+
+from edgekit.cli.progress import PlainProgress, RichProgress
+from edgekit.core.quantity import Note
+
+
+class Seconds:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_plain_progress_is_one_line_for_each_step() -> None:
+    clock, out = Seconds(), io.StringIO()
+    progress = PlainProgress(out, now=clock)
+    progress.step("convert int8")
+    clock.now = 1.25
+    progress.advance(1, "2.1 µJ")
+    progress.step("verify")
+    clock.now = 2.0
+    progress.close()
+    assert out.getvalue() == "convert int8 ... 1.2 s, 2.1 µJ\nverify ... 0.8 s\n"
+
+
+def test_plain_progress_shows_life_at_most_every_five_seconds() -> None:
+    clock, out = Seconds(), io.StringIO()
+    progress = PlainProgress(out, now=clock)
+    progress.step("measure", total=60)
+    for second in range(1, 61):
+        clock.now = second
+        progress.advance(second, f"{second} windows")
+    progress.close()
+    lines = out.getvalue().splitlines()
+    assert lines[:2] == ["measure ...", "  5.0 s, 8 %, 5 windows"]
+    assert len(lines) == 14
+    assert lines[-1] == "measure took 60.0 s, 60 windows"
+
+
+def test_a_note_gets_lines_of_its_own() -> None:
+    out = io.StringIO()
+    progress = PlainProgress(out, now=Seconds())
+    progress.step("measure")
+    progress.note(Note(code="x.y", text="the clock changed", advice="hold it"))
+    progress.close()
+    assert out.getvalue() == "measure ...\nnote: the clock changed\n  do   hold it\nmeasure took 0.0 s\n"
+
+
+def test_the_bar_shows_title_share_and_estimate_and_draws_only_when_told() -> None:
+    out = io.StringIO()
+    progress = RichProgress(out, width=100)
+    progress.step("measure [int8]", total=4)
+    progress.advance(2, "2.1 µJ")
+    drawn = out.getvalue()
+    assert "measure [int8]" in drawn
+    assert "50%" in drawn
+    assert "2.1 µJ" in drawn
+    assert out.getvalue() == drawn
+    progress.note(Note(code="x.y", text="mind [this]"))
+    progress.step("next")
+    progress.close()
+    assert "note: mind [this]" in out.getvalue()
+    assert "100%" in out.getvalue()
+
+
+def test_closing_without_a_step_is_harmless() -> None:
+    for progress in (PlainProgress(io.StringIO()), RichProgress(io.StringIO(), width=80)):
+        progress.close()
+        progress.close()
