@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgekit.cli.complete import device_names, meter_names
 from edgekit.cli.output import current
-from edgekit.core.quantity import Note
+from edgekit.core.jsonio import as_data
+from edgekit.core.quantity import Estimate, Note, Quantity
+from edgekit.core.units import format_interval, format_scaled
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from edgekit.flows.models import BuildResult, ReferenceModel
+    from edgekit.flows.models import BuildRequest, BuildResult, ReferenceModel
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -54,8 +56,43 @@ def build(
 
     ui = current()
     request = BuildRequest(name=name, out=out or Path(name))
-    built = build_model(request, progress=ui.progress)
-    ui.result(schema="edgekit.models.build/1", data=built, text=_sentence(built), next_commands=_next(built), notes=_notes(built))
+    if device is None and not meter:
+        built, cost = build_model(request, progress=ui.progress), None
+    else:
+        built, cost = _build_measured(request, device or "local", meter or [])
+    ui.result(
+        schema="edgekit.models.build/1",
+        data={**as_data(built), "training": cost},
+        text="\n".join([_sentence(built), *([_cost(cost)] if cost else [])]),
+        next_commands=_next(built),
+        notes=_notes(built),
+    )
+
+
+def _build_measured(request: BuildRequest, device: str, meters: list[str]) -> tuple[BuildResult, dict[str, Any]]:
+    """Build while a meter is read, and keep the cost beside the model."""
+    from edgekit import config, registry
+    from edgekit.flows.measure import ProcessMeter
+    from edgekit.flows.models import build_model, record_training
+    from edgekit.links.clock import SystemClock
+
+    ui = current()
+    settings = config.load()
+    meter = ProcessMeter(registry.open_device(registry.resolve_device(device, settings)), meters=meters, progress=ui.progress)
+    built = build_model(request, progress=ui.progress, on_process=meter.around)
+    assert meter.result is not None, "the building process ended, so it was measured"
+    path = record_training(built, meter.result, created=SystemClock().now_utc())
+    return built, {"path": str(path), "energy_j": meter.result.energy_j, "duration_s": meter.result.duration_s}
+
+
+def _cost(cost: dict[str, Any]) -> str:
+    energy: Quantity = cost["energy_j"]
+    if not isinstance(energy, Estimate):
+        return f"energy of the build: unknown, {energy.reason}"
+    value = format_scaled(energy.value, "J", energy.low, energy.high)
+    return (
+        f"energy of the build: {value} ({format_interval(energy.low, energy.high, 'J')}) at {energy.boundary}, {' + '.join(energy.origins)}"
+    )
 
 
 def _table(models: tuple[ReferenceModel, ...]) -> Table:

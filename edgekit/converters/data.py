@@ -6,17 +6,12 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgekit.converters.source import Port
 from edgekit.core.errors import UsageError, missing_file
 from edgekit.core.quantity import Note
 from edgekit.links.files import sha256_of
-
-if TYPE_CHECKING:
-    import numpy as np
-
-Array = "np.ndarray[Any, Any]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +44,9 @@ def read_samples(path: Path, ports: Sequence[Port], *, option: str, labelled: bo
         notes.extend([note] if note else [])
     counts = {name: len(array) for name, array in inputs.items()}
     if len(set(counts.values())) > 1:
-        raise _wrong(path, option, "samples.count", f"its inputs do not have one length: {counts}", "give every input the same number of samples")
+        raise _wrong(
+            path, option, "samples.count", f"its inputs do not have one length: {counts}", "give every input the same number of samples"
+        )
     if not min(counts.values()):
         raise _wrong(path, option, "samples.empty", "it holds no samples", "put about 100 typical inputs into it")
     samples = Samples(path=path, sha256=sha256_of(path), inputs=inputs, notes=tuple(notes))
@@ -93,7 +90,9 @@ def _read(path: Path, option: str) -> dict[str, Any]:
         with loaded:
             return {name: loaded[name] for name in loaded.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        why = "it holds Python objects, which are never loaded" if "allow_pickle" in str(error) else f"it is not a .npz or .npy file: {error}"
+        why = (
+            "it holds Python objects, which are never loaded" if "allow_pickle" in str(error) else f"it is not a .npz or .npy file: {error}"
+        )
         raise _wrong(path, option, "samples.format", why, "write it with numpy:", "numpy.savez('inputs.npz', x=x, y=y)") from error
 
 
@@ -103,7 +102,13 @@ def _pair(path: Path, arrays: Mapping[str, Any], ports: Sequence[Port], option: 
     absent = [port.name for port in ports if port.name not in arrays]
     if absent:
         wanted = " or ".join(["x", ports[0].name] if len(ports) == 1 else [", ".join(port.name for port in ports)])
-        raise _wrong(path, option, "samples.names", f"it holds {', '.join(arrays) or 'nothing'}; the model's input is {wanted}", "name the arrays after the inputs")
+        raise _wrong(
+            path,
+            option,
+            "samples.names",
+            f"it holds {', '.join(arrays) or 'nothing'}; the model's input is {wanted}",
+            "name the arrays after the inputs",
+        )
     return [(port, arrays[port.name]) for port in ports]
 
 
@@ -125,14 +130,23 @@ def _fit(path: Path, port: Port, array: Any, option: str) -> tuple[Any, Note | N
     if array.dtype == dtype:
         return np.ascontiguousarray(array), None
     if dtype.kind in "iu" and (array.dtype.kind == "f" and not (array == np.floor(array)).all()):
-        raise _wrong(path, option, "samples.dtype", f"input {port.name}: expected {dtype}, got fractions in {array.dtype}", "store whole numbers")
+        raise _wrong(
+            path, option, "samples.dtype", f"input {port.name}: expected {dtype}, got fractions in {array.dtype}", "store whole numbers"
+        )
     text = f"{option}: input {port.name} was cast from {array.dtype} to {dtype}"
     return np.ascontiguousarray(array.astype(dtype)), Note(code="samples.cast", text=text)
 
 
 def _with_labels(samples: Samples, labels: Any, path: Path, option: str) -> Samples:
     if labels is None:
-        raise _wrong(path, option, "labels.missing", "it holds no labels y", "add the class number of each sample:", "numpy.savez('test.npz', x=x, y=y)")
+        raise _wrong(
+            path,
+            option,
+            "labels.missing",
+            "it holds no labels y",
+            "add the class number of each sample:",
+            "numpy.savez('test.npz', x=x, y=y)",
+        )
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != samples.count:
         why = f"y is {labels.dtype} of shape {_shown(labels.shape)}; expected {samples.count} class numbers, one per sample"
         raise _wrong(path, option, "labels.shape", why, "store class numbers:", "numpy.savez('test.npz', x=x, y=y.astype('int64'))")

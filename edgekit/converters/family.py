@@ -14,9 +14,20 @@ from typing import Any, Final
 Place = tuple[str, int, int]  # layer, call, tensor
 
 _IDENTITY: Final = frozenset(
-    {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization"}
+    {
+        "Dropout",
+        "SpatialDropout1D",
+        "SpatialDropout2D",
+        "SpatialDropout3D",
+        "GaussianNoise",
+        "GaussianDropout",
+        "AlphaDropout",
+        "ActivityRegularization",
+    }
 )
-_IGNORED: Final = frozenset({"name", "trainable", "dtype", "seed", "momentum", "synchronized", "build_config", "optional", "sparse", "ragged"})
+_IGNORED: Final = frozenset(
+    {"name", "trainable", "dtype", "seed", "momentum", "synchronized", "build_config", "optional", "sparse", "ragged"}
+)
 _IGNORED_ENDS: Final = ("_initializer", "_regularizer", "_constraint")
 _MODELS: Final = frozenset({"Functional", "Sequential", "Model"})
 

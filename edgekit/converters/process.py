@@ -160,7 +160,9 @@ def describe(error: EdgekitError) -> dict[str, Any]:
 def rebuild(data: Mapping[str, Any]) -> EdgekitError:
     """Return the error that `describe` wrote down."""
     kind: type[EdgekitError] = getattr(errors, data["class"])
-    return kind(data["what"], code=data["code"], why=data["why"], do=[(advice, command) for advice, command in data["do"]], data=data["data"])
+    return kind(
+        data["what"], code=data["code"], why=data["why"], do=[(advice, command) for advice, command in data["do"]], data=data["data"]
+    )
 
 
 def _parse(line: str) -> Any:

@@ -44,7 +44,7 @@ def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
         "outputs": as_data(model.outputs),
         "scheme": found.scheme,
         "verification": as_data(verification),
-        "tools": {"ai-edge-quantizer": version("ai-edge-quantizer")} if recipe.format == "tflite" and recipe.name != "fp32" else {},
+        "tools": _tools(recipe, job["format"]),
     }
 
 
@@ -71,6 +71,15 @@ def open_artifact(format: str, path: Path) -> tuple[RunnableModel, Coverage]:  #
     from edgekit.converters import onnx
 
     return onnx.OrtModel(path), onnx.coverage(path)
+
+
+def _tools(recipe: Recipe, source_format: str) -> dict[str, str]:
+    """Return the versions of what made the artifact, apart from the source's own framework."""
+    packages = {"fp16.tflite": ["ai-edge-quantizer"], "int8.tflite": ["ai-edge-quantizer"], "int8.onnx": ["onnxruntime"]}
+    used = packages.get(recipe.key, [])
+    if recipe.format == "onnx" and source_format in ("keras", "h5"):
+        used = ["tf2onnx", *used]
+    return {name: version(name) for name in used}
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def keras_config(path: Path) -> dict[str, Any]:
 
 def _hdf5_config(path: Path) -> dict[str, Any]:
     try:
-        import h5py
+        import h5py  # type: ignore[import-untyped]
     except ImportError as error:
         raise missing_extra("h5py", "convert", "reading an .h5 model") from error
     try:

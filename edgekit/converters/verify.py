@@ -144,7 +144,13 @@ def _varies_check(outputs: Sequence[Any], reference: Sequence[Any]) -> Check:
 def _shape_check(outputs: Sequence[Any], reference: Sequence[Any], *, agree: bool) -> Check:
     seen = ", ".join(str(tuple(output.shape[1:])) for output in outputs)
     wanted = ", ".join(str(tuple(output.shape[1:])) for output in reference)
-    return Check(name="shapes", passed=agree, seen=seen, floor=wanted, advice=None if agree else "the converter changed the outputs; try another format")
+    return Check(
+        name="shapes",
+        passed=agree,
+        seen=seen,
+        floor=wanted,
+        advice=None if agree else "the converter changed the outputs; try another format",
+    )
 
 
 def _share_check(name: str, counts: Mapping[str, int], wanted: str, floor: float) -> Check:
@@ -160,7 +166,9 @@ def _share_check(name: str, counts: Mapping[str, int], wanted: str, floor: float
 
 
 def _calibration_check(samples: int) -> Check:
-    return Check(name="calibration", passed=samples > 0, seen=f"{samples} samples", floor="1 sample", advice=None if samples else "give --calib")
+    return Check(
+        name="calibration", passed=samples > 0, seen=f"{samples} samples", floor="1 sample", advice=None if samples else "give --calib"
+    )
 
 
 def _sqnr_check(sqnr: float | None, floor: float, *, comparable: bool) -> Check:
@@ -171,7 +179,9 @@ def _sqnr_check(sqnr: float | None, floor: float, *, comparable: bool) -> Check:
         seen = "identical" if sqnr > 0 else "the source says 0, the artifact does not"
     else:
         seen = f"{sqnr:.1f} dB"
-    advice = "give more typical calibration data, or use a higher precision; --min-sqnr moves the floor" if comparable and not passed else None
+    advice = (
+        "give more typical calibration data, or use a higher precision; --min-sqnr moves the floor" if comparable and not passed else None
+    )
     return Check(name="sqnr", passed=passed, seen=seen, floor=f"{floor:g} dB", advice=advice)
 
 

@@ -20,7 +20,7 @@ from edgekit.converters.explain import explain
 from edgekit.converters.process import describe
 from edgekit.core.errors import EdgekitError
 
-Stage = Callable[[str], None]
+Task = Callable[[dict[str, Any], Callable[[str], None]], dict[str, Any]]
 
 _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -52,16 +52,11 @@ def main() -> int:
     return 0
 
 
-def _task(name: str) -> Callable[[dict[str, Any], Stage], dict[str, Any]]:
-    if name == "hub":
-        from edgekit.converters import hub
+def _task(name: str) -> Task:
+    from edgekit.converters import hub, produce
 
-        return hub.run
-    if name == "produce":
-        from edgekit.converters import produce
-
-        return produce.run
-    raise ValueError(f"no task {name}")
+    tasks: dict[str, Task] = {"inspect": hub.inspect, "hub": hub.run, "produce": produce.run}
+    return tasks[name]
 
 
 def _end_with_parent() -> None:

@@ -9,16 +9,20 @@ import tomllib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from edgekit.converters.family import family_of, keras_graph
 from edgekit.converters.process import Children, OnProcess, unwatched
 from edgekit.converters.publish import publish, writable_folder
 from edgekit.converters.source import keras_config
+from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import ModelError, missing_extra, unknown_name
-from edgekit.core.jsonio import validate
+from edgekit.core.hardware import DeviceFacts
+from edgekit.core.jsonio import dump_record, validate
 from edgekit.core.protocols import Progress
-from edgekit.links.files import bundled, sha256_of
+from edgekit.core.quantity import Note, Quantity
+from edgekit.core.run import TrainingRecord
+from edgekit.links.files import bundled, sha256_of, write_atomic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,26 @@ class ReferenceModel:
     references: int = 0
 
 
+class Measured(Protocol):
+    """Hold what a meter said of the building process."""
+
+    @property
+    def energy_j(self) -> Quantity:
+        """Return the joules at a boundary."""
+
+    @property
+    def duration_s(self) -> float:
+        """Return the seconds."""
+
+    @property
+    def meter(self) -> MeterSpec | None:
+        """Return what was read."""
+
+    @property
+    def facts(self) -> DeviceFacts:
+        """Return what is known of the machine."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
     """Hold which model to build, and into which folder."""
@@ -79,9 +103,7 @@ def list_models(root: Path | None = None) -> tuple[ReferenceModel, ...]:
     return tuple(_read(path.parent) for path in sorted(folder.glob("*/model.toml")))
 
 
-def build_model(
-    request: BuildRequest, *, progress: Progress, on_process: OnProcess = unwatched, root: Path | None = None
-) -> BuildResult:
+def build_model(request: BuildRequest, *, progress: Progress, on_process: OnProcess = unwatched, root: Path | None = None) -> BuildResult:
     """Build one model and write its files; raise UsageError, SetupError or ModelError, leaving nothing half-written.
 
     `on_process(pid)` gives a context that is open around the life of the building process, which waits until it is entered.
@@ -111,6 +133,25 @@ def build_model(
         )
         publish({name: Path(work) / name for name in model.files}, request.out)
     return result
+
+
+def record_training(built: BuildResult, measured: Measured, *, created: str) -> Path:
+    """Write the cost of a build beside the model as NAME.training.json and return its path; `created` is ISO 8601 in UTC."""
+    record = TrainingRecord(
+        model=built.model.name,
+        created=created,
+        source=Path(built.source).name,
+        source_sha256=built.source_sha256,
+        family=built.family,
+        energy_j=measured.energy_j,
+        duration_s=measured.duration_s,
+        meter=measured.meter,
+        facts=measured.facts,
+        notes=(Note(code="training.scope", text="the whole building process: loading its framework, training, testing and writing"),),
+    )
+    path = Path(built.source).with_name(f"{built.model.name}.training.json")
+    write_atomic(path, dump_record(record))
+    return path
 
 
 def _run_build(model: ReferenceModel, script: Path, work: Path, progress: Progress, on_process: OnProcess) -> dict[str, Any]:
