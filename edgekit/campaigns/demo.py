@@ -9,11 +9,11 @@ from typing import Any
 
 from edgekit.campaigns.jobs import Job, Outcome, run_job
 from edgekit.core.errors import GateError
-from edgekit.core.protocols import Progress
 from edgekit.links.files import bundled
 
 MODEL = "digits_cnn"
 RECIPES = ("fp32", "fp16", "int8")
+STEPS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +27,19 @@ class DemoResult:
     notes: tuple[Any, ...]
 
 
-def demo(out: Path, *, device: str, meter: str | None, progress: Progress, run: Callable[[Job], Outcome] = run_job) -> DemoResult:
-    """Build, convert, benchmark, compare and report into `out`; raise the error of the first command that fails."""
+def demo(
+    out: Path, *, device: str, meter: str | None, announce: Callable[[str], None], run: Callable[[Job], Outcome] = run_job
+) -> DemoResult:
+    """Build, convert, benchmark, compare and report into `out`; raise the error of the first command that fails.
+
+    `announce` is told each command before it runs.
+    """
     model, artifacts, runs = out / "model", out / "artifacts", out / "runs"
     done: list[str] = []
 
     def act(title: str, *arguments: str | Path) -> Any:
         job = Job(title=title, arguments=tuple(map(str, arguments)))
-        progress.step(f"{title}: {job.command()}")
+        announce(f"[{len(done) + 1}/{STEPS}] {title}: {job.command()}")
         outcome = run(job)
         if outcome.status != "ok":
             raise GateError(
@@ -47,7 +52,7 @@ def demo(out: Path, *, device: str, meter: str | None, progress: Progress, run: 
         return outcome.data
 
     metered = ("--meter", meter) if meter else ()
-    act("train", "models", "build", MODEL, "--out", model, "--device", device, *metered)
+    act("train", "models", "build", MODEL, "--out", model, "--device", "local")
     source = model / f"{MODEL}.keras"
     data = ("--calib", model / f"{MODEL}.calib.npz", "--eval", model / f"{MODEL}.test.npz")
     converted = act(

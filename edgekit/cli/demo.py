@@ -22,7 +22,7 @@ def demo(
     from edgekit.campaigns.demo import demo as run_demo
 
     ui = current()
-    result = run_demo(out, device=device, meter=meter, progress=ui.progress)
+    result = run_demo(out, device=device, meter=meter, announce=ui.heading)
     html = result.report.get("html", "")
     text = "\n".join([result.verdict, "", *(f"  {kind:<5} {path}" for kind, path in result.report.items())])
     commands = [

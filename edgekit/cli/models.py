@@ -10,6 +10,7 @@ import typer
 
 from edgekit.cli.complete import device_names, meter_names
 from edgekit.cli.output import current
+from edgekit.cli.record import record
 from edgekit.core.jsonio import as_data
 from edgekit.core.quantity import Estimate, Note, Quantity
 from edgekit.core.units import format_interval, format_scaled
@@ -123,3 +124,6 @@ def _next(built: BuildResult) -> list[tuple[str, str]]:
     command += ["--calib", built.calibration] if built.calibration else []
     command += ["--eval", built.evaluation] if built.evaluation else []
     return [("convert it:", shlex.join(command))]
+
+
+app.command()(record)

@@ -56,6 +56,12 @@ class Ui:
             self._progress = open_progress(sys.stderr, rich=self.is_rich(sys.stderr) and not self.json)
         return self._progress
 
+    def heading(self, text: str) -> None:
+        """Announce a part of the work whose own progress another process draws."""
+        self.close_progress()
+        sys.stderr.write(f"\n{text}\n")
+        sys.stderr.flush()
+
     def close_progress(self) -> None:
         """End the progress display, so that nothing is drawn over what follows."""
         if self._progress is not None:
