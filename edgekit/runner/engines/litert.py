@@ -31,8 +31,9 @@ class LiteRT:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise Refusal("model.refused", f"{distribution} {self.version} refuses the model", str(error).strip()) from error
-        self.inputs = [_tensor(detail) for detail in self._interpreter.get_input_details()]
-        self.outputs = [_tensor(detail) for detail in self._interpreter.get_output_details()]
+        names = self._signature_names()
+        self.inputs = [_tensor(detail, names) for detail in self._interpreter.get_input_details()]
+        self.outputs = [_tensor(detail, names) for detail in self._interpreter.get_output_details()]
         self._in = [detail["index"] for detail in self._interpreter.get_input_details()]
         self._out = [detail["index"] for detail in self._interpreter.get_output_details()]
         self.delegate = self._delegate()
@@ -77,6 +78,15 @@ class LiteRT:
 
         return loop
 
+    def _signature_names(self) -> Dict[int, str]:
+        """Return the names that the model's only signature gives its tensors, by index: sample files use those, not the graph's own."""
+        signatures = self._interpreter.get_signature_list()
+        if len(signatures) != 1:
+            return {}
+        runner = self._interpreter.get_signature_runner(next(iter(signatures)))
+        details = {**runner.get_input_details(), **runner.get_output_details()}
+        return {int(detail["index"]): name for name, detail in details.items()}
+
     def _delegate(self) -> Optional[str]:
         try:
             operators = {detail["op_name"] for detail in self._interpreter._get_ops_details()}
@@ -85,12 +95,13 @@ class LiteRT:
         return "xnnpack" if "DELEGATE" in operators else "none"
 
 
-def _tensor(detail: Dict[str, Any]) -> Tensor:
+def _tensor(detail: Dict[str, Any], names: Dict[int, str]) -> Tensor:
     import numpy as np
 
     scale, zero_point = detail["quantization"]
     shape = tuple(int(size) for size in detail["shape"])
-    return Tensor(detail["name"], shape, np.dtype(detail["dtype"]).name, float(scale) or None, int(zero_point) if scale else None)
+    name = names.get(int(detail["index"]), detail["name"])
+    return Tensor(name, shape, np.dtype(detail["dtype"]).name, float(scale) or None, int(zero_point) if scale else None)
 
 
 def _version(distribution: str) -> str:

@@ -1,0 +1,43 @@
+"""Record the cloud side of a reference model on this machine's GPU: build, convert, benchmark at each batch, keep the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekit.campaigns.jobs import Job, Outcome, run_job
+
+
+def prepare(name: str, *, work: Path, announce: Callable[[str], None], run: Callable[[Job], Outcome] = run_job) -> Path:
+    """Build model `name` and export it to float ONNX in `work`; return the artifact."""
+    _act(run, announce, "models", "build", name, "--out", work)
+    calibration = work / f"{name}.calib.npz"
+    converted = _act(run, announce, "convert", work / f"{name}.keras", "-r", "fp32", "--to", "onnx", "--calib", calibration, "--out", work)
+    return work / str(converted["rows"][0]["artifact"]["path"])
+
+
+def record(
+    artifact: Path,
+    *,
+    device: str,
+    batches: Sequence[int],
+    timing: Sequence[str],
+    runs: Path,
+    announce: Callable[[str], None],
+    run: Callable[[Job], Outcome] = run_job,
+) -> tuple[str, ...]:
+    """Benchmark `artifact` on `device` once for each batch and return the run ids; `timing` are further options of `edgekit bench`."""
+    ids = []
+    for batch in batches:
+        measured = _act(
+            run, announce, "bench", artifact, "--device", device, "--batch", batch, *timing, "--runs", runs, "--tag", "reference"
+        )
+        ids.append(str(measured["runs"][0]["id"]))
+    return tuple(ids)
+
+
+def _act(run: Callable[[Job], Outcome], announce: Callable[[str], None], *arguments: Any) -> Any:
+    job = Job(title=str(arguments[0]), arguments=tuple(map(str, arguments)))
+    announce(job.command())
+    return run(job).data
