@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,12 +109,13 @@ def _show(result: BenchResult) -> None:
     from edgekit.reports.runs import runs_table
 
     data = {"runs": result.runs, "runs_dir": str(result.runs_dir)}
-    ids = " ".join(record.id for record in result.runs)
+    first = result.runs[0]
+    several = f"{shlex.quote(str(result.runs_dir))}/{first.session}-*"  # the shell turns it into all runs of this session
     commands = [
-        ("decide:", f"edgekit report {ids}"),
-        ("repeat the analysis from raw data:", f"edgekit bench --reanalyse {result.runs[0].id}"),
+        ("decide:", f"edgekit report {several if len(result.runs) > 1 else first.id}"),
+        ("repeat the analysis from raw data:", f"edgekit bench --reanalyse {first.id}"),
     ]
     if len(result.runs) > 1:
-        commands.insert(0, ("compare:", f"edgekit compare {ids}"))
+        commands.insert(0, ("compare:", f"edgekit compare {several}"))
     notes = [*result.notes, *(note for record in result.runs[:1] if record.analysis for note in record.analysis.notes)]
     current().result(schema="edgekit.bench/1", data=data, text=runs_table(result.runs), next_commands=commands, notes=notes)
