@@ -38,7 +38,6 @@ def as_document(error: EdgekitError) -> dict[str, object]:
         "what": error.what,
         "why": error.why,
         "do": [{"advice": advice, "command": command} for advice, command in error.do],
-        **error.data,
     }
     if error.data:
         document["details"] = error.data

@@ -92,12 +92,12 @@ def test_a_broken_configuration_is_a_setup_error_that_names_the_line(run_edgekit
     assert "did you mean address?" in done.stderr
 
 
-def test_a_folder_that_may_not_be_written_is_a_setup_error(as_ordinary_user: Callable[..., Completed], open_folder: Path) -> None:
-    open_folder.chmod(0o555)
-    done = as_ordinary_user([sys.executable, "-m", "edgekit", "devices", "add", "pi", "local:"], cwd=open_folder)
+def test_a_folder_that_may_not_be_written_is_a_setup_error(as_ordinary_user: Callable[..., Completed], tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    done = as_ordinary_user([sys.executable, "-m", "edgekit", "devices", "add", "pi", "local:"], cwd=tmp_path)
     assert done.returncode == 6, done.stderr
     assert "[output.permission]" in done.stderr
-    assert list(open_folder.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_leaves_the_old_file_whole(run_edgekit: Run, tiny_disk: Path) -> None:
