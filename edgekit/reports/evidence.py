@@ -1,0 +1,201 @@
+"""Lay out the evidence of a report as tables: runs, uncertainty, assumptions, constants, environment."""
+
+from __future__ import annotations
+
+import math
+
+from edgekit.core.boundary import Boundary, sees
+from edgekit.core.quantity import BudgetTerm, Estimate
+from edgekit.core.units import format_scaled
+from edgekit.reports.model import Report, RunRow
+from edgekit.reports.show import Cell, Column, Table, figure, percent, share
+
+
+def runs(report: Report) -> Table:
+    """Return the energy of every run, chosen ones first."""
+    rows = [
+        (
+            Cell(
+                row.artifact,
+                detail=f"{row.side.value}, {row.device}; {', '.join(row.meters) or 'no meter'}",
+                tone="chosen" if row.chosen else "",
+            ),
+            figure(row.energy_j),
+            figure(row.net_j),
+            figure(row.idle_w),
+            _standing(row),
+        )
+        for row in report.runs
+    ]
+    columns = (
+        Column("artifact, side, meter"),
+        Column("J per inference", number=True),
+        Column("net of idle", number=True),
+        Column("idle power", number=True),
+        Column("standing"),
+    )
+    return Table("runs", "Every run", columns, tuple(rows), intro=_boundaries(report))
+
+
+def performance(report: Report) -> Table:
+    """Return latency, accuracy and size of every run."""
+    rows = [
+        (
+            Cell(row.artifact, detail=f"on {row.device}"),
+            figure(row.latency_p50_s),
+            figure(row.latency_p90_s),
+            figure(row.latency_p99_s),
+            share(row.accuracy),
+            Cell(f"{row.sqnr_db:.1f} dB", tags=("measured",))
+            if row.sqnr_db is not None
+            else Cell("unknown", "not verified", tone="unknown"),
+            Cell(format_scaled(row.size_bytes, "B"), tags=("measured",)),
+            Cell(_plan(row), detail=_quality(row)),
+        )
+        for row in report.runs
+    ]
+    columns = (
+        Column("artifact"),
+        Column("latency p50", number=True),
+        Column("p90", number=True),
+        Column("p99", number=True),
+        Column("accuracy", number=True),
+        Column("SQNR", number=True),
+        Column("size", number=True),
+        Column("plan and quality"),
+    )
+    return Table("performance", "Latency, accuracy and size", columns, tuple(rows))
+
+
+def budgets(report: Report) -> Table:
+    """Return the uncertainty budget of each chosen run, largest term first."""
+    rows: list[tuple[Cell, ...]] = []
+    for row in report.runs:
+        if row.chosen and isinstance(row.energy_j, Estimate):
+            weights = {term: _weight(term, row.energy_j) for term in row.energy_j.budget}
+            total = math.fsum(weight**2 for weight in weights.values())
+            rows += [
+                _term(row, term, weight**2 / total if total else 0.0, index == 0)
+                for index, (term, weight) in enumerate(sorted(weights.items(), key=lambda pair: -pair[1]))
+            ]
+    columns = (
+        Column("run"),
+        Column("term"),
+        Column("standard uncertainty", number=True),
+        Column("share of variance", number=True),
+        Column("what shrinks it"),
+    )
+    intro = "After the GUM (JCGM 100). Type A comes from the spread of repeated windows, type B from everything else."
+    return Table("budget", "Uncertainty of the measured energy", columns, tuple(rows), intro=intro)
+
+
+def assumptions(report: Report) -> Table:
+    """Return every line of the scenario with its source."""
+    rows = [
+        (
+            Cell(item.name, code=True),
+            Cell(item.value),
+            Cell(_source(item.source), tone="user" if item.source == "user" else ""),
+            Cell(item.detail),
+        )
+        for item in report.decision.assumptions
+        if item.source != "none"
+    ]
+    missing = [item.name for item in report.decision.assumptions if item.source == "none"]
+    intro = f"Scenario: {report.decision.scenario.source}." + (f" Not stated: {', '.join(missing)}." if missing else "")
+    columns = (Column("line"), Column("value"), Column("source"), Column("meaning"))
+    return Table("assumptions", "Assumptions", columns, tuple(rows), intro=intro)
+
+
+def constants(report: Report) -> Table:
+    """Return every published number that was used, with its source."""
+    rows = [
+        (
+            Cell(item.id, code=True),
+            Cell(item.shown, tags=("sourced",)),
+            Cell(str(item.year)),
+            Cell(item.scope),
+            Cell(item.source, detail=f"{item.licence}; {item.evidence}"),
+        )
+        for item in report.decision.constants
+    ]
+    columns = (Column("constant"), Column("value", number=True), Column("year"), Column("scope"), Column("source"))
+    return Table("constants", "Published numbers used", columns, tuple(rows))
+
+
+def environment(report: Report) -> Table:
+    """Return the fingerprint of what each run ran on."""
+    rows = [
+        (
+            Cell(row.run, detail=row.created, code=True),
+            Cell(row.facts.gpu or row.facts.cpu or row.facts.model or "unknown", detail=_machine(row)),
+            Cell(_software(row)),
+            Cell(row.artifact_sha256[:12], detail=f"weights {row.weights_sha256[:12]}", code=True),
+        )
+        for row in report.runs
+    ]
+    columns = (Column("run"), Column("machine"), Column("software"), Column("artifact sha256"))
+    return Table("environment", "Environment", columns, tuple(rows), intro=f"Model family {report.decision.family[:16]}.")
+
+
+def _standing(row: RunRow) -> Cell:
+    if row.chosen:
+        return Cell("chosen", detail=row.reason, tone="good")
+    return Cell("considered" if row.eligible else "left out", detail=row.reason, tone="" if row.eligible else "warn")
+
+
+def _boundaries(report: Report) -> str:
+    places = dict.fromkeys(row.energy_j.boundary for row in report.runs if row.energy_j.boundary is not None)
+    return " ".join(f"{place.value}: {sees(place)}." for place in places if isinstance(place, Boundary))
+
+
+def _plan(row: RunRow) -> str:
+    quick = "quick plan: " if row.quick else ""
+    batch = f", batch {row.batch}" if row.batch > 1 else ""
+    return f"{quick}{row.windows} windows of {row.window_s:g} s{batch}, {row.threads} thread{'s' if row.threads > 1 else ''}"
+
+
+def _quality(row: RunRow) -> str:
+    words = [row.energy_j.quality.value, row.artifact_status, *(() if row.status == "complete" else (row.status,))]
+    return "; ".join([", ".join(words), *(note.text for note in row.notes)])
+
+
+def _weight(term: BudgetTerm, energy: Estimate) -> float:
+    if term.factor:
+        return math.log(term.factor) * abs(energy.value) / 2
+    return term.u or 0.0
+
+
+def _term(row: RunRow, term: BudgetTerm, portion: float, first: bool) -> tuple[Cell, ...]:
+    if term.factor:
+        size = Cell(f"within a factor of {term.factor:g}", tags=("type " + term.kind,))
+    elif term.u is None:
+        size = Cell("unknown", detail=term.reason or "nobody states it", tags=("type " + term.kind,), tone="unknown")
+    else:
+        size = Cell(format_scaled(term.u, "J"), tags=("type " + term.kind,))
+    known = Cell(percent(portion), detail="dominates" if first and portion > 0 else "", tone="warn" if first and portion > 0 else "")
+    return (Cell(row.artifact, detail=row.run), Cell(term.name, detail=term.instrument or ""), size, known, Cell(term.shrink or ""))
+
+
+def _source(source: str) -> str:
+    return {"user": "your scenario", "default": "default", "derived": "derived from the runs and the scenario"}.get(
+        source, f"constant {source}"
+    )
+
+
+def _machine(row: RunRow) -> str:
+    facts = row.facts
+    parts = (
+        facts.model,
+        facts.arch,
+        f"{facts.cores} cores" if facts.cores else None,
+        facts.os,
+        f"governor {facts.governor}" if facts.governor else None,
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def _software(row: RunRow) -> str:
+    facts = row.facts
+    engine = " ".join(part for part in (facts.engine, facts.engine_version) if part)
+    return ", ".join(part for part in (engine, facts.delegate, *(f"{name} {version}" for name, version in row.tool.items())) if part)
