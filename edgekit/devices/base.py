@@ -125,6 +125,10 @@ class RunnerSession:
             with self._edges.into(sink, enabled=any(probe.get("edges") for probe in probes.values())):
                 yield cost
             cost.update(sampling.stop())
+        except BaseException:
+            with contextlib.suppress(EdgekitError):
+                cost.update(sampling.stop())  # an interrupted run keeps the readings that were still under way
+            raise
         finally:
             sampling.close()
 

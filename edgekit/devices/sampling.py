@@ -12,6 +12,8 @@ from edgekit.core.protocols import ReadingSink
 from edgekit.core.trace import Reading
 from edgekit.devices.client import Client
 
+STOP_TIMEOUT_S = 10.0
+
 
 class Sampling:
     """Hold one sampler process between start and stop."""
@@ -21,7 +23,8 @@ class Sampling:
         self._channels: list[str] = []
         self._cost: Mapping[str, float] = {}
         self._lost: dict[str, str] = {}
-        self._failure: EdgekitError | None = None
+        self._failure: Exception | None = None
+        self._closing = False
         self._listener: threading.Thread | None = None
 
     def start(self, counters: Sequence[str], *, hz: float, pids: Sequence[int], roots: Mapping[str, str], sink: ReadingSink) -> None:
@@ -40,9 +43,9 @@ class Sampling:
             with contextlib.suppress(EdgekitError):
                 self._client.send("stop")
         if self._listener is not None:
-            self._listener.join(timeout=30.0)
+            self._listener.join(timeout=STOP_TIMEOUT_S)
             if self._listener.is_alive():
-                raise HardwareError("the sampler did not stop", code="sampler.silent", why="no answer within 30 s")
+                raise HardwareError("the sampler did not stop", code="sampler.silent", why=f"no answer within {STOP_TIMEOUT_S:g} s")
         if self._failure is not None:
             raise self._failure
         if self._lost and len(self._lost) == len(self._channels):
@@ -52,6 +55,7 @@ class Sampling:
 
     def close(self) -> None:
         """End the process; harmless after stop."""
+        self._closing = True
         self._client.close()
 
     def _listen(self, sink: ReadingSink) -> None:
@@ -66,10 +70,9 @@ class Sampling:
                     reply = self._client.checked(message)
                     self._cost = {name: float(reply[name]) for name in ("cpu_s", "wall_s", "reads")}
                     return
-        except EdgekitError as error:
-            self._failure = error
-        except (ValueError, OSError):  # the process was closed under the reader: the flow is leaving anyway
-            return
+        except Exception as error:  # the runner's, or the sink's: raised again where the flow waits
+            if not self._closing:
+                self._failure = error
 
     def _reading(self, row: Sequence[Any]) -> Reading:
         return Reading(channel=self._channels[int(row[0])], t_ns=int(row[1]), bracket_ns=int(row[2]), value=row[3])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ..wire import Refusal
@@ -40,7 +42,7 @@ def _read(path: str, tensors: List[Tensor]) -> Dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
+    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise Refusal("samples.unreadable", f"the samples {path} cannot be read", str(error)) from error
     if len(tensors) == 1 and tensors[0].name not in arrays and "x" in arrays:
         arrays[tensors[0].name] = arrays["x"]
@@ -54,7 +56,7 @@ def _fit(values: Any, tensor: Tensor) -> Any:
     """Return samples in the model's dtype; refuse another shape, and any cast that is not float to float or quantization."""
     import numpy as np
 
-    if values.shape[1:] != tensor.shape[1:]:
+    if values.ndim == 0 or values.shape[1:] != tensor.shape[1:]:
         raise Refusal(
             "samples.shape",
             f"the samples of {tensor.name!r} have the wrong shape",
