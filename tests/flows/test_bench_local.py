@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import clean_environment
+from tests.processes import descendants, wait_until
 from tests.tiny import write_onnx
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the emulated powercap tree is Linux's")
@@ -127,14 +128,11 @@ def _start(tmp_path, *args):
 
 
 def _wait_for_windows(tmp_path, count, process):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for journal in tmp_path.glob("runs/.open/*/journal.jsonl"):
-            if journal.read_text().count('"measure"') >= count:
-                return
+    def recorded():
         assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
-    raise AssertionError("no window was recorded within a minute")
+        return any(journal.read_text().count('"measure"') >= count for journal in tmp_path.glob("runs/.open/*/journal.jsonl"))
+
+    wait_until(recorded, f"recording {count} windows")
 
 
 LONG = ("--windows", "200", "--window", "0.3", "--idle", "0.3", "--warmup", "0.1", "--cooldown", "0.02")
@@ -147,7 +145,7 @@ def test_ctrl_c_ends_with_130_and_a_partial_record_that_can_be_read(run_edgekit,
     stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
-    (run_id,) = json.loads(stdout)["data"]["runs"]
+    (run_id,) = json.loads(stdout)["data"]["details"]["runs"]
     record = json.loads((tmp_path / "runs" / run_id / "run.json").read_text())
     assert record["status"] == "interrupted"
     assert sum(window["phase"] == "measure" for window in record["windows"]) >= 3
@@ -159,18 +157,11 @@ def test_ctrl_c_ends_with_130_and_a_partial_record_that_can_be_read(run_edgekit,
 def test_nothing_is_left_running_after_ctrl_c(tiny, tmp_path):
     process = _start(tmp_path, "bench", tiny, "--meter", "cputime", "--runs", "runs", *LONG)
     _wait_for_windows(tmp_path, 1, process)
-    children = _descendants(process.pid)
+    children = descendants(process.pid)
     assert children, "the runner should be a process of its own"
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=30)
     assert [pid for pid in children if Path(f"/proc/{pid}/stat").exists()] == []
-
-
-def _descendants(pid):
-    found = []
-    for child in subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False).stdout.split():
-        found += [int(child), *_descendants(int(child))]
-    return found
 
 
 def test_a_killed_bench_is_recovered_by_the_next_one(run_edgekit, tiny, tmp_path):
@@ -188,11 +179,11 @@ def test_a_killed_bench_is_recovered_by_the_next_one(run_edgekit, tiny, tmp_path
 def test_a_runner_that_dies_leaves_a_partial_record(tiny, tmp_path):
     process = _start(tmp_path, "bench", tiny, "--meter", "cputime", "--runs", "runs", *LONG)
     _wait_for_windows(tmp_path, 3, process)
-    for pid in _descendants(process.pid):
+    for pid in descendants(process.pid):
         os.kill(pid, signal.SIGKILL)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 4, stderr
-    (run_id,) = json.loads(stdout)["data"].get("runs") or [path.parent.name for path in tmp_path.glob("runs/*/run.json")]
+    (run_id,) = json.loads(stdout)["data"]["details"]["runs"]
     record = json.loads((tmp_path / "runs" / run_id / "run.json").read_text())
     assert record["status"] == "failed"
     assert sum(window["phase"] == "measure" for window in record["windows"]) >= 3

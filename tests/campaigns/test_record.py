@@ -1,0 +1,63 @@
+"""Recording references needs a GPU; here the emulated device stands in for it, and its records say so."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.tiny import write_onnx
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    return write_onnx(tmp_path / "tiny.fp32.onnx")
+
+
+def test_each_batch_becomes_a_run_folder_that_can_be_read_alone(run_edgekit, tiny, tmp_path):
+    done = run_edgekit(
+        "--json",
+        "models",
+        "record",
+        "tiny",
+        "--device",
+        "sim",
+        "--artifact",
+        tiny,
+        "--into",
+        "refs",
+        "--windows",
+        "3",
+        "--batch",
+        "1",
+        "--batch",
+        "8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "refs").iterdir()) == ["sim-b1", "sim-b8"]
+    stored = json.loads((tmp_path / "refs" / "sim-b8" / "run.json").read_text())
+    assert stored["plan"]["batch"] == 8
+    assert stored["analysis"]["energy_j_per_inference"]["origins"] == ["emulated"]
+    assert run_edgekit("bench", "--reanalyse", "refs/sim-b8").returncode == 0
+
+
+def test_without_a_gpu_the_error_says_so(run_edgekit, tiny):
+    done = run_edgekit("--json", "models", "record", "tiny", "--artifact", tiny, "--into", "refs", env={"CUDA_VISIBLE_DEVICES": ""})
+    assert done.returncode == 4, done.stdout
+    assert done.json()["data"]["code"] in {"device.no_gpu", "meter.nvml_unusable"}
+
+
+def test_shipped_references_are_marked_for_what_they_are():
+    from edgekit.core.quantity import Origin
+    from edgekit.links.files import bundled
+    from edgekit.store.runs import read_record
+
+    records = [read_record(path) for path in bundled("models").glob("*/references/*/run.json")]
+    assert records, "a machine without a GPU needs a stored cloud side"
+    for record in records:
+        energy = record.analysis.energy_j_per_inference
+        assert energy.boundary == "gpu_board"
+        if not record.traces:  # nothing was read, so nothing may be called measured
+            assert energy.origins == (Origin.MODELED,)
+            assert any(note.code == "run.modeled" for note in record.notes)
