@@ -1,0 +1,78 @@
+"""Numbers are rounded to what their interval supports, never to something else."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from edgekit.core.units import format_interval, format_number, format_scaled, scale_for, significant_digits
+
+FACTORS = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6, "n": 1e-9, "p": 1e-12}
+values = st.floats(min_value=1e-11, max_value=1e11) | st.floats(min_value=-1e11, max_value=-1e-11)
+
+
+def read(text: str, unit: str) -> float:
+    number, _, shown = text.partition(" ")
+    return float(number) * FACTORS[shown.removesuffix(unit)]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "low", "high", "text"),
+    [
+        (2.134e-6, "J", 2.0e-6, 2.3e-6, "2.13 µJ"),
+        (2.134567e-6, "J", 2.1345e-6, 2.1346e-6, "2.1346 µJ"),
+        (0.25, "W", None, None, "250 mW"),
+        (3600.0, "s", None, None, "3600 s"),
+        (0.0, "J", 0.0, 0.0, "0 J"),
+        (0.0005, "kg", None, None, "500 mg"),
+        (1500.0, "kg", None, None, "1.50 t"),
+        (0.913, "1", None, None, "0.913"),
+        (-1.5e-3, "J", None, None, "-1.50 mJ"),
+        (5.2, "USD", None, None, "5.20 USD"),
+    ],
+)
+def test_examples(value: float, unit: str, low: float | None, high: float | None, text: str) -> None:
+    assert format_scaled(value, unit, low, high) == text
+
+
+@given(values, st.integers(2, 8))
+def test_rounding_is_within_half_of_the_last_digit(value: float, digits: int) -> None:
+    shown = float(format_number(value, digits))
+    assert abs(shown - value) <= 0.5 * 10 ** (math.floor(math.log10(abs(value))) - digits + 1) * (1 + 1e-9)
+
+
+@given(values, st.floats(min_value=1e-4, max_value=2.0))
+def test_the_printed_value_stays_inside_its_interval(value: float, relative: float) -> None:
+    half = abs(value) * relative
+    low, high = value - half, value + half
+    shown = read(format_scaled(value, "J", low, high), "J")
+    assert low <= shown <= high
+
+
+@given(values, st.floats(min_value=1e-3, max_value=0.9), st.floats(min_value=1e-3, max_value=0.9))
+def test_a_narrower_interval_never_shows_fewer_digits(value: float, one: float, other: float) -> None:
+    narrow, wide = sorted((one, other))
+    digits = [significant_digits(value, value - abs(value) * part, value + abs(value) * part) for part in (narrow, wide)]
+    assert 2 <= digits[1] <= digits[0] <= 5
+
+
+@given(st.floats(min_value=1e-11, max_value=1e11), st.sampled_from(("J", "W", "B", "Hz")))
+def test_a_scaled_number_is_between_one_and_a_thousand(value: float, unit: str) -> None:
+    divisor, _ = scale_for(value, unit)
+    assert 1 <= value / divisor < 1000 * (1 + 1e-12)
+
+
+@given(values, values)
+def test_an_interval_reads_back_in_order_and_in_one_unit(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assume(high - low > 0.02 * max(abs(low), abs(high)))
+    match = re.fullmatch(r"(\S+) to (\S+) (\S+)", format_interval(low, high, "J"))
+    assert match is not None
+    factor = FACTORS[match[3].removesuffix("J")]
+    assert float(match[1]) * factor == pytest.approx(low, rel=0.006, abs=abs(high) * 1e-9)
+    assert float(match[2]) * factor == pytest.approx(high, rel=0.006, abs=abs(low) * 1e-9)
+    assert float(match[1]) <= float(match[2])
