@@ -48,7 +48,10 @@ def _linux(roots: Mapping[str, str]) -> bool:
 
 def _text(path: str) -> str:
     with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read().strip("\0 \n")
+        text = file.read().strip("\0 \n")
+    if not text:
+        raise LookupError(f"{path} is empty")
+    return text
 
 
 def _model(sysfs: str) -> str:
@@ -95,7 +98,7 @@ def _temperature(sysfs: str) -> float:
         if zone.startswith("thermal_zone"):
             try:
                 seen.append(int(_text(f"{folder}/{zone}/temp")) / 1e3)
-            except (OSError, ValueError):
+            except (OSError, ValueError, LookupError):
                 continue
     if not seen:
         raise LookupError(f"{folder} has no zone that can be read")

@@ -118,7 +118,7 @@ def group_size(loop: Loop, inputs: Sequence[Any], target_ns: int, size: int = 1)
     if size > 1 and fastest > 2 * target_ns:
         size, fastest = 1, _fastest_ns(loop, inputs, 1)
     while fastest < target_ns:
-        size = max(size + 1, math.ceil(1.05 * size * target_ns / max(fastest, 1)))
+        size = max(size + 1, math.ceil(1.1 * size * target_ns / max(fastest, 1)))
         fastest = _fastest_ns(loop, inputs, size)
     return size
 

@@ -107,7 +107,7 @@ class Series:
 
     def skip_to(self, now_ns: int) -> None:
         """Move to the next time of the schedule after `now_ns`; readings that were missed are left out, not made up in a burst."""
-        self.due_ns += self._period_ns * max(1, -((self.due_ns - now_ns) // self._period_ns))
+        self.due_ns += self._period_ns * max(1, (now_ns - self.due_ns) // self._period_ns + 1)
 
 
 def step_aside(pids: Sequence[int]) -> Optional[int]:

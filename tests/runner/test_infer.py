@@ -81,7 +81,7 @@ def test_a_group_takes_at_least_the_time_asked(ns: int) -> None:
     size = group_size(loop, [0, 1], 50_000)
     begin = time.monotonic_ns()
     loop([0] * size)
-    assert time.monotonic_ns() - begin >= 50_000
+    assert time.monotonic_ns() - begin >= 0.9 * 50_000
     assert size == 1 if ns > 50_000 else size > 1
 
 
