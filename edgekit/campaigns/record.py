@@ -12,8 +12,10 @@ from edgekit.campaigns.jobs import Job, Outcome, run_job
 def prepare(name: str, *, work: Path, announce: Callable[[str], None], run: Callable[[Job], Outcome] = run_job) -> Path:
     """Build model `name` and export it to float ONNX in `work`; return the artifact."""
     _act(run, announce, "models", "build", name, "--out", work)
-    calibration = work / f"{name}.calib.npz"
-    converted = _act(run, announce, "convert", work / f"{name}.keras", "-r", "fp32", "--to", "onnx", "--calib", calibration, "--out", work)
+    data: list[Any] = ["--calib", work / f"{name}.calib.npz"]
+    if (work / f"{name}.test.npz").is_file():  # an untrained model has no test set, and no accuracy
+        data += ["--eval", work / f"{name}.test.npz"]
+    converted = _act(run, announce, "convert", work / f"{name}.keras", "-r", "fp32", "--to", "onnx", *data, "--out", work)
     return work / str(converted["rows"][0]["artifact"]["path"])
 
 
