@@ -22,7 +22,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Scenario, Slot
+from edgekit.core.quantity import Note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +51,8 @@ class Usage:
     """Hold what the accounting needs to know about the scenario and the chosen runs and what carries no uncertainty of its own.
 
     Times are seconds per inference; `service_rate_per_s` counts the requests of all users of a dedicated cloud service.
+    `device_at` and `cloud_at` are where the counted joules end: the grid, or the meter's own place when what lies between was not
+    metered and no stated constant closes the gap; such figures are lower bounds. `cloud_metered_at` is the cloud meter's own place.
     """
 
     rate_per_s: float
@@ -59,6 +63,9 @@ class Usage:
     gpu_s: float
     service_rate_per_s: float
     sees_host: bool
+    device_at: Boundary
+    cloud_at: Boundary
+    cloud_metered_at: Boundary
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,23 @@ class Amount:
 
 Drawn = Mapping[str, "FloatArray"]
 Slots = dict[Slot, Amount]
+
+
+def bound(at: Boundary) -> tuple[Note, ...]:
+    """Return the remark of a figure that does not reach the grid."""
+    return (
+        () if at is Boundary.GRID else (Note(code="lower_bound", text="part of what is bought was not metered: the true figure is larger"),)
+    )
+
+
+def ratio_bound(use: Usage) -> tuple[Note, ...]:
+    """Return the remark of the ratio cloud over device when one of the two does not reach the grid."""
+    device, cloud = use.device_at is not Boundary.GRID, use.cloud_at is not Boundary.GRID
+    if device and cloud:
+        return (Note(code="partial", text="neither side was metered in full"),)
+    if device:
+        return (Note(code="upper_bound", text="part of the device was not metered: the true ratio is smaller"),)
+    return (Note(code="lower_bound", text="part of the cloud was not metered: the true ratio is larger"),) if cloud else ()
 
 
 def conventions(scenario: Scenario) -> Iterator[Convention]:

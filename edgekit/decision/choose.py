@@ -29,6 +29,9 @@ WIDEST_FIRST = (
     Boundary.GRID,
 )
 
+# A measurement outranks an estimate: the lowest figure must not win because it came from the weakest source.
+_TRUST = (Origin.MEASURED, Origin.ESTIMATED, Origin.MODELED, Origin.SOURCED, Origin.EMULATED)
+
 
 def side_of(run: RunRecord) -> Side:
     """Return the side a run speaks for: a GPU server is the cloud, everything else is a device."""
@@ -82,10 +85,10 @@ def options(runs: Sequence[RunRecord], side: Side, scenario: Scenario) -> tuple[
     """Return every run of one side as an option, cheapest first, and the chosen one (None when none is eligible)."""
     refused = {run.id: _refusal(run, side, scenario) for run in runs}
     fit = [run for run in runs if refused[run.id] is None]
-    if any(Origin.EMULATED not in energy_of(run).origins for run in fit):
-        for run in [run for run in fit if Origin.EMULATED in energy_of(run).origins]:
-            refused[run.id] = "emulated, while others were not"
-            fit.remove(run)
+    best = min((_trust(run) for run in fit), default=0)
+    for run in [run for run in fit if _trust(run) != best]:
+        refused[run.id] = f"{_TRUST[_trust(run)]}, while other runs of this side are {_TRUST[best]}"
+        fit.remove(run)
     widest = min((_rank(run) for run in fit), default=0)
     for run in [run for run in fit if _rank(run) != widest]:
         refused[run.id] = f"metered at {energy_of(run).boundary}, others at {WIDEST_FIRST[widest]}: not comparable"
@@ -107,6 +110,10 @@ def _option(run: RunRecord, side: Side, refusal: str | None, *, chosen: bool) ->
         eligible=refusal is None,
         reason=refusal or ("lowest energy of this side" if chosen else "takes more energy than the chosen one"),
     )
+
+
+def _trust(run: RunRecord) -> int:
+    return max((_TRUST.index(origin) for origin in energy_of(run).origins), default=len(_TRUST) - 1)
 
 
 def _rank(run: RunRecord) -> int:

@@ -26,6 +26,8 @@ _ITEM_BYTES = {
     "bool": 1,
 }
 
+_GPU = (Boundary.GPU_BOARD, Boundary.GPU_MODULE)  # for these the published shares of a production service close the gap to the grid
+
 
 def usage(scenario: Scenario, device: RunRecord, cloud: RunRecord | None) -> Usage:
     """Return what the accounting needs of the scenario and the chosen runs; without a cloud run only the device's part is meant."""
@@ -38,7 +40,10 @@ def usage(scenario: Scenario, device: RunRecord, cloud: RunRecord | None) -> Usa
         device_s=seconds_of(device),
         gpu_s=seconds_of(cloud) if cloud is not None else 0.0,
         service_rate_per_s=service_rate(cloud, scenario) if cloud is not None else scenario.rate_per_s * scenario.fleet,
-        sees_host=cloud is None or energy_of(cloud).boundary not in (Boundary.GPU_BOARD, Boundary.GPU_MODULE),
+        sees_host=cloud is None or energy_of(cloud).boundary not in _GPU,
+        device_at=_reaches(device, scenario.psu_efficiency),
+        cloud_at=Boundary.GRID if cloud is None or energy_of(cloud).boundary in _GPU else _reaches(cloud, None),
+        cloud_metered_at=(energy_of(cloud).boundary if cloud is not None else None) or Boundary.GRID,
     )
 
 
@@ -132,6 +137,10 @@ def _stated(name: str, value: float, key: str) -> Input:
         group=key,
         shrink="as you stated it",
     )
+
+
+def _reaches(run: RunRecord, psu_efficiency: float | None) -> Boundary:
+    return Boundary.GRID if unseen(run, psu_efficiency) is None else energy_of(run).boundary or Boundary.GRID
 
 
 def unseen(run: RunRecord, psu_efficiency: float | None) -> str | None:

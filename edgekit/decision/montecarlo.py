@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.quantity import Estimate, Origin, Quality, merge_origins
+from edgekit.core.quantity import Estimate, Note, Origin, Quality, merge_origins
 from edgekit.core.units import Unit
 
 if TYPE_CHECKING:
@@ -76,7 +76,14 @@ def _spread(item: Input, z: FloatArray) -> FloatArray:
 
 
 def summarise(
-    point: FloatArray, drawn: FloatArray, *, unit: Unit, inputs: Iterable[Input], boundary: Boundary | None = None, quality: Quality
+    point: FloatArray,
+    drawn: FloatArray,
+    *,
+    unit: Unit,
+    inputs: Iterable[Input],
+    boundary: Boundary | None = None,
+    quality: Quality,
+    notes: tuple[Note, ...] = (),
 ) -> Estimate:
     """Return the stated value with the interval that holds 95 % of the draws, and the origins of all inputs."""
     import numpy as np
@@ -91,6 +98,7 @@ def summarise(
         boundary=boundary,
         origins=merge_origins(*(item.origins for item in inputs)),
         quality=quality,
+        notes=notes,
     )
 
 

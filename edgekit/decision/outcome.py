@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Flip, Influence, Option, Scenario, Side, SlotEntry, Verdict, View
 from edgekit.core.quantity import Estimate, Origin, Quality, Quantity
 from edgekit.core.run import RunRecord
 from edgekit.decision import breakeven, verdict
-from edgekit.decision.accounting import Convention, NotComputable, Usage, cloud_slots, conventions, device_slots, inputs_of, total
+from edgekit.decision.accounting import Convention, NotComputable, Usage, bound, cloud_slots, conventions, device_slots, inputs_of, total
 from edgekit.decision.choose import energy_of
 from edgekit.decision.commands import better_device, model_name, record_cloud, record_device
 from edgekit.decision.gather import unseen, usage
@@ -82,8 +81,8 @@ def two_sided(
         commands=tuple(command for command in (better_device(device), _better_cloud(runs, cloud)) if command is not None),
     )
     counted = (
-        *entries(Side.DEVICE, device_slots(primary, x, use), device_slots(primary, drawn, use), inputs, quality),
-        *entries(Side.CLOUD, cloud_slots(primary, x, use), cloud_slots(primary, drawn, use), inputs, quality),
+        *entries(Side.DEVICE, device_slots(primary, x, use), device_slots(primary, drawn, use), inputs, use, quality),
+        *entries(Side.CLOUD, cloud_slots(primary, x, use), cloud_slots(primary, drawn, use), inputs, use, quality),
     )
     names = [name for view, _ in usable for slots in (device_slots(view, x, use), cloud_slots(view, x, use)) for name in inputs_of(slots)]
     return Outcome(
@@ -120,11 +119,13 @@ def one_sided(
     view = next(view for view in conventions(scenario) if view.device == "gross" or "device_idle_w" in inputs)
     point, all_draws = device_slots(view, x, use), device_slots(view, drawn, use)
     used = [inputs[name] for name in inputs_of(point)]
-    energy = summarise(total(point), total(all_draws), unit="J", boundary=Boundary.GRID, inputs=used, quality=quality)
+    energy = summarise(
+        total(point), total(all_draws), unit="J", boundary=use.device_at, inputs=used, quality=quality, notes=bound(use.device_at)
+    )
     return Outcome(
         verdict=verdict.missing(model_name(runs), f"{why}. The device takes {verdict.energy(energy)} per inference", record_cloud(runs)),
         sides={Side.DEVICE: energy},
-        slots=tuple(entries(Side.DEVICE, point, all_draws, inputs, quality)),
+        slots=tuple(entries(Side.DEVICE, point, all_draws, inputs, use, quality)),
         evidence=tuple(dict.fromkeys(item.evidence for item in used)),
     )
 

@@ -8,7 +8,7 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Scenario, Side, Slot, SlotEntry
 from edgekit.core.quantity import Estimate, Quality, Quantity, Unknown
 from edgekit.core.run import TrainingRecord
-from edgekit.decision.accounting import Slots
+from edgekit.decision.accounting import Slots, Usage, bound
 from edgekit.decision.montecarlo import Inputs, summarise
 
 _NOT_BUILT_IN = {
@@ -16,9 +16,10 @@ _NOT_BUILT_IN = {
     Slot.STORAGE: "keeping inputs and results is not part of this scenario",
     Slot.UPDATES: "model updates are not part of this scenario",
 }
+_ON_THE_WAY = (Slot.NETWORK, Slot.RADIO)
 
 
-def entries(side: Side, point: Slots, drawn: Slots, inputs: Inputs, quality: Quality) -> list[SlotEntry]:
+def entries(side: Side, point: Slots, drawn: Slots, inputs: Inputs, use: Usage, quality: Quality) -> list[SlotEntry]:
     """Return the counted slots of one side in the primary view."""
     return [
         SlotEntry(
@@ -28,9 +29,10 @@ def entries(side: Side, point: Slots, drawn: Slots, inputs: Inputs, quality: Qua
                 amount.joules,
                 drawn[slot].joules,
                 unit="J",
-                boundary=Boundary.GRID,
+                boundary=_place(slot, side, use),
                 inputs=[inputs[name] for name in amount.inputs],
                 quality=quality,
+                notes=bound(use.device_at if side is Side.DEVICE else use.cloud_at) if slot not in _ON_THE_WAY else (),
             ),
             how=amount.how,
             evidence=tuple(dict.fromkeys(inputs[name].evidence for name in amount.inputs)),
@@ -88,6 +90,14 @@ def training_slot(training: TrainingRecord | None, scenario: Scenario) -> SlotEn
         how=f"{energy.value:.3g} J of training over {lifetime:.3g} inferences in the product's life; equal on both sides, so it cancels",
         evidence=(f"training:{training.source_sha256[:12]}",),
     )
+
+
+def _place(slot: Slot, side: Side, use: Usage) -> Boundary:
+    if slot in _ON_THE_WAY:
+        return Boundary.GRID
+    if slot is Slot.INFERENCE_CLOUD:
+        return use.cloud_metered_at
+    return use.device_at if side is Side.DEVICE else use.cloud_at
 
 
 def _no_radio(scenario: Scenario) -> str:

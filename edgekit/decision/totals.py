@@ -55,6 +55,7 @@ def scaled(quantity: Quantity, factor: float, unit: Unit | None = None, origins:
         origins=merge_origins(quantity.origins, origins),
         level=quantity.level,
         quality=quantity.quality,
+        notes=quantity.notes,
     )
 
 
@@ -82,7 +83,11 @@ def _carbon(scenario: Scenario, constants: Mapping[str, Constant], side: Side, e
     found = scaled(energy, mean, "kg", (Origin.SOURCED,))
     assert isinstance(found, Estimate)
     return replace(
-        found, notes=(Note(code="carbon.grid", text="the interval is that of the energy: yearly country factors state no range"),)
+        found,
+        notes=(
+            *found.notes,
+            Note(code="carbon.grid", text="the interval is that of the energy: yearly country factors state no range"),
+        ),
     )
 
 

@@ -216,7 +216,9 @@ def _factor(view: View) -> str:
     if not isinstance(view.ratio, Estimate):
         return ""
     ratio = view.ratio.value
-    return f" ({format_number(ratio if ratio >= 1 else 1 / ratio, 2)}x)"
+    limit = {"upper_bound": ("up to ", "at least "), "lower_bound": ("at least ", "up to ")}
+    words = next((limit[note.code] for note in view.ratio.notes if note.code in limit), ("", ""))
+    return f" ({words[0]}{format_number(ratio, 2)}x)" if ratio >= 1 else f" ({words[1]}{format_number(1 / ratio, 2)}x)"
 
 
 def _robust(views: Sequence[View], known: Sequence[View]) -> str:
@@ -231,7 +233,8 @@ def name(view: View) -> str:
 
 
 def energy(quantity: Quantity) -> str:
-    """Return joules with the origins behind them: "0.02 mJ (estimated)"."""
+    """Return joules with the origins behind them: "0.02 mJ (estimated)"; a lower bound is "at least" that."""
     if not isinstance(quantity, Estimate):
         return "an unknown energy"
-    return f"{format_scaled(quantity.value, 'J', quantity.low, quantity.high)} ({', '.join(quantity.origins)})"
+    least = "at least " if any(note.code == "lower_bound" for note in quantity.notes) else ""
+    return f"{least}{format_scaled(quantity.value, 'J', quantity.low, quantity.high)} ({', '.join(quantity.origins)})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edgekit.core.boundary import Boundary
 from edgekit.core.decision import View
 from edgekit.core.quantity import Quality, Quantity, Unknown, merge_origins
-from edgekit.decision.accounting import Convention, NotComputable, Usage, cloud_slots, device_slots, inputs_of, total
+from edgekit.decision.accounting import Convention, NotComputable, Usage, bound, cloud_slots, device_slots, inputs_of, ratio_bound, total
 from edgekit.decision.montecarlo import Inputs, probability, summarise
 
 if TYPE_CHECKING:
@@ -48,11 +48,22 @@ def judge(
     device_all, cloud_all = total(device_slots(view, drawn, use)), total(cloud_slots(view, drawn, use))
     device_in, cloud_in = ([inputs[name] for name in inputs_of(slots)] for slots in (device, cloud))
     origins = merge_origins(*(item.origins for item in (*device_in, *cloud_in)))
-    edge_j = summarise(total(device), device_all, unit="J", boundary=Boundary.GRID, inputs=device_in, quality=quality)
-    cloud_j = summarise(total(cloud), cloud_all, unit="J", boundary=Boundary.GRID, inputs=cloud_in, quality=quality)
+    edge_j = summarise(
+        total(device), device_all, unit="J", boundary=use.device_at, inputs=device_in, quality=quality, notes=bound(use.device_at)
+    )
+    cloud_j = summarise(
+        total(cloud), cloud_all, unit="J", boundary=use.cloud_at, inputs=cloud_in, quality=quality, notes=bound(use.cloud_at)
+    )
     ratio_q: Quantity = Unknown(reason="the device's energy cannot be told from zero in this view", unit="1")
     if edge_j.low > 0:
-        ratio_q = summarise(total(cloud) / total(device), cloud_all / device_all, unit="1", inputs=[*device_in, *cloud_in], quality=quality)
+        ratio_q = summarise(
+            total(cloud) / total(device),
+            cloud_all / device_all,
+            unit="1",
+            inputs=[*device_in, *cloud_in],
+            quality=quality,
+            notes=ratio_bound(use),
+        )
     return View(
         network=view.network,
         device=view.device,

@@ -13,7 +13,7 @@ from edgekit.core.quantity import Estimate
 from edgekit.core.units import format_scaled, scale_for
 from edgekit.reports.findings import SLOT_WORDS
 from edgekit.reports.model import Report, RunRow
-from edgekit.reports.show import figure
+from edgekit.reports.show import figure, tags
 from edgekit.reports.svg import inline
 
 # Each colour stands for one CSS variable of the page; the values here are never seen.
@@ -44,6 +44,7 @@ _SLOT_COLOURS = {
     (Side.CLOUD, "radio"): "--slot-6",
 }
 _WIDTH = 400
+_LETTERING = ({"color": _HEX["--sheet"], "stroke": _HEX["--sheet"], "strokeWidth": 4}, {"color": _HEX["--ink"]})  # a halo, then the words
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,10 @@ def energy_by_run(rows: Sequence[RunRow]) -> Chart | None:
     points = base.mark_point(filled=True, size=90, opacity=1, yOffset=9).encode(
         x=x, color=colour, shape=alt.Shape("side:N", scale=alt.Scale(domain=["device", "cloud"], range=["circle", "square"]), legend=None)
     )
-    words = base.mark_text(align="left", yOffset=-9, color=_HEX["--ink"], fontSize=11).encode(x=_at(x, "start"), text="text:N")
-    chart = (bars + points + words).properties(width=_WIDTH, height=alt.Step(44))
+    halo, words = (
+        base.mark_text(align="left", yOffset=-9, fontSize=12, **look).encode(x=_at(x, "start"), text="text:N") for look in _LETTERING
+    )
+    chart = (bars + points + halo + words).properties(width=_WIDTH, height=alt.Step(44))
     count = len(known)
     label = f"Joules per inference of {count} run{'s' if count > 1 else ''} with intervals, from {_least(known)} to {_most(known)}"
     caption = "Each run at the boundary where it was metered; the bar is the 95 % interval. Circles are devices, squares the cloud."
@@ -135,7 +138,7 @@ def joules_by_slot(slots: Sequence[SlotEntry]) -> Chart | None:
     words = {
         side: f"{'On the device' if side is Side.DEVICE else 'In the cloud'}: {format_scaled(joules, 'J')}" for side, joules in sums.items()
     }
-    texts = [{"side": side.value, "text": f"{text} ({_origins(counted, side)}, at grid)"} for side, text in words.items()]
+    texts = [{"side": side.value, "text": f"{text} ({_origins(counted, side)})"} for side, text in words.items()]
     y = alt.Y("side:N", sort=["device", "cloud"], axis=None)
     divisor, unit = scale_for(max(sums.values()), "J")
     bars = (
@@ -157,14 +160,17 @@ def joules_by_slot(slots: Sequence[SlotEntry]) -> Chart | None:
             order="order:Q",
         )
     )
-    labels = (
+    halo, labels = (
         alt.Chart(alt.Data(values=texts))
-        .mark_text(align="left", yOffset=-11, color=_HEX["--ink"], fontSize=11)
+        .mark_text(align="left", yOffset=-11, fontSize=12, **look)
         .encode(y=y, x=alt.value(0), text="text:N")
+        for look in _LETTERING
     )
     label = f"Joules per inference by slot. {words[Side.DEVICE]}. {words[Side.CLOUD]}"
-    caption = "One inference on both sides in the primary view, converted to electricity at the grid. Both bars share one linear axis."
-    return Chart(_svg((bars + labels).properties(width=_WIDTH, height=alt.Step(52)), prefix="slots", label=label), caption)
+    caption = (
+        "One inference on both sides in the primary accounting view. Both bars share one linear axis, so what cannot be seen is that small."
+    )
+    return Chart(_svg((bars + halo + labels).properties(width=_WIDTH, height=alt.Step(52)), prefix="slots", label=label), caption)
 
 
 def _svg(chart: Any, *, prefix: str, label: str) -> Markup:
@@ -178,12 +184,12 @@ def _svg(chart: Any, *, prefix: str, label: str) -> Markup:
             "labelColor": _HEX["--soft"],
             "titleColor": _HEX["--soft"],
             "gridColor": _HEX["--hair"],
-            "labelFontSize": 10,
-            "titleFontSize": 10.5,
+            "labelFontSize": 11,
+            "titleFontSize": 11.5,
             "titleFontWeight": "normal",
             "titlePadding": 8,
         },
-        legend={"labelColor": _HEX["--ink"], "labelFontSize": 10.5, "rowPadding": 3, "offset": 12},
+        legend={"labelColor": _HEX["--ink"], "labelFontSize": 11.5, "rowPadding": 3, "offset": 12},
         font="Liberation Sans",
     ).to_dict()
     return Markup(inline(vl_convert.vegalite_to_svg(spec), prefix=prefix, label=label, colours=COLOURS))
@@ -206,7 +212,7 @@ def _run_label(row: RunRow, energy: Estimate) -> str:
 
 
 def _origins(counted: Sequence[tuple[SlotEntry, Estimate]], side: Side) -> str:
-    return ", ".join(dict.fromkeys(origin.value for entry, energy in counted if entry.side is side for origin in energy.origins))
+    return ", ".join(dict.fromkeys(word for entry, energy in counted if entry.side is side for word in tags(energy)))
 
 
 def _least(known: Sequence[tuple[RunRow, Estimate]]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgekit.core.decision import Side, SlotEntry, Total, View
+from edgekit.core.decision import Side, SlotEntry, View
 from edgekit.core.quantity import Estimate
+from edgekit.decision.totals import scaled
 from edgekit.reports.model import Report
 from edgekit.reports.show import Cell, Column, Table, carbon, electricity, factor, figure, money, percent
 
@@ -22,6 +23,7 @@ SLOT_WORDS = {
     "storage": "storage",
     "updates": "model updates",
 }
+_PERIODS = ("year", "million inferences", "day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +40,11 @@ def key_figures(report: Report) -> list[KeyFigure]:
     primary = next((view for view in decision.views if isinstance(view.ratio, Estimate)), None)
     found = []
     for side, words in ((Side.DEVICE, "one inference on the device"), (Side.CLOUD, "one inference in the cloud")):
-        total = _total(report, side, "million inferences")
+        total = next((item for item in decision.totals if item.side is side and item.period == "million inferences"), None)
         if total is not None:
-            energy = primary.edge_j if primary is not None and side is Side.DEVICE else primary.cloud_j if primary is not None else None
-            found.append(KeyFigure(words, figure(energy) if energy is not None else _per_one(report, side)))
+            found.append(KeyFigure(words, figure(scaled(total.energy_j, 1e-6))))
     if primary is not None:
         found.append(KeyFigure("cloud over device", factor(primary.ratio)))
-    for side, words in ((Side.DEVICE, "device"), (Side.CLOUD, "cloud")):
-        if (year := _total(report, side, "year")) is not None:
-            found.append(KeyFigure(f"electricity a year, {words}", electricity(year.energy_j)))
-    for side, words in ((Side.DEVICE, "device"), (Side.CLOUD, "cloud")):
-        if (million := _total(report, side, "million inferences")) is not None:
-            found.append(KeyFigure(f"carbon of a million, {words}", carbon(million.co2e_kg)))
-            found.append(KeyFigure(f"money for a million, {words}", money(million.money)))
     return found
 
 
@@ -87,9 +81,7 @@ def views(report: Report) -> Table:
             Cell(view.network, detail="primary" if view.primary else ""),
             Cell(view.device),
             Cell(view.cloud),
-            figure(view.edge_j),
-            figure(view.cloud_j),
-            factor(view.ratio),
+            *(_brief(cell) for cell in (figure(view.edge_j), figure(view.cloud_j), factor(view.ratio))),
             outcome(view),
         )
         for view in report.decision.views
@@ -111,13 +103,22 @@ def views(report: Report) -> Table:
     return Table("views", "Does the accounting change the answer?", columns, tuple(rows), intro=intro)
 
 
+def _brief(cell: Cell) -> Cell:
+    return Cell("unknown", tone="unknown") if cell.tone == "unknown" else cell  # the reason stands once, in the row's last cell
+
+
 def outcome(view: View) -> Cell:
     """Return the probability of one view with the side it speaks for, in words as well as in colour."""
     if not isinstance(view.p_edge, Estimate):
         return Cell("not computable", detail=view.p_edge.reason, tone="unknown")
     chance = view.p_edge.value
     side, tone = ("device, sure", "edge") if chance >= 0.95 else ("cloud, sure", "cloud") if chance <= 0.05 else ("open", "open")
-    return Cell(percent(chance), detail=side, tags=tuple(origin.value for origin in view.p_edge.origins), tone=tone)
+    return Cell(_chance(chance), detail=side, tags=tuple(origin.value for origin in view.p_edge.origins), tone=tone)
+
+
+def _chance(share: float) -> str:
+    """Return a probability from a finite number of draws, which is never 0 % or 100 %."""
+    return "> 99.9 %" if share > 0.999 else "< 0.1 %" if share < 0.001 else percent(share)
 
 
 def totals(report: Report) -> Table:
@@ -129,7 +130,7 @@ def totals(report: Report) -> Table:
             carbon(item.co2e_kg),
             money(item.money),
         )
-        for item in report.decision.totals
+        for item in sorted(report.decision.totals, key=lambda item: _PERIODS.index(item.period))
     ]
     fleet = report.decision.scenario.fleet
     intro = f"Day and year are for the whole fleet ({fleet} device{'s' if fleet > 1 else ''}). Carbon is location-based."
@@ -152,12 +153,3 @@ def influences(report: Report) -> Table:
 
 def _side(entry: SlotEntry) -> str:
     return {Side.DEVICE: "device", Side.CLOUD: "cloud", Side.BOTH: "both sides"}[entry.side]
-
-
-def _total(report: Report, side: Side, period: str) -> Total | None:
-    return next((item for item in report.decision.totals if item.side is side and item.period == period), None)
-
-
-def _per_one(report: Report, side: Side) -> Cell:
-    entry = next((entry for entry in report.decision.slots if entry.side is side and isinstance(entry.energy_j, Estimate)), None)
-    return figure(entry.energy_j) if entry is not None else Cell("unknown", tone="unknown")

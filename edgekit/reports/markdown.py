@@ -21,7 +21,8 @@ def render(report: Report) -> str:
         parts.append(f"Largest uncertainty: {escape(verdict.next_measurement)}.")
     parts += [_commands(verdict.commands)] if verdict.commands else []
     figures = findings.key_figures(report)
-    parts += ["## Key figures", "\n".join(f"- {escape(item.label)}: **{escape(item.cell.text)}**{_rest(item.cell)}" for item in figures)]
+    parts += ["## Key figures"]
+    parts += ["\n".join(f"- {escape(item.label)}: **{escape(item.cell.text)}**{_rest(item.cell)}" for item in figures)]
     parts += ["\n".join(f"- {escape(note.text)}" for note in decision.notes)] if decision.notes else []
     parts += [_table(table) for table in _first(report) if table.rows]
     details = [_table(table) for table in _rest_of(report) if table.rows]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from edgekit.core.quantity import Estimate, Quality, Quantity
 from edgekit.core.units import format_interval, format_number, format_scaled
 
+_BOUNDS = {"lower_bound": "lower bound", "upper_bound": "upper bound", "partial": "both sides partial"}
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -50,9 +52,11 @@ def figure(quantity: Quantity, value: Callable[[float], str] | None = None, inte
 
 
 def tags(quantity: Estimate) -> tuple[str, ...]:
-    """Return origins and boundary as words."""
+    """Return origins and boundary as words, and whether the figure is a bound."""
     words = [origin.value for origin in quantity.origins]
-    return (*words, f"at {quantity.boundary.value}") if quantity.boundary is not None else tuple(words)
+    if quantity.boundary is not None:
+        words.append(f"at {quantity.boundary.value}")
+    return (*words, *(_BOUNDS[note.code] for note in quantity.notes if note.code in _BOUNDS))
 
 
 def electricity(quantity: Quantity) -> Cell:
@@ -87,7 +91,7 @@ def percent(value: float) -> str:
         return "> 99.9 %"
     if 0 < value < 0.0005:
         return "< 0.1 %"
-    return f"{100 * value:.0f} %" if value in (0, 1) else f"{100 * value:.1f} %"
+    return f"{100 * value:.1f} %"
 
 
 def factor(quantity: Quantity) -> Cell:
