@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.cli.commands import COMMANDS
 from edgekit.cli.errors import as_text
 from edgekit.core import errors
 from edgekit.core.errors import EdgekitError, UsageError, missing_extra, missing_file, unknown_name
+from edgekit.registry import METERS
 from tests.conftest import REPOSITORY
 
 EXIT_CODES = {
@@ -60,18 +62,20 @@ def test_a_missing_extra_names_the_command_that_installs_it() -> None:
     assert missing_file("x.keras", "model").exit_code == 2
 
 
+CODE = re.compile(r"bug|[a-z]+\.[a-z0-9_]+")
+POSITIONAL = {"Refusal", "Saying", "_wrong"}  # calls that take the code without naming it
+
+
 def codes_in(path: Path) -> Iterator[str]:
-    """Return every code given to an error in one module: `code="a.b"`, and f-strings as patterns."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and raises(node):
-            for keyword in node.keywords:
-                if keyword.arg == "code":
-                    yield from literals(keyword.value)
-
-
-def raises(call: ast.Call) -> bool:
-    name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    return name in {*EXIT_CODES, "EdgekitError"}
+    """Return every code that one module gives to an error (codes of notes have no entry on the page)."""
+    for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+        name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        if name == "unknown_name" and call.args:
+            yield from (f"{kind}.unknown" for kind in literals(call.args[0]))
+        elif name in POSITIONAL:
+            yield from (text for value in call.args for text in literals(value) if CODE.fullmatch(text))
+        elif name not in ("Note", "Cell"):
+            yield from (text for keyword in call.keywords if keyword.arg == "code" for text in literals(keyword.value))
 
 
 def literals(value: ast.expr) -> Iterator[str]:
@@ -82,21 +86,44 @@ def literals(value: ast.expr) -> Iterator[str]:
         yield from literals(value.orelse)
 
 
+def unusable_meters() -> set[str]:
+    return {f"meter.{name}_unusable" for name, target in METERS.items() if name not in ("sim", "replay")}
+
+
 USED = sorted(
     {code for path in (REPOSITORY / "edgekit").rglob("*.py") for code in codes_in(path)}
-    | {"command.unknown", "device.unknown", "meter.unknown"}
+    | unusable_meters()
+    | {"device.unknown", "usage.arguments"}
 )
 PAGE = REPOSITORY / "docs" / "troubleshooting.md"
 
 
 @pytest.mark.parametrize("code", USED)
 def test_every_code_is_explained_on_the_troubleshooting_page(code: str) -> None:
-    assert re.search(rf"^### {re.escape(code.replace('.', '-'))}$", PAGE.read_text(), re.MULTILINE)
+    assert re.search(rf"^### {re.escape(code.replace('.', '-'))}\n\n\S", PAGE.read_text(), re.MULTILINE)
+
+
+def test_the_troubleshooting_page_explains_nothing_that_cannot_happen() -> None:
+    explained = re.findall(r"^### (\S+)$", PAGE.read_text(), re.MULTILINE)
+    assert len(explained) == len(set(explained))
+    assert sorted(set(explained) - {code.replace(".", "-") for code in USED}) == []
 
 
 def test_every_code_is_a_word_with_a_subject() -> None:
-    assert [code for code in USED if not re.fullmatch(r"bug|[a-z]+\.[a-z0-9_]+", code)] == []
+    assert [code for code in USED if not CODE.fullmatch(code)] == []
 
 
 def test_the_base_error_is_a_bug() -> None:
     assert EdgekitError.exit_code == 1
+
+
+def pasted_commands() -> Iterator[tuple[str, str]]:
+    """Return (file, text) for every piece of text in the package that is an edgekit command to paste."""
+    for path in (REPOSITORY / "edgekit").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.match(r"edgekit [a-z]+( |$)", node.value):
+                yield path.name, node.value
+
+
+def test_every_command_that_an_error_offers_exists() -> None:
+    assert [(file, text) for file, text in pasted_commands() if text.split()[1] not in COMMANDS] == []
