@@ -44,7 +44,7 @@ class CudaDevice:
                     why=facts.reasons.get("gpu", "NVML names none"),
                     do=[
                         ("see whether the driver answers:", "nvidia-smi -L"),
-                        ("or compare with a stored reference run:", "edgekit runs list"),
+                        ("or let the report use a stored cloud run:", "edgekit report RUN..."),
                     ],
                 )
             yield session
