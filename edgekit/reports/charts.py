@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgekit.core.decision import Side, SlotEntry
+from edgekit.core.decision import Side, Slot, SlotEntry
 from edgekit.core.errors import missing_extra
 from edgekit.core.quantity import Estimate
-from edgekit.core.units import format_scaled, scale_for
-from edgekit.reports.findings import SLOT_WORDS
+from edgekit.core.units import scale_for
+from edgekit.reports.findings import SLOT_WORDS, key_figures
 from edgekit.reports.model import Report, RunRow
-from edgekit.reports.show import figure, tags
+from edgekit.reports.show import figure
 from edgekit.reports.svg import inline
 
 # Each colour stands for one CSS variable of the page; the values here are never seen.
@@ -71,7 +71,7 @@ def draw(report: Report) -> dict[str, Chart]:
         import vl_convert  # noqa: F401
     except ImportError as error:
         raise missing_extra(error.name or "altair", "report", "the charts of the HTML report") from error
-    charts = {"runs": energy_by_run(report.runs), "slots": joules_by_slot(report.decision.slots)}
+    charts = {"runs": energy_by_run(report.runs), "slots": joules_by_slot(report)}
     return {name: chart for name, chart in charts.items() if chart is not None}
 
 
@@ -118,45 +118,35 @@ def energy_by_run(rows: Sequence[RunRow]) -> Chart | None:
     return Chart(_svg(chart, prefix="runs", label=label), caption)
 
 
-def joules_by_slot(slots: Sequence[SlotEntry]) -> Chart | None:
-    """Return both sides stacked by slot on one linear axis; None unless both sides are known."""
+def joules_by_slot(report: Report) -> Chart | None:
+    """Return both sides stacked by slot on one linear axis; None unless both sides are known and every slot takes something."""
     import altair as alt
 
-    counted = [(entry, entry.energy_j) for entry in slots if isinstance(entry.energy_j, Estimate) and entry.side is not Side.BOTH]
-    if {entry.side for entry, _ in counted} != {Side.DEVICE, Side.CLOUD}:
-        return None
-    names = [
-        f"{SLOT_WORDS[entry.slot.value]}{', device' if entry.side is Side.DEVICE and entry.slot.value == 'idle' else ''}"
-        for entry, _ in counted
+    counted = [
+        (entry, entry.energy_j) for entry in report.decision.slots if isinstance(entry.energy_j, Estimate) and entry.side is not Side.BOTH
     ]
+    if {entry.side for entry, _ in counted} != {Side.DEVICE, Side.CLOUD} or any(energy.value < 0 for _, energy in counted):
+        return None
+    names = [_slot_name(entry) for entry, _ in counted]
     values = [
         {"side": entry.side.value, "slot": name, "joules": energy.value, "order": index}
         for index, (name, (entry, energy)) in enumerate(zip(names, counted, strict=True))
     ]
-    colours = [_HEX[_SLOT_COLOURS[entry.side, entry.slot.value]] for entry, _ in counted]
-    sums = {side: math.fsum(energy.value for entry, energy in counted if entry.side is side) for side in (Side.DEVICE, Side.CLOUD)}
-    words = {
-        side: f"{'On the device' if side is Side.DEVICE else 'In the cloud'}: {format_scaled(joules, 'J')}" for side, joules in sums.items()
-    }
-    texts = [{"side": side.value, "text": f"{text} ({_origins(counted, side)})"} for side, text in words.items()]
+    sides = zip(("device", "cloud"), ("On the device", "In the cloud"), key_figures(report), strict=False)
+    texts = [{"side": side, "text": f"{words}: {item.cell.text} ({', '.join(item.cell.tags)})"} for side, words, item in sides]
+    longest = max(math.fsum(energy.value for entry, energy in counted if entry.side is side) for side in (Side.DEVICE, Side.CLOUD))
+    divisor, unit = scale_for(longest, "J")
     y = alt.Y("side:N", sort=["device", "cloud"], axis=None)
-    divisor, unit = scale_for(max(sums.values()), "J")
+    axis = alt.Axis(labelExpr=f"format(datum.value / {divisor!r}, '~g')", tickCount=5, tickSize=0, domain=False)
+    colours = alt.Scale(domain=names, range=[_HEX[_SLOT_COLOURS[entry.side, entry.slot.value]] for entry, _ in counted])
+    legend = alt.Legend(orient="bottom", columns=2, title=None, symbolType="square")
     bars = (
         alt.Chart(alt.Data(values=values))
         .mark_bar(height=18, yOffset=9, stroke=_HEX["--sheet"], strokeWidth=0.5)
         .encode(
             y=y,
-            x=alt.X(
-                "joules:Q",
-                title=f"{unit} per inference",
-                stack="zero",
-                axis=alt.Axis(labelExpr=f"format(datum.value / {divisor!r}, '~g')", tickCount=5, tickSize=0, domain=False),
-            ),
-            color=alt.Color(
-                "slot:N",
-                scale=alt.Scale(domain=names, range=colours),
-                legend=alt.Legend(orient="bottom", columns=2, title=None, symbolType="square"),
-            ),
+            x=alt.X("joules:Q", title=f"{unit} per inference", stack="zero", axis=axis),
+            color=alt.Color("slot:N", scale=colours, legend=legend),
             order="order:Q",
         )
     )
@@ -166,11 +156,15 @@ def joules_by_slot(slots: Sequence[SlotEntry]) -> Chart | None:
         .encode(y=y, x=alt.value(0), text="text:N")
         for look in _LETTERING
     )
-    label = f"Joules per inference by slot. {words[Side.DEVICE]}. {words[Side.CLOUD]}"
-    caption = (
-        "One inference on both sides in the primary accounting view. Both bars share one linear axis, so what cannot be seen is that small."
-    )
-    return Chart(_svg((bars + halo + labels).properties(width=_WIDTH, height=alt.Step(52)), prefix="slots", label=label), caption)
+    chart = (bars + halo + labels).properties(width=_WIDTH, height=alt.Step(52))
+    label = "Joules per inference by slot. " + ". ".join(item["text"] for item in texts)
+    caption = "The primary accounting view. Both bars share one linear axis, so what cannot be seen is that small."
+    return Chart(_svg(chart, prefix="slots", label=label), caption)
+
+
+def _slot_name(entry: SlotEntry) -> str:
+    words = SLOT_WORDS[entry.slot.value]
+    return f"{words}, device" if entry.side is Side.DEVICE and entry.slot is Slot.IDLE else words
 
 
 def _svg(chart: Any, *, prefix: str, label: str) -> Markup:
@@ -209,10 +203,6 @@ def _run_label(row: RunRow, energy: Estimate) -> str:
     cell = figure(energy)
     batch = f", batch {row.batch}" if row.batch > 1 else ""
     return f"{row.recipe} {row.format} on {row.device}{batch}: {cell.text} ({', '.join(cell.tags)})"
-
-
-def _origins(counted: Sequence[tuple[SlotEntry, Estimate]], side: Side) -> str:
-    return ", ".join(dict.fromkeys(word for entry, energy in counted if entry.side is side for word in tags(energy)))
 
 
 def _least(known: Sequence[tuple[RunRow, Estimate]]) -> str:

@@ -108,3 +108,8 @@ def one_line(cell: Cell) -> str:
     """Return a cell on one line, tags included."""
     inside = "; ".join(part for part in (cell.detail, ", ".join(cell.tags)) if part)
     return f"{cell.text} ({inside})" if inside else cell.text
+
+
+def points(quantity: Quantity) -> Cell:
+    """Return a difference of two ratios in percentage points, with its sign."""
+    return figure(quantity, lambda value: f"{100 * value:+.1f} points", lambda low, high: f"{100 * low:+.1f} to {100 * high:+.1f}")

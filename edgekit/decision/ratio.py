@@ -1,0 +1,172 @@
+"""Compare two runs: ratios with their intervals, where the two can be compared at all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown, merge_origins
+from edgekit.core.run import RunRecord
+from edgekit.decision.choose import accuracy_of, energy_of
+from edgekit.energy.budget import combine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Hold how one run stands against the baseline: `energy` and `speed` are baseline over this run, so more than 1 is better.
+
+    `energy_words` and `speed_words` say the same in a few words; `accuracy` is this run less the baseline.
+    """
+
+    run: str
+    baseline: str
+    artifact: str
+    energy_j: Quantity
+    time_s: Quantity
+    energy: Quantity
+    energy_words: str
+    speed: Quantity
+    speed_words: str
+    accuracy: Quantity
+    cancelled: tuple[str, ...]
+    notes: tuple[Note, ...]
+
+
+def compare(run: RunRecord, baseline: RunRecord) -> Comparison:
+    """Return the comparison of two runs of one model family."""
+    energy, cancelled = energy_ratio(run, baseline)
+    speed = speed_ratio(run, baseline)
+    time = run.analysis.time_s_per_inference if run.analysis is not None else Unknown(reason="the run was not analysed", unit="s")
+    return Comparison(
+        run=run.id,
+        baseline=baseline.id,
+        artifact=run.artifact.path,
+        energy_j=energy_of(run),
+        time_s=time,
+        energy=energy,
+        energy_words=words(energy, less="less energy", more="more energy"),
+        speed=speed,
+        speed_words=words(speed, less="faster", more="slower"),
+        accuracy=accuracy_difference(run, baseline),
+        cancelled=cancelled,
+        notes=_notes(run, baseline),
+    )
+
+
+def energy_ratio(run: RunRecord, baseline: RunRecord) -> tuple[Quantity, tuple[str, ...]]:
+    """Return joules of the baseline over joules of the run, and the names of the terms that cancelled.
+
+    A gain error of an instrument that read both runs multiplies both figures alike, so it cancels; everything else adds in squares.
+    """
+    ours, theirs = energy_of(run), energy_of(baseline)
+    for quantity, name in ((ours, run.id), (theirs, baseline.id)):
+        if isinstance(quantity, Unknown):
+            return Unknown(reason=f"the energy of {name} is unknown: {quantity.reason}", unit="1"), ()
+    assert isinstance(ours, Estimate)
+    assert isinstance(theirs, Estimate)
+    if ours.boundary != theirs.boundary:
+        return Unknown(reason=f"not comparable: {ours.boundary} vs {theirs.boundary}", unit="1"), ()
+    if run.unit_of_work != baseline.unit_of_work:
+        return Unknown(reason=f"not comparable: one inference is {run.unit_of_work!r} vs {baseline.unit_of_work!r}", unit="1"), ()
+    if ours.value <= 0 or theirs.value <= 0:
+        return Unknown(reason="not comparable: an energy that is not above zero has no ratio", unit="1"), ()
+    shared = _shared_gains(ours, theirs)
+    ratio = theirs.value / ours.value
+    terms = [*_relative(ours, "this run", shared, ratio), *_relative(theirs, "baseline", shared, ratio)]
+    counts = [quantity.n for quantity in (ours, theirs) if quantity.n is not None]
+    combined = combine(
+        ratio,
+        unit="1",
+        boundary=None,
+        origins=merge_origins(ours.origins, theirs.origins),
+        terms=terms,
+        n=min(counts) if counts else None,
+        quality=Quality.GOOD if {ours.quality, theirs.quality} == {Quality.GOOD} else Quality.CAVEATS,
+    )
+    return _in_logs(combined), tuple(sorted(shared))
+
+
+def speed_ratio(run: RunRecord, baseline: RunRecord) -> Quantity:
+    """Return seconds of the baseline over seconds of the run; the interval spans what their windows spanned."""
+    times = [item.analysis.time_s_per_inference if item.analysis is not None else None for item in (run, baseline)]
+    ours, theirs = times
+    if not isinstance(ours, Estimate) or not isinstance(theirs, Estimate) or ours.low <= 0:
+        return Unknown(reason="a run does not say how long one inference takes", unit="1")
+    return Estimate(
+        value=theirs.value / ours.value,
+        low=theirs.low / ours.high,
+        high=theirs.high / ours.low,
+        unit="1",
+        origins=merge_origins(ours.origins, theirs.origins),
+    )
+
+
+def accuracy_difference(run: RunRecord, baseline: RunRecord) -> Quantity:
+    """Return accuracy of the run less that of the baseline; Unknown when their weights differ."""
+    if run.artifact.source.weights_sha256 != baseline.artifact.source.weights_sha256:
+        return Unknown(reason="not comparable: different weights", unit="1")
+    ours, theirs = accuracy_of(run), accuracy_of(baseline)
+    if not isinstance(ours, Estimate) or not isinstance(theirs, Estimate):
+        return Unknown(reason="an accuracy is unknown", unit="1")
+    difference = ours.value - theirs.value
+    half = math.hypot((ours.high - ours.low) / 2, (theirs.high - theirs.low) / 2)
+    return Estimate(
+        value=difference,
+        low=difference - half,
+        high=difference + half,
+        unit="1",
+        origins=merge_origins(ours.origins, theirs.origins),
+    )
+
+
+def words(ratio: Quantity, *, less: str, more: str) -> str:
+    """Return a ratio in words: "2.1x (1.9 to 2.3) less energy", "within noise", or why there is none."""
+    if isinstance(ratio, Unknown):
+        return ratio.reason
+    if ratio.low <= 1 <= ratio.high:
+        return f"within noise ({ratio.low:.2f}x to {ratio.high:.2f}x)" if ratio.high > ratio.low else "equal"
+    value, low, high = (ratio.value, ratio.low, ratio.high) if ratio.value > 1 else (1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
+    return f"{value:.3g}x ({low:.3g} to {high:.3g}) {less if ratio.value > 1 else more}"
+
+
+def _shared_gains(ours: Estimate, theirs: Estimate) -> frozenset[str]:
+    tags = [{term.instrument for term in quantity.budget if _is_gain(term)} for quantity in (ours, theirs)]
+    return frozenset(tag for tag in tags[0] & tags[1] if tag is not None)
+
+
+def _is_gain(term: BudgetTerm) -> bool:
+    return term.instrument is not None and term.name.startswith("gain")
+
+
+def _relative(quantity: Estimate, owner: str, shared: frozenset[str], ratio: float) -> list[BudgetTerm]:
+    """Return the terms of one run as terms of the ratio, without those that cancel; a run without a budget lends its interval."""
+    if not quantity.budget:
+        half = max(quantity.high - quantity.value, quantity.value - quantity.low)
+        return [BudgetTerm(name=f"interval ({owner})", kind="B", u=half / 2 / quantity.value * ratio)]
+    return [
+        replace(term, name=f"{term.name} ({owner})", u=None if term.u is None else term.u / quantity.value * ratio)
+        for term in quantity.budget
+        if not (_is_gain(term) and term.instrument in shared)
+    ]
+
+
+def _in_logs(ratio: Estimate) -> Estimate:
+    """Keep a ratio above zero: a wide symmetric interval is stated symmetric in logarithms instead."""
+    if ratio.low > 0:
+        return ratio
+    factor = ratio.high / ratio.value
+    return replace(ratio, low=ratio.value / factor)
+
+
+def _notes(run: RunRecord, baseline: RunRecord) -> tuple[Note, ...]:
+    found = []
+    pair = (energy_of(run), energy_of(baseline))
+    emulated = [Origin.EMULATED in quantity.origins for quantity in pair]
+    if any(emulated) and not all(emulated):
+        found.append(Note(code="origin.mixed", text=f"{run.id} against {baseline.id}: one of the two was emulated, not metered"))
+    if run.artifact.source.weights_sha256 != baseline.artifact.source.weights_sha256:
+        found.append(Note(code="weights.differ", text=f"{run.id} against {baseline.id}: different weights, so accuracy does not compare"))
+    if run.plan.batch != baseline.plan.batch:
+        text = f"{run.id} against {baseline.id}: batch {run.plan.batch} against batch {baseline.plan.batch}"
+        found.append(Note(code="batch.differ", text=text))
+    return tuple(found)
