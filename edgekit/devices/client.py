@@ -63,6 +63,7 @@ class Client:
         try:
             self.process.write_line(json.dumps({"id": self._count, "op": op, **fields}))
         except HardwareError as error:
+            self.receive(1.0, waiting_for=op)  # whatever it said before it ended says more: raises for a line that is no message
             raise self.died(op) from error
         return self._count
 
