@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from edgekit.core.jsonio import as_data
-from edgekit.core.protocols import Progress
-from edgekit.core.quantity import Note
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # forty dataclasses take longer to define than the help page to print
     from rich.console import RenderableType
+
+    from edgekit.core.protocols import Progress
+    from edgekit.core.quantity import Note
 
 _PIPE_WIDTH = 160  # wide enough that a table piped into grep keeps one row on one line
 

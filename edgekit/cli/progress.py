@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
 from edgekit.cli.output import note_lines
-from edgekit.core.protocols import Progress
-from edgekit.core.quantity import Note
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+    from edgekit.core.protocols import Progress
+    from edgekit.core.quantity import Note
 
 _HEARTBEAT_S = 5.0
 
