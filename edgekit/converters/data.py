@@ -13,6 +13,8 @@ from edgekit.core.errors import UsageError, missing_file
 from edgekit.core.quantity import Note
 from edgekit.links.files import sha256_of
 
+_WRITE = ("write it with numpy:", "numpy.savez('inputs.npz', x=x, y=y)")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
@@ -83,6 +85,9 @@ def _read(path: Path, option: str) -> dict[str, Any]:
         raise missing_file(path, f"the data file of {option}")
     if path.is_dir():
         raise _wrong(path, option, "samples.folder", "it is a folder", "give one .npz or .npy file")
+    with path.open("rb") as file:
+        if not file.read(6).startswith((b"PK", b"\x93NUMPY")):
+            raise _wrong(path, option, "samples.format", "it is not a .npz or .npy file", *_WRITE)
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -90,10 +95,8 @@ def _read(path: Path, option: str) -> dict[str, Any]:
         with loaded:
             return {name: loaded[name] for name in loaded.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        why = (
-            "it holds Python objects, which are never loaded" if "allow_pickle" in str(error) else f"it is not a .npz or .npy file: {error}"
-        )
-        raise _wrong(path, option, "samples.format", why, "write it with numpy:", "numpy.savez('inputs.npz', x=x, y=y)") from error
+        why = "it holds Python objects, which are never loaded" if "allow_pickle" in str(error) else f"it is damaged: {error}"
+        raise _wrong(path, option, "samples.format", why, *_WRITE) from error
 
 
 def _pair(path: Path, arrays: Mapping[str, Any], ports: Sequence[Port], option: str) -> list[tuple[Port, Any]]:

@@ -99,7 +99,7 @@ class Workshop:
         return answers
 
     def _work(self, job: Mapping[str, Any], *, what: str, on_stage: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
-        common = {"source": str(self.source.path.absolute()), "format": self.source.format, "work": str(self.folder), "what": what}
+        common = {"source": str(self.source.path), "format": self.source.format, "work": str(self.folder), "what": what}
         return run_worker(self.children, {**common, **job}, on_stage=on_stage, what=what)
 
 

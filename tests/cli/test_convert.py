@@ -1,0 +1,176 @@
+"""What a user can get wrong, through the front door: each is a clear error, and nothing half-written is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import Completed, clean_environment
+from tests.converters.graphs import functional, image, layer, write_keras
+from tests.tiny import write_onnx
+
+Run = Callable[..., Completed]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """Return a folder with a small ONNX model, a Keras graph, and data for both."""
+    random = np.random.default_rng(0)
+    write_onnx(tmp_path / "tiny.onnx")
+    write_keras(tmp_path / "graph.keras")
+    x = random.normal(size=(40, 8)).astype(np.float32)
+    np.savez(tmp_path / "calib.npz", x=x)
+    np.savez(tmp_path / "test.npz", x=x[::-1], y=np.zeros(40, int))
+    np.savez(tmp_path / "empty.npz", x=np.zeros((0, 8, 8, 1)))
+    np.savez(tmp_path / "nchw.npz", x=np.zeros((4, 1, 8, 8)))
+    np.savez(tmp_path / "words.npz", x=np.full((4, 8, 8, 1), "a"))
+    np.savez(tmp_path / "unlabelled.npz", x=np.zeros((4, 8, 8, 1)))
+    (tmp_path / "text.keras").write_text("this is no model\n")
+    (tmp_path / "folder.keras").mkdir()
+    (tmp_path / "corrupt.onnx").write_bytes((tmp_path / "tiny.onnx").read_bytes()[:60])
+    (tmp_path / "garbage.onnx").write_text("garbage")
+    code = {"class_name": "__lambda__", "config": {"code": "x"}}
+    write_keras(tmp_path / "lambda.keras", functional(image(), layer("Lambda", "f", "image", function=code), output="f"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "code", "said"),
+    [
+        ("absent.keras", 2, "file.missing", "absent.keras"),
+        ("folder.keras", 5, "model.folder", ".keras, .h5, .tflite and .onnx"),
+        ("text.keras", 5, "model.format", "it is text"),
+        ("lambda.keras", 5, "model.lambda", "Python code"),
+        ("corrupt.onnx -r fp32", 5, "model.damaged", "not a whole .onnx"),
+        ("garbage.onnx -r fp32", 5, "model.damaged", "not a whole .onnx"),
+        ("tiny.onnx --to tflite", 5, "convert.route", "same format"),
+        ("graph.keras -r in8", 2, "recipe.unknown", "did you mean int8?"),
+        ("graph.keras --to onxx", 2, "format.unknown", "did you mean onnx?"),
+        ("graph.keras -r fp16 --to onnx", 2, "recipe.format", "tflite"),
+        ("graph.keras -r int8", 2, "calibration.missing", "--calib"),
+        ("graph.keras --calib absent.npz", 2, "file.missing", "--calib"),
+        ("graph.keras --calib empty.npz", 2, "samples.empty", "no samples"),
+        ("graph.keras --calib nchw.npz", 2, "samples.shape", "input image: expected (N, 8, 8, 1), got (4, 1, 8, 8)"),
+        ("graph.keras --calib words.npz", 2, "samples.dtype", "expected float32"),
+        ("graph.keras --eval unlabelled.npz", 2, "labels.missing", "no labels y"),
+        ("graph.keras --min-sqnr int8=high", 2, "usage.value", "decibels"),
+        ("graph.keras --min-sqnr int9=10", 2, "recipe.unknown", "did you mean int8?"),
+        ("graph.keras --name a/b", 2, "usage.value", "--out"),
+        ("graph.keras --out text.keras", 6, "output.unwritable", "text.keras"),
+    ],
+)
+def test_a_mistake_is_answered_and_leaves_nothing(
+    words: str, status: int, code: str, said: str, desk: Path, run_edgekit: Run
+) -> None:
+    before = sorted(path.name for path in desk.iterdir())
+    done = run_edgekit("convert", *words.split(), cwd=desk)
+    assert (done.returncode, f"[{code}]" in done.stderr, said in done.stderr) == (status, True, True), done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert sorted(path.name for path in desk.iterdir()) == before
+
+
+def test_a_mistake_is_one_json_document_when_asked(desk: Path, run_edgekit: Run) -> None:
+    done = run_edgekit("convert", "text.keras", "--json", cwd=desk)
+    assert done.returncode == 5
+    assert done.json()["schema"] == "edgekit.error/1"
+    assert done.json()["data"]["code"] == "model.format"
+
+
+def test_an_onnx_model_is_quantized_and_proved_without_tensorflow(desk: Path, run_edgekit: Run) -> None:
+    done = run_edgekit("convert", "tiny.onnx", "--calib", "calib.npz", "--eval", "test.npz", "--json", cwd=desk)
+    assert done.returncode == 0, done.stderr
+    rows = done.json()["data"]["rows"]
+    assert [(row["recipe"], row["artifact"]["status"]) for row in rows] == [("fp32", "verified"), ("int8", "verified")]
+    assert rows[1]["artifact"]["scheme_achieved"] == "int8 weights, uint8 activations"
+    assert "tensorflow" not in rows[1]["artifact"]["tools"]
+    assert (desk / rows[1]["path"]).is_file()
+
+
+def test_the_table_shows_the_proof_and_the_next_command(desk: Path, run_edgekit: Run) -> None:
+    done = run_edgekit("convert", "tiny.onnx", "--calib", "calib.npz", "--eval", "test.npz", "--out", "a b", cwd=desk)
+    assert done.returncode == 0, done.stderr
+    assert "tiny.int8.onnx" in done.stdout
+    assert "dB" in done.stdout
+    assert "verified" in done.stdout
+    assert "edgekit bench 'a b/tiny.fp32.onnx' 'a b/tiny.int8.onnx'" in done.stdout
+
+
+def test_without_data_the_record_says_so_and_keeps_no_samples(desk: Path, run_edgekit: Run) -> None:
+    done = run_edgekit("convert", "tiny.onnx", "-r", "fp32", "--json", cwd=desk)
+    artifact = done.json()["data"]["rows"][0]["artifact"]
+    assert (artifact["samples"], artifact["samples_origin"]) == (None, None)
+    assert "proof.synthetic" in [note["code"] for note in artifact["notes"]]
+    assert not list((desk / "artifacts").glob("*.npz"))
+
+
+def test_samples_from_calibration_data_are_called_that(desk: Path, run_edgekit: Run) -> None:
+    done = run_edgekit("convert", "tiny.onnx", "--calib", "calib.npz", "--json", cwd=desk)
+    assert done.json()["data"]["rows"][0]["artifact"]["samples_origin"] == "40 calibration inputs"
+
+
+def test_a_missing_package_is_answered_with_its_extra(desk: Path, run_edgekit: Run) -> None:
+    (desk / "site").mkdir()
+    (desk / "site" / "sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None")
+    done = run_edgekit("convert", "graph.keras", cwd=desk, env={"PYTHONPATH": str(desk / "site")})
+    assert done.returncode == 6
+    assert "[setup.extra]" in done.stderr
+    assert 'pip install "edgekit[convert]"' in done.stderr
+    assert not (desk / "artifacts").exists()
+
+
+def test_a_folder_that_may_not_be_written_is_refused_before_the_work(
+    desk: Path, as_ordinary_user: Callable[..., Completed]
+) -> None:
+    for folder in (desk, *desk.parents):
+        if folder.stat().st_uid == os.geteuid() and not folder.stat().st_mode & 0o005 == 0o005 and "pytest-" in str(folder):
+            folder.chmod(0o755)
+    locked = desk / "locked"
+    locked.mkdir(mode=0o555)
+    locked.chmod(0o555)
+    if as_ordinary_user([sys.executable, "-c", "import edgekit"], cwd=desk).returncode != 0:
+        pytest.skip("the Python environment cannot be read by an ordinary user")
+    done = as_ordinary_user([sys.executable, "-m", "edgekit", "convert", "graph.keras", "--out", "locked/inside"], cwd=desk)
+    assert done.returncode == 6, done.stderr
+    assert "[output.permission]" in done.stderr
+    assert "loading" not in done.stderr
+    assert list(locked.iterdir()) == []
+
+
+def test_a_full_disk_leaves_what_was_there(desk: Path, tiny_disk: Path, run_edgekit: Run) -> None:
+    (tiny_disk / "big.fp32.onnx").write_bytes(b"the old one")
+    np.savez(desk / "wide.npz", x=np.random.default_rng(0).normal(size=(20, 8192)).astype(np.float32))
+    write_onnx(desk / "big.onnx", width=8192)
+    done = run_edgekit("convert", "big.onnx", "--calib", "wide.npz", "--out", tiny_disk, cwd=desk)
+    assert done.returncode == 6, done.stderr
+    assert "[output.disk_full]" in done.stderr
+    assert {path.name: path.read_bytes() for path in tiny_disk.iterdir()} == {"big.fp32.onnx": b"the old one"}
+
+
+def test_interrupting_leaves_nothing(desk: Path) -> None:
+    work = desk / "tmp"
+    work.mkdir()
+    environment: dict[str, Any] = clean_environment({"TMPDIR": str(work)})
+    command = [sys.executable, "-m", "edgekit", "--style", "plain", "convert", "graph.keras"]
+    with subprocess.Popen(command, cwd=desk, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stderr is not None
+        said = b""
+        while b"loading the source model" not in said:
+            piece = os.read(child.stderr.fileno(), 4096)
+            assert piece, said
+            said += piece
+        child.send_signal(signal.SIGINT)
+        stdout, rest = child.communicate(timeout=60)
+    assert child.returncode == 130, rest
+    assert b"Traceback" not in rest
+    assert stdout == b""
+    assert list(work.iterdir()) == []
+    assert not (desk / "artifacts").exists()

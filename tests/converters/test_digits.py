@@ -1,0 +1,257 @@
+"""Convert a trained network for real and hold the artifacts against the figures that are known of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgekit.converters.base import RECIPES
+from edgekit.converters.produce import open_artifact
+from edgekit.converters.verify import verify
+from edgekit.core.artifact import ModelArtifact
+from edgekit.core.jsonio import load_record
+from edgekit.links.files import sha256_of
+from tests.conftest import Completed
+from tests.converters.digits import Digits
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("digits")]
+
+KEYS = ["fp32.tflite", "fp16.tflite", "int8.tflite", "fp32.onnx", "int8.onnx"]
+
+
+@pytest.fixture(scope="module")
+def converted(digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("artifacts")
+    command = [sys.executable, "-m", "edgekit", "--json", "convert", digits.model, *digits.data, "--out", out]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [row["artifact"]["status"] for row in json.loads(done.stdout)["data"]["rows"]] == ["verified"] * 5
+    return out
+
+
+def record(folder: Path, key: str) -> ModelArtifact:
+    return load_record(ModelArtifact, (folder / f"digits_cnn.{key}.json").read_text(), where=key)
+
+
+def sqnr(folder: Path, key: str) -> float:
+    proof = record(folder, key).verification
+    assert proof is not None
+    assert proof.sqnr_db is not None
+    return proof.sqnr_db
+
+
+def test_nothing_but_the_artifacts_their_records_and_the_samples_is_written(converted: Path) -> None:
+    wanted = {f"digits_cnn.{key}{end}" for key in KEYS for end in ("", ".json")} | {"digits_cnn.samples.npz"}
+    assert {path.name for path in converted.iterdir()} == wanted
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_record_describes_the_file_beside_it(converted: Path, key: str, digits: Digits) -> None:
+    artifact = record(converted, key)
+    assert artifact.sha256 == sha256_of(converted / artifact.path)
+    assert artifact.size_bytes == (converted / artifact.path).stat().st_size
+    assert artifact.source.sha256 == sha256_of(digits.model)
+    assert artifact.source.parameters == 4426
+    assert artifact.scheme_achieved == artifact.scheme_requested
+    assert artifact.samples_origin == "64 held-out test inputs of the --eval file"
+    assert artifact.inputs[0].name == "image"
+    assert artifact.inputs[0].shape[1:] == (8, 8, 1)
+    assert {artifact.inputs[0].dtype, artifact.outputs[0].dtype} == {"float32"}
+
+
+def test_all_artifacts_are_of_one_family_with_equal_weights(converted: Path) -> None:
+    assert len({(record(converted, key).family, record(converted, key).source.weights_sha256) for key in KEYS}) == 1
+
+
+def test_the_samples_feed_the_artifacts(converted: Path, digits: Digits) -> None:
+    with np.load(converted / "digits_cnn.samples.npz") as samples, np.load(digits.folder / "digits_cnn.test.npz") as test:
+        assert samples.files == ["image"]
+        assert (samples["image"] == test["x"][:64]).all()
+
+
+def test_float_artifacts_agree_with_the_source_to_the_last_digits(converted: Path) -> None:
+    assert sqnr(converted, "fp32.tflite") > 110
+    assert sqnr(converted, "fp32.onnx") > 110
+    assert sqnr(converted, "fp16.tflite") > 55
+
+
+def test_int8_agrees_with_the_known_figure_and_across_two_runtimes(converted: Path) -> None:
+    """Two toolchains that share nothing agree on one network: a wrong path in either stands out."""
+    assert sqnr(converted, "int8.tflite") == pytest.approx(33.7, abs=1.5)
+    assert sqnr(converted, "int8.tflite") == pytest.approx(sqnr(converted, "int8.onnx"), abs=1.0)
+
+
+def test_int8_keeps_the_accuracy_of_the_source(converted: Path) -> None:
+    for key in KEYS:
+        proof = record(converted, key).verification
+        assert proof is not None
+        assert proof.accuracy is not None
+        assert proof.source_accuracy is not None
+        assert proof.source_accuracy.value is not None
+        assert proof.source_accuracy.value > 0.97
+        assert proof.accuracy.value == pytest.approx(proof.source_accuracy.value, abs=0.01)
+        assert proof.accuracy.n == 597  # type: ignore[union-attr]
+
+
+def test_onnx_keeps_a_free_batch_and_tflite_has_a_batch_of_one(converted: Path) -> None:
+    assert record(converted, "fp32.onnx").inputs[0].shape[0] == -1
+    assert record(converted, "fp32.tflite").inputs[0].shape[0] == 1
+
+
+def doctored(path: Path, key: str, digits: Digits, converted: Path) -> Any:
+    """Verify the file at `path` as if it were the artifact of recipe `key`."""
+    recipe = next(recipe for recipe in RECIPES if recipe.key == key)
+    with np.load(digits.folder / "digits_cnn.test.npz") as test:
+        proof, labels = {"image": test["x"]}, test["y"]
+    reference = open_artifact("tflite", converted / "digits_cnn.fp32.tflite")[0].run(proof)
+    model, found = open_artifact(recipe.format, path)
+    return verify(recipe, model, found, proof=proof, reference=reference, calibration_samples=128, labels=labels)
+
+
+@pytest.mark.parametrize("key", ["int8.tflite", "int8.onnx"])
+def test_a_converter_that_silently_left_everything_float_is_caught(key: str, digits: Digits, converted: Path) -> None:
+    verification = doctored(converted / f"digits_cnn.fp32.{key.split('.')[1]}", key, digits, converted)
+    assert {check.name for check in verification.checks if not check.passed} == {"weights", "activations"}
+    assert verification.quantized_share == 0
+
+
+MOVING_AVERAGE = """
+import sys, numpy as np
+from ai_edge_quantizer.quantizer import Quantizer
+from ai_edge_quantizer.recipe import static_wi8_ai8
+hub, data, out = sys.argv[1:]
+quantizer = Quantizer(hub, static_wi8_ai8())
+samples = [{"image": x[None]} for x in np.load(data)["x"]]
+result = quantizer.quantize(quantizer.calibrate({"serving_default": samples}, num_threads=1))
+open(out, "wb").write(result.quantized_model)
+"""
+
+
+def test_the_moving_average_calibration_that_accuracy_hides_is_caught(digits: Digits, converted: Path, tmp_path: Path) -> None:
+    """The quantizer's own default forgets extremes. It has integer inputs and outputs, so its agreement is read off by hand."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    out = tmp_path / "ema.tflite"
+    paths = [converted / "digits_cnn.fp32.tflite", digits.folder / "digits_cnn.calib.npz", out]
+    subprocess.run([sys.executable, "-c", MOVING_AVERAGE, *map(str, paths)], check=True, capture_output=True)
+
+    class Dequantized:
+        inputs, outputs, runtime = (), (), "ai-edge-litert"
+
+        def run(self, inputs: Any) -> list[Any]:
+            model = Interpreter(str(out), num_threads=1)
+            model.allocate_tensors()
+            given, said = model.get_input_details()[0], model.get_output_details()[0]
+            (in_scale, in_zero), (out_scale, out_zero) = given["quantization"], said["quantization"]
+            results = []
+            for sample in inputs["image"]:
+                coded = np.clip(np.round(sample[None] / in_scale) + in_zero, -128, 127).astype(np.int8)
+                model.set_tensor(given["index"], coded)
+                model.invoke()
+                results.append((model.get_tensor(said["index"]).astype(np.float32) - out_zero) * out_scale)
+            return [np.concatenate(results)]
+
+    recipe = next(recipe for recipe in RECIPES if recipe.key == "int8.tflite")
+    with np.load(digits.folder / "digits_cnn.test.npz") as test:
+        proof, labels = {"image": test["x"]}, test["y"]
+    reference = open_artifact("tflite", converted / "digits_cnn.fp32.tflite")[0].run(proof)
+    found = open_artifact("tflite", out)[1]
+    verification = verify(recipe, Dequantized(), found, proof=proof, reference=reference, calibration_samples=128, labels=labels)
+    assert [check.name for check in verification.checks if not check.passed] == ["sqnr"]
+    assert verification.accuracy.value == pytest.approx(verification.source_accuracy.value, abs=0.02)  # type: ignore[union-attr, operator]
+
+
+def test_an_artifact_that_fails_its_gate_is_kept_and_said(digits: Digits, tmp_path: Path, run_edgekit: Callable[..., Completed]) -> None:
+    words = ["-r", "int8", "--to", "tflite", "--min-sqnr", "int8=60", *digits.data, "--out", tmp_path / "out"]
+    done = run_edgekit("--json", "convert", digits.model, *words)
+    assert done.returncode == 3
+    assert done.json()["status"] == "failed"
+    assert record(tmp_path / "out", "int8.tflite").status == "failed"
+    assert "--min-sqnr" in json.dumps(done.json()["notes"])
+
+
+CRASH = """
+import os, signal, sys
+class Killer:
+    def find_spec(self, name, path=None, target=None):
+        if name in {names!r}:
+            os.kill(os.getpid(), signal.SIGSEGV)
+sys.meta_path.insert(0, Killer())
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "lost"),
+    [
+        (("ai_edge_quantizer.quantizer",), {"fp16.tflite", "int8.tflite"}),
+        (("tf2onnx.convert",), {"fp32.onnx", "int8.onnx"}),
+    ],
+)
+def test_a_crash_costs_the_recipes_it_concerns_and_no_other(
+    names: tuple[str, ...], lost: set[str], digits: Digits, tmp_path: Path, run_edgekit: Callable[..., Completed]
+) -> None:
+    """A library that dies when it is imported stands for a converter that dies on a model."""
+    (tmp_path / "sitecustomize.py").write_text(CRASH.replace("{names!r}", repr(names)))
+    done = run_edgekit("--json", "convert", digits.model, *digits.data, "--out", tmp_path / "out", env={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 5, done.stderr
+    document = done.json()
+    assert document["status"] == "partial"
+    rows = {f"{row['recipe']}.{row['format']}": row for row in document["data"]["rows"]}
+    assert {key for key, row in rows.items() if row["failure"]} == lost
+    assert {row["failure"]["code"] for row in rows.values() if row["failure"]} == {"convert.crashed"}
+    assert all("SIGSEGV" in row["failure"]["why"] for row in rows.values() if row["failure"])
+    made = {path.name for path in (tmp_path / "out").glob("*.json")}
+    assert made == {f"digits_cnn.{key}.json" for key in set(KEYS) - lost}
+
+
+def test_a_model_saved_as_h5_is_the_same_model(digits: Digits, tmp_path: Path, run_edgekit: Callable[..., Completed]) -> None:
+    save = "import sys, keras; keras.saving.load_model(sys.argv[1], compile=False).save(sys.argv[2])"
+    subprocess.run([sys.executable, "-c", save, str(digits.model), str(tmp_path / "old.h5")], check=True, capture_output=True)
+    done = run_edgekit("--json", "convert", tmp_path / "old.h5", "-r", "fp32", "--to", "tflite", *digits.data, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert done.json()["data"]["source"]["family"] == digits.said["family"]
+
+
+RETRAIN = """
+import sys, keras
+model = keras.saving.load_model(sys.argv[1], compile=False)
+model.set_weights([weight + 0.01 for weight in model.get_weights()])
+model.save(sys.argv[2])
+"""
+
+
+def test_other_weights_make_another_hash_and_the_same_family(digits: Digits, tmp_path: Path, run_edgekit: Callable[..., Completed]) -> None:
+    subprocess.run([sys.executable, "-c", RETRAIN, str(digits.model), str(tmp_path / "again.keras")], check=True, capture_output=True)
+    words = ["-r", "fp32", "--to", "tflite", *digits.data, "--out", tmp_path / "out"]
+    sources = [run_edgekit("--json", "convert", model, *words).json()["data"]["source"] for model in (digits.model, tmp_path / "again.keras")]
+    assert sources[0]["family"] == sources[1]["family"]
+    assert sources[0]["weights_sha256"] != sources[1]["weights_sha256"]
+
+
+def test_a_truncated_tflite_is_refused(converted: Path, tmp_path: Path, run_edgekit: Callable[..., Completed]) -> None:
+    (tmp_path / "half.tflite").write_bytes((converted / "digits_cnn.fp32.tflite").read_bytes()[:9000])
+    done = run_edgekit("convert", "half.tflite", "-r", "fp16", cwd=tmp_path)
+    assert done.returncode == 5
+    assert "[model.damaged]" in done.stderr
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_quantized_model_is_not_quantized_again(converted: Path, run_edgekit: Callable[..., Completed]) -> None:
+    done = run_edgekit("convert", converted / "digits_cnn.int8.tflite", "-r", "fp16")
+    assert done.returncode == 5
+    assert "[model.quantized]" in done.stderr
+
+
+def test_a_float_tflite_is_quantized_as_well_as_its_source(
+    converted: Path, digits: Digits, tmp_path: Path, run_edgekit: Callable[..., Completed]
+) -> None:
+    done = run_edgekit("convert", converted / "digits_cnn.fp32.tflite", "-r", "int8", *digits.data, "--out", tmp_path, "--name", "digits_cnn")
+    assert done.returncode == 0, done.stderr
+    assert sqnr(tmp_path, "int8.tflite") == pytest.approx(sqnr(converted, "int8.tflite"), abs=0.1)

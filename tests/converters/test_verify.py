@@ -1,0 +1,151 @@
+"""Each silent failure that a converter has been seen to report as success is caught here by one named check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgekit.converters.base import RECIPES
+from edgekit.converters.verify import Coverage, sqnr_db, verify, wilson
+from edgekit.core.artifact import Verification
+from edgekit.core.quantity import Estimate, Unknown
+
+INT8 = next(recipe for recipe in RECIPES if recipe.key == "int8.tflite")
+FP32 = next(recipe for recipe in RECIPES if recipe.key == "fp32.tflite")
+WHOLE = Coverage(weights={"int8": 1000}, activations={"int8": 6})
+REFERENCE = np.random.default_rng(1).normal(size=(50, 10)).astype(np.float32)
+NOISE = np.random.default_rng(2).normal(size=(50, 10)).astype(np.float32)
+
+
+class Saying:
+    """Say the given outputs whatever is asked."""
+
+    inputs = ()
+    outputs = ()
+    runtime = "fake 1"
+
+    def __init__(self, *outputs: Any) -> None:
+        self._outputs = list(outputs)
+
+    def run(self, inputs: Any) -> list[Any]:
+        return self._outputs
+
+
+def judge(*outputs: Any, found: Coverage = WHOLE, recipe: Any = INT8, calibration_samples: int = 100, **more: Any) -> Verification:
+    reference = more.pop("reference", [REFERENCE])
+    proof = {"x": np.zeros((50, 3))}
+    return verify(
+        recipe, Saying(*outputs), found, proof=proof, reference=reference, calibration_samples=calibration_samples, **more
+    )
+
+
+def failed(verification: Verification) -> set[str]:
+    assert verification.passed == (not {check.name for check in verification.checks if not check.passed})
+    assert all(check.advice for check in verification.checks if not check.passed and check.name != "sqnr")
+    return {check.name for check in verification.checks if not check.passed}
+
+
+def test_a_good_artifact_passes() -> None:
+    verification = judge(REFERENCE + 0.01 * NOISE)
+    assert failed(verification) == set()
+    assert verification.sqnr_db == pytest.approx(40, abs=1)
+    assert verification.top1_agreement == pytest.approx(1.0, abs=0.05)
+    assert verification.samples == 50
+    assert verification.quantized_share == 1.0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_outputs_that_are_not_finite_are_caught(value: float) -> None:
+    broken = REFERENCE.copy()
+    broken[3, 4] = value
+    verification = judge(broken)
+    assert {"finite", "sqnr"} <= failed(verification)
+    assert verification.sqnr_db is None
+
+
+def test_an_output_that_never_changes_is_caught() -> None:
+    assert "varies" in failed(judge(np.zeros_like(REFERENCE)))
+
+
+def test_an_output_that_never_changes_in_the_source_either_is_not_held_against_the_artifact() -> None:
+    still = np.tile(REFERENCE[:1], (50, 1))
+    assert failed(judge(still + 0.001, reference=[still])) == set()
+
+
+def test_one_stuck_output_of_two_is_caught() -> None:
+    assert "varies" in failed(judge(REFERENCE, np.zeros_like(REFERENCE), reference=[REFERENCE, REFERENCE]))
+
+
+def test_weights_that_were_left_float_are_caught() -> None:
+    part = Coverage(weights={"int8": 370, "float32": 630}, activations={"int8": 6})
+    verification = judge(REFERENCE + 0.01 * NOISE, found=part)
+    assert failed(verification) == {"weights"}
+    assert verification.quantized_share == pytest.approx(0.37)
+    assert part.scheme == "63.0% float32 + 37.0% int8 weights, int8 activations"
+
+
+def test_a_float_file_called_int8_is_caught() -> None:
+    nothing = Coverage(weights={"float32": 1000}, activations={"float32": 6})
+    assert failed(judge(REFERENCE, found=nothing)) == {"weights", "activations"}
+
+
+def test_dynamic_quantization_is_not_taken_for_static() -> None:
+    assert failed(judge(REFERENCE, found=Coverage(weights={"int8": 1000}, activations={"float32": 6}))) == {"activations"}
+
+
+def test_a_calibration_without_samples_is_caught() -> None:
+    assert failed(judge(REFERENCE, calibration_samples=0)) == {"calibration"}
+
+
+def test_a_loss_that_leaves_accuracy_as_it_was_is_caught() -> None:
+    noisy = REFERENCE * 0.8
+    verification = judge(noisy, labels=REFERENCE.argmax(1))
+    assert failed(verification) == {"sqnr"}
+    assert isinstance(verification.accuracy, Estimate)
+    assert verification.accuracy.value == 1.0
+    assert verification.sqnr_db == pytest.approx(13.98, abs=0.01)
+
+
+def test_the_floor_can_be_moved() -> None:
+    assert failed(judge(REFERENCE * 0.8, min_sqnr_db=10)) == set()
+
+
+def test_other_shapes_than_the_source_are_caught() -> None:
+    verification = judge(REFERENCE[:, :4])
+    assert {"shapes", "sqnr"} <= failed(verification)
+    assert verification.max_abs_error is None
+
+
+def test_identical_outputs_pass_without_an_infinite_number() -> None:
+    verification = judge(REFERENCE, recipe=FP32, found=Coverage(weights={"float32": 9}, activations={"float32": 1}))
+    assert verification.sqnr_db is None
+    assert next(check.seen for check in verification.checks if check.name == "sqnr") == "identical"
+    assert verification.quantized_share is None
+
+
+def test_the_worst_output_decides() -> None:
+    assert sqnr_db([REFERENCE, REFERENCE * 0.9], [REFERENCE, REFERENCE]) == pytest.approx(20)
+
+
+def test_accuracy_of_the_source_stands_beside_that_of_the_artifact() -> None:
+    labels = REFERENCE.argmax(1)
+    labels[0] = (labels[0] + 1) % 10
+    verification = judge(REFERENCE, labels=labels)
+    assert isinstance(verification.source_accuracy, Estimate)
+    assert verification.source_accuracy.value == 0.98
+    assert verification.source_accuracy.n == 50
+
+
+def test_accuracy_of_a_model_without_classes_is_unknown() -> None:
+    maps = REFERENCE.reshape(50, 5, 2)
+    assert isinstance(judge(maps, reference=[maps], labels=np.zeros(50, int)).accuracy, Unknown)
+
+
+def test_the_wilson_interval_is_the_published_one() -> None:
+    # R. G. Newcombe, Statistics in Medicine 17 (1998) 857, table I: 81/263, 15/148, 0/20, 1/29
+    for hits, count, low, high in [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]:
+        interval = wilson(hits, count)
+        assert (interval.low, interval.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+    assert wilson(7, 7).high == 1.0
