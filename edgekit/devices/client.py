@@ -28,6 +28,14 @@ _CLASSES: tuple[tuple[str, type[EdgekitError]], ...] = (
     ("engine.unknown", UsageError),
     ("engine.missing", SetupError),
 )
+_ADVICE: Mapping[str, tuple[str, str]] = {
+    "engine.no_cuda": ("install a torch that is built for CUDA:", 'pip install "edgekit[torch]"'),
+    "model.format": ("convert it to a format that this device runs:", "edgekit convert MODEL --to tflite --to onnx"),
+    "model.refused": ("check that the file is whole, or convert it again:", "edgekit convert MODEL"),
+    "model.batch": ("use the batch the model was converted with:", "edgekit bench ARTIFACT --batch 1"),
+    "samples.shape": ("convert again with data of the shape the model wants:", "edgekit convert MODEL --calib DATA"),
+    "samples.dtype": ("convert again with data of the type the model wants:", "edgekit convert MODEL --calib DATA"),
+}
 
 
 class Client:
@@ -138,4 +146,5 @@ class Client:
             return missing_extra(package, _EXTRAS.get(package, "onnx"), f"device {self._device}")
         kind = next((kind for prefix, kind in _CLASSES if code.startswith(prefix)), HardwareError)
         do = [(str(advice), str(command)) for advice, command in data.get("do") or ()]
+        do += [_ADVICE[code]] if code in _ADVICE else []
         return kind(what, code=code, why=why, do=do, data={"device": self._device})

@@ -336,7 +336,7 @@ def test_cuda_without_a_gpu_says_what_nvml_said(tmp_path: Path) -> None:
     assert all(process.returncode is not None for process in shell.started)
 
 
-def test_cuda_reports_the_gpu_and_refuses_when_no_engine_can_use_it(tmp_path: Path) -> None:
+def test_cuda_reports_the_gpu_and_refuses_a_model_no_gpu_engine_reads(tmp_path: Path) -> None:
     shell = Watching(PYTHONPATH=str(FAKE_NVML), CUDA_VISIBLE_DEVICES="0")
     with cuda(tmp_path, shell).connect() as session:
         facts = session.facts()
@@ -346,13 +346,17 @@ def test_cuda_reports_the_gpu_and_refuses_when_no_engine_can_use_it(tmp_path: Pa
         with pytest.raises(ModelError) as refused:
             session.load(tiny.tflite(tmp_path / "m.tflite"), samples=None, plan=PLAN)
         assert refused.value.code == "model.format"
-        if _real_gpu():
-            pytest.skip("no NVIDIA GPU may be present for the rest of this test")
-        with pytest.raises(SetupError) as caught:
-            session.load(tiny.onnx(tmp_path / "m.onnx"), samples=None, plan=PLAN)
+        assert "edgekit convert" in refused.value.do[0][1]
+
+
+@pytest.mark.slow
+def test_cuda_without_an_engine_for_the_gpu_names_what_each_engine_lacks(tmp_path: Path) -> None:
+    if Path("/proc/driver/nvidia/version").exists():
+        pytest.skip("this machine has a GPU")
+    shell = Watching(PYTHONPATH=str(FAKE_NVML), CUDA_VISIBLE_DEVICES="0")
+    with cuda(tmp_path, shell).connect() as session, pytest.raises(SetupError) as caught:
+        session.load(tiny.onnx(tmp_path / "m.onnx"), samples=None, plan=PLAN)
     assert caught.value.code == "device.no_engine"
-    assert "CUDA" in caught.value.why
-
-
-def _real_gpu() -> bool:
-    return Path("/proc/driver/nvidia/version").exists()
+    assert "onnxruntime" in caught.value.why
+    assert "torch" in caught.value.why
+    assert any("edgekit[torch]" in command for _, command in caught.value.do)
