@@ -46,7 +46,7 @@ def devices(
     ui.result(
         schema="edgekit.devices/1",
         data={"devices": found.devices},
-        text="usable devices\n" + listing(rows),
+        text="devices\n" + listing(rows),
         next_commands=next_commands if not show_all else next_commands[:2],
         notes=found.notes,
     )

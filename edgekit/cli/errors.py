@@ -19,7 +19,7 @@ _NEW_ISSUE = "https://github.com/edgekit/edgekit/issues/new"
 
 def report(error: EdgekitError, ui: Ui) -> int:
     """Print `error` in the form the user asked for and return the exit code."""
-    ui.close_progress()
+    ui.close_progress(finished=False)
     if ui.json and not ui.printed:
         ui.document(schema="edgekit.error/1", status="error", data=as_document(error))
         sys.stdout.flush()

@@ -40,6 +40,7 @@ class Ui:
         self.verbose = False
         self.style = Style.AUTO
         self.printed = False
+        self.animated = False
         self._progress: Progress | None = None
 
     def is_rich(self, stream: TextIO) -> bool:
@@ -54,7 +55,7 @@ class Ui:
         if self._progress is None:
             from edgekit.cli.progress import open_progress
 
-            self._progress = open_progress(sys.stderr, rich=self.is_rich(sys.stderr) and not self.json)
+            self._progress = open_progress(sys.stderr, rich=self.is_rich(sys.stderr) and not self.json, animated=self.animated)
         return self._progress
 
     def heading(self, text: str) -> None:
@@ -63,12 +64,12 @@ class Ui:
         sys.stderr.write(f"\n{text}\n")
         sys.stderr.flush()
 
-    def close_progress(self) -> None:
+    def close_progress(self, *, finished: bool = True) -> None:
         """End the progress display, so that nothing is drawn over what follows."""
         if self._progress is not None:
             close = getattr(self._progress, "close", None)
             if close is not None:
-                close()
+                close(finished=finished)
             self._progress = None
 
     def result(

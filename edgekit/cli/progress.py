@@ -1,4 +1,4 @@
-"""Show what goes on, on stderr. Nothing is drawn between calls: a redraw during a measured window would cost energy in it."""
+"""Show what goes on, on stderr. While energy is measured nothing is drawn between calls: a redraw would cost energy in the window."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _HEARTBEAT_S = 5.0
 
 
-def open_progress(stream: TextIO, *, rich: bool) -> Progress:
+def open_progress(stream: TextIO, *, rich: bool, animated: bool) -> Progress:
     """Return a progress bar for a terminal, or one line per step for everything else."""
-    return RichProgress(stream) if rich else PlainProgress(stream)
+    return RichProgress(stream, animated=animated) if rich else PlainProgress(stream)
 
 
 class PlainProgress:
@@ -53,13 +53,15 @@ class PlainProgress:
         """Print one remark."""
         self._line(note_lines(note).rstrip())
 
-    def close(self) -> None:
-        """Complete the line of the last step."""
-        self._finish()
+    def close(self, *, finished: bool = True) -> None:
+        """Complete the line of the last step, which was stopped short unless `finished`."""
+        self._finish(finished)
 
-    def _finish(self) -> None:
+    def _finish(self, finished: bool = True) -> None:
         if not self._title:
             return
+        if not finished:
+            self._text = "not finished"
         ending = f"{self._elapsed()}, {self._text}" if self._text else self._elapsed()
         self._write(f" {ending}\n" if self._line_is_open else f"{self._title} took {ending}\n")
         self._line_is_open = False
@@ -79,22 +81,23 @@ class PlainProgress:
 
 
 class RichProgress:
-    """Draw one bar for the current step and leave a line for each finished one."""
+    """Draw one bar for the current step and leave a line for each finished one; between calls only when `animated`."""
 
-    def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
+    def __init__(self, stream: TextIO, *, animated: bool = False, width: int | None = None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bar
 
         self._bar = Bar(
-            SpinnerColumn(finished_text="[green]✓"),
-            TextColumn("{task.description}"),
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[text]}", style="dim"),
+            TextColumn("{task.fields[text]}", style="dim", markup=False),
             console=Console(file=stream, force_terminal=True, width=width, highlight=False, emoji=False),
-            auto_refresh=False,
+            auto_refresh=animated,
+            refresh_per_second=4,
         )
         self._task: TaskID | None = None
         self._bar.start()
@@ -102,7 +105,7 @@ class RichProgress:
     def step(self, title: str, total: float | None = None) -> None:
         """Begin a step and tick off the one before."""
         self._finish()
-        self._task = self._bar.add_task(title.replace("[", r"\["), total=total, text="")
+        self._task = self._bar.add_task(title, total=total, text="")
         self._bar.refresh()
 
     def advance(self, done: float, text: str = "") -> None:
@@ -119,16 +122,21 @@ class RichProgress:
         """Print one remark above the bar."""
         self._bar.console.print(note_lines(note).rstrip(), markup=False, style="yellow")
 
-    def close(self) -> None:
-        """Tick off the last step and give the terminal back."""
-        self._finish()
+    def close(self, *, finished: bool = True) -> None:
+        """Tick off the last step, or cross it out unless `finished`, and give the terminal back."""
+        self._finish(finished)
         self._bar.stop()
 
-    def _finish(self) -> None:
+    def _finish(self, finished: bool = True) -> None:
         if self._task is None:
             return
-        total = self._bar.tasks[-1].total or 1
-        self._bar.update(self._task, total=total, completed=total)
-        self._bar.stop_task(self._task)
-        self._bar.refresh()
+        from rich.text import Text
+
+        task = self._bar.tasks[-1]
+        self._bar.remove_task(self._task)
         self._task = None
+        line = Text.assemble(
+            ("✓ ", "green"), task.description, (f"  {task.elapsed or 0:.1f} s", "dim"), ("  " + task.fields["text"], "dim")
+        )
+        line.rstrip()
+        self._bar.console.print(line, soft_wrap=True)

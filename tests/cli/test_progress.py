@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 from edgekit.cli.progress import PlainProgress, RichProgress
 from edgekit.core.quantity import Note
@@ -64,8 +65,35 @@ def test_the_bar_shows_title_share_and_estimate_and_draws_only_when_told() -> No
     progress.note(Note(code="x.y", text="mind [this]"))
     progress.step("next")
     progress.close()
-    assert "note: mind [this]" in out.getvalue()
-    assert "100%" in out.getvalue()
+    left = [line.split("  ")[0] for line in on_screen(out.getvalue()) if line]
+    assert left == ["note: mind [this]", "✓ measure [int8]", "✓ next"]
+
+
+def on_screen(text: str) -> list[str]:
+    """Return the lines that stay when a terminal has drawn `text`: a bar that is drawn again replaces itself."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", text):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif part == "\r":
+            continue
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif re.fullmatch(r"\x1b\[\d*A", part):
+            row -= int(part[2:-1] or 1)
+        elif not part.startswith("\x1b"):
+            lines[row] += part
+    return [line.rstrip() for line in lines]
+
+
+def test_a_step_that_was_stopped_short_is_not_ticked_off() -> None:
+    plain, drawn = io.StringIO(), io.StringIO()
+    for progress in (PlainProgress(plain, now=Seconds()), RichProgress(drawn, width=80)):
+        progress.step("convert")
+        progress.close(finished=False)
+    assert plain.getvalue() == "convert ... 0.0 s, not finished\n"
+    assert "✗ convert" in "".join(on_screen(drawn.getvalue()))
 
 
 def test_closing_without_a_step_is_harmless() -> None:
