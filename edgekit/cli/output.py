@@ -18,6 +18,7 @@ from edgekit.core.jsonio import as_data
 if TYPE_CHECKING:  # forty dataclasses take longer to define than the help page to print
     from rich.console import RenderableType
 
+    from edgekit.cli.progress import PlainProgress, RichProgress
     from edgekit.core.protocols import Progress
     from edgekit.core.quantity import Note
 
@@ -41,7 +42,7 @@ class Ui:
         self.style = Style.AUTO
         self.printed = False
         self.animated = False
-        self._progress: Progress | None = None
+        self._progress: PlainProgress | RichProgress | None = None
 
     def is_rich(self, stream: TextIO) -> bool:
         """Return True when colours and boxes may be drawn on `stream`."""
@@ -67,9 +68,7 @@ class Ui:
     def close_progress(self, *, finished: bool = True) -> None:
         """End the progress display, so that nothing is drawn over what follows."""
         if self._progress is not None:
-            close = getattr(self._progress, "close", None)
-            if close is not None:
-                close(finished=finished)
+            self._progress.close(finished=finished)
             self._progress = None
 
     def result(

@@ -11,13 +11,12 @@ from edgekit.cli.output import note_lines
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from edgekit.core.protocols import Progress
     from edgekit.core.quantity import Note
 
 _HEARTBEAT_S = 5.0
 
 
-def open_progress(stream: TextIO, *, rich: bool, animated: bool) -> Progress:
+def open_progress(stream: TextIO, *, rich: bool, animated: bool) -> PlainProgress | RichProgress:
     """Return a progress bar for a terminal, or one line per step for everything else."""
     return RichProgress(stream, animated=animated) if rich else PlainProgress(stream)
 
@@ -136,7 +135,10 @@ class RichProgress:
         self._bar.remove_task(self._task)
         self._task = None
         line = Text.assemble(
-            ("✓ ", "green"), task.description, (f"  {task.elapsed or 0:.1f} s", "dim"), ("  " + task.fields["text"], "dim")
+            ("✓ ", "green") if finished else ("✗ ", "red"),
+            task.description,
+            (f"  {task.elapsed or 0:.1f} s", "dim"),
+            ("  " + task.fields["text"], "dim"),
         )
         line.rstrip()
         self._bar.console.print(line, soft_wrap=True)
