@@ -45,17 +45,17 @@ contracts: .venv/dev.stamp
 
 .venv/demo.stamp: .venv/python.stamp $(WANTED)
 	@echo "installing edgekit and what the demo needs (once, several minutes: tensorflow is large)"
-	@$(PIP) install --quiet --editable ".[demo]" --constraint constraints.txt
+	@$(PIP) install --editable ".[demo]" --constraint constraints.txt
 	@touch $@
 
 .venv/dev.stamp: .venv/python.stamp $(WANTED)
 	@echo "installing edgekit and what its tests need (once, several minutes: tensorflow is large)"
-	@$(PIP) install --quiet --editable ".[dev]" --constraint constraints.txt
+	@$(PIP) install --editable ".[dev]" --constraint constraints.txt
 	@touch .venv/demo.stamp $@
 
 .venv/torch.stamp: .venv/dev.stamp
 	@echo "installing $(TORCH)"
-	@$(PIP) install --quiet $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") "$(TORCH)"
+	@$(PIP) install $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") "$(TORCH)"
 	@touch $@
 
 ci-packages: ## install the system packages that some tests use (Debian and Ubuntu, as root; for continuous integration)
