@@ -11,6 +11,7 @@ from edgekit.core.units import format_number, format_scaled
 from edgekit.decision.accounting import Convention, Drawn, Usage, cloud_slots, device_slots, total
 
 _LOWEST, _HIGHEST = 1e-9, 1e15
+_MUCH = 1e15  # bytes; so many that the slope is not lost in the rounding of a difference
 
 
 def margin(view: Convention, x: Drawn, use: Usage) -> float:
@@ -32,8 +33,8 @@ def payload(view: Convention, x: Drawn, use: Usage) -> Flip:
 
     None when the device wins at any payload (it takes less than the cloud with an empty payload), or when no network is counted.
     """
-    at_zero, one_byte = (margin(view, x, replace(use, payload_bytes=size)) for size in (0.0, 1.0))
-    per_byte = one_byte - at_zero
+    at_zero, at_much = (margin(view, x, replace(use, payload_bytes=size)) for size in (0.0, _MUCH))
+    per_byte = (at_much - at_zero) / _MUCH
     closed = -at_zero / per_byte if per_byte > 0 and at_zero < 0 else None
     numeric = bisect(lambda size: margin(view, x, replace(use, payload_bytes=size))) if closed is not None else None
     if closed is None:

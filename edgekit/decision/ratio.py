@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown, merge_origins
+from edgekit.core.quantity import BudgetTerm, Estimate, Note, Quality, Quantity, Unknown, merge_origins
 from edgekit.core.run import RunRecord
+from edgekit.core.units import format_number
 from edgekit.decision.choose import accuracy_of, energy_of
 from edgekit.energy.budget import combine
 
@@ -126,7 +127,8 @@ def words(ratio: Quantity, *, less: str, more: str) -> str:
     if ratio.low <= 1 <= ratio.high:
         return f"within noise ({ratio.low:.2f}x to {ratio.high:.2f}x)" if ratio.high > ratio.low else "equal"
     value, low, high = (ratio.value, ratio.low, ratio.high) if ratio.value > 1 else (1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
-    return f"{value:.3g}x ({low:.3g} to {high:.3g}) {less if ratio.value > 1 else more}"
+    shown, least, most = (format_number(number) for number in (value, low, high))
+    return f"{shown}x ({least} to {most}) {less if ratio.value > 1 else more}"
 
 
 def _shared_gains(ours: Estimate, theirs: Estimate) -> frozenset[str]:
@@ -161,9 +163,9 @@ def _in_logs(ratio: Estimate) -> Estimate:
 def _notes(run: RunRecord, baseline: RunRecord) -> tuple[Note, ...]:
     found = []
     pair = (energy_of(run), energy_of(baseline))
-    emulated = [Origin.EMULATED in quantity.origins for quantity in pair]
-    if any(emulated) and not all(emulated):
-        found.append(Note(code="origin.mixed", text=f"{run.id} against {baseline.id}: one of the two was emulated, not metered"))
+    ours, theirs = (", ".join(quantity.origins) for quantity in pair)
+    if ours and theirs and ours != theirs:
+        found.append(Note(code="origin.mixed", text=f"{run.id} against {baseline.id}: {ours} energy against {theirs} energy"))
     if run.artifact.source.weights_sha256 != baseline.artifact.source.weights_sha256:
         found.append(Note(code="weights.differ", text=f"{run.id} against {baseline.id}: different weights, so accuracy does not compare"))
     if run.plan.batch != baseline.plan.batch:

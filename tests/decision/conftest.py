@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+
+from edgekit.decision.constants import load_constants
+
+
+@pytest.fixture(scope="session")
+def constants():
+    return load_constants(files("edgekit.decision").joinpath("constants.toml").read_text(encoding="utf-8"))

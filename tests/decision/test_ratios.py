@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edgekit.core.boundary import Boundary
+from edgekit.core.quantity import BudgetTerm, Origin, Unknown
+from edgekit.decision.ratio import compare
+from tests.reports.records import artifact, edge_emulated, edge_rapl, edge_wall, run
+
+
+def budget(joules, gain, repeat, instrument="rapl:1"):
+    return (
+        BudgetTerm(name="repeatability", kind="A", u=joules * repeat),
+        BudgetTerm(name="gain", kind="B", u=joules * gain, instrument=instrument),
+    )
+
+
+def test_a_shared_instruments_gain_cancels_in_the_ratio():
+    base = edge_rapl("base", joules=6e-5, budget=budget(6e-5, 0.2, 0.01))
+    same = compare(edge_rapl("same", joules=3e-5, budget=budget(3e-5, 0.2, 0.01)), base)
+    other = compare(edge_rapl("other", joules=3e-5, budget=budget(3e-5, 0.2, 0.01, "rapl:2")), base)
+    assert same.energy.value == pytest.approx(2)
+    assert same.cancelled == ("rapl:1",)
+    assert other.cancelled == ()
+    width = {row.run: row.energy.high - row.energy.low for row in (same, other)}
+    assert width["same"] < 0.15 < width["other"]
+    assert same.energy_words == "2.00x (1.94 to 2.06) less energy"
+
+
+def test_factor_terms_of_a_shared_estimate_cancel_too():
+    def guess(name, joules):
+        terms = (
+            BudgetTerm(name="gain", kind="B", u=None, factor=3.0, instrument="cputime"),
+            BudgetTerm(name="repeatability", kind="A", u=joules * 0.01),
+        )
+        return run(name, joules=joules, origin=Origin.ESTIMATED, budget=terms)
+
+    row = compare(guess("a", 2e-5), guess("b", 6e-5))
+    assert row.energy.low > 2.8
+    assert row.energy.high < 3.2
+
+
+def test_more_energy_is_said_the_other_way_round():
+    row = compare(edge_rapl("big", joules=6e-5), edge_rapl("base", joules=3e-5))
+    assert row.energy_words.startswith("2.00x (")
+    assert row.energy_words.endswith("more energy")
+
+
+def test_a_difference_inside_the_interval_is_noise():
+    assert compare(edge_rapl("a", joules=3.0e-5), edge_rapl("b", joules=3.02e-5)).energy_words.startswith("within noise")
+
+
+def test_two_boundaries_do_not_compare():
+    row = compare(edge_wall("wall"), edge_rapl("package"))
+    assert isinstance(row.energy, Unknown)
+    assert row.energy_words == "not comparable: wall vs cpu_package"
+    assert row.speed_words.endswith("slower")
+
+
+def test_two_units_of_work_do_not_compare():
+    row = compare(replace(edge_rapl("a"), unit_of_work="token"), edge_rapl("b"))
+    assert "not comparable" in row.energy_words
+
+
+def test_an_unknown_energy_gives_no_ratio():
+    lost = edge_rapl("lost")
+    gone = Unknown(reason="meter lost", unit="J", boundary=Boundary.CPU_PACKAGE)
+    row = compare(replace(lost, analysis=replace(lost.analysis, energy_j_per_inference=gone)), edge_rapl("b"))
+    assert "meter lost" in row.energy_words
+
+
+def test_accuracy_compares_only_between_equal_weights():
+    model = artifact(accuracy=0.95)
+    same = compare(edge_rapl("a", model=model), edge_rapl("b"))
+    assert same.accuracy.value == pytest.approx(-0.03)
+    other = compare(edge_rapl("a", model=replace(model, source=replace(model.source, weights_sha256="1" * 64))), edge_rapl("b"))
+    assert isinstance(other.accuracy, Unknown)
+    assert [note.code for note in other.notes] == ["weights.differ"]
+
+
+def test_mixed_origins_are_named_and_kept():
+    row = compare(edge_emulated("dream"), edge_rapl("real"))
+    assert row.energy.origins == (Origin.MEASURED, Origin.EMULATED)
+    assert [note.code for note in row.notes] == ["origin.mixed"]
