@@ -9,7 +9,7 @@ from typing import Any
 
 from edgekit.campaigns.jobs import Job, Outcome, run_job
 from edgekit.core.errors import GateError
-from edgekit.links.files import bundled
+from edgekit.links.files import bundled, write_atomic
 
 MODEL = "digits_cnn"
 RECIPES = ("fp32", "fp16", "int8")
@@ -63,7 +63,9 @@ def demo(
     ids = [record["id"] for record in measured["runs"]]
     folders = [runs / run_id for run_id in ids]
     act("compare", "compare", *folders)
-    scenario = bundled("models") / MODEL / "scenario.toml"
+    scenario = out / "scenario.toml"
+    if not scenario.exists():  # a copy of its own, so that it can be edited and the report made again
+        write_atomic(scenario, (bundled("models") / MODEL / "scenario.toml").read_text(encoding="utf-8"))
     training = model / f"{MODEL}.training.json"
     decided = act("report", "report", *folders, "--scenario", scenario, "--training", training, "--out", out / "report")
     return DemoResult(

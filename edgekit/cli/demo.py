@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,12 +25,17 @@ def demo(
 
     ui = current()
     result = run_demo(out, device=device, meter=meter, announce=ui.heading)
-    html = result.report.get("html", "")
     text = "\n".join([result.verdict, "", *(f"  {kind:<5} {path}" for kind, path in result.report.items())])
+    where, runs = shlex.quote(str(out)), shlex.quote(str(out / "runs"))
+    opener = "open" if sys.platform == "darwin" else "xdg-open"
     commands = [
-        ("open the report:", f"open {html}   (Linux: xdg-open {html})"),
-        ("measure properly:", f"edgekit bench {out}/artifacts/*.tflite {out}/artifacts/*.onnx --runs {out}/runs"),
-        ("use your own model:", "edgekit convert MODEL.keras --calib DATA.npz --eval TEST.npz"),
+        ("open the report:", f"{opener} {shlex.quote(result.report['html'])}"),
+        (
+            "change how the product is used, and decide again:",
+            f"edit {where}/scenario.toml, then: edgekit report {runs}/* --scenario {where}/scenario.toml --out {where}/report",
+        ),
+        ("measure with the full method:", f"edgekit bench {where}/artifacts/*.tflite {where}/artifacts/*.onnx --runs {runs}"),
+        ("convert a model of your own:", "edgekit convert MODEL.keras --calib DATA.npz --eval TEST.npz"),
         ("see what else can be measured here:", "edgekit doctor"),
     ]
     ui.result(schema="edgekit.demo/1", data=result, text=text, next_commands=commands)
