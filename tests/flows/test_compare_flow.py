@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edgekit.core.errors import UsageError
+from edgekit.flows.compare import CompareRequest, compare
+from tests.flows.test_report_flow import Silent, shelf
+from tests.reports.records import artifact, cloud_gpu, edge_rapl
+
+
+def make(tmp_path, runs, **changes):
+    request = CompareRequest(**{"runs": tuple(run.id for run in runs), "runs_dir": tmp_path, **changes})
+    return compare(request, progress=Silent(), load=shelf(*runs))
+
+
+def test_every_run_stands_against_the_first(tmp_path):
+    result = make(tmp_path, [edge_rapl("a", joules=6e-5), edge_rapl("b", joules=3e-5), cloud_gpu("c")])
+    assert result.baseline.id == "a"
+    assert [row.run for row in result.rows] == ["b", "c"]
+    assert result.rows[0].energy_words.endswith("less energy")
+    assert result.rows[1].energy_words == "not comparable: gpu_board vs cpu_package"
+
+
+def test_another_baseline_can_be_named(tmp_path):
+    result = make(tmp_path, [edge_rapl("a", joules=6e-5), edge_rapl("b", joules=3e-5)], baseline="b")
+    assert result.baseline.id == "b"
+    assert [row.run for row in result.rows] == ["a"]
+    assert result.rows[0].energy_words.endswith("more energy")
+
+
+def test_one_run_is_no_comparison(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        make(tmp_path, [edge_rapl("a")])
+    assert caught.value.code == "compare.runs"
+
+
+def test_different_models_are_refused(tmp_path):
+    other = artifact()
+    other = edge_rapl("other", model=replace(other, source=replace(other.source, family="0" * 64)))
+    with pytest.raises(UsageError) as caught:
+        make(tmp_path, [edge_rapl("a"), other])
+    assert caught.value.code == "runs.family"
+    assert caught.value.exit_code == 2
