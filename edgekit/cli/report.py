@@ -1,0 +1,58 @@
+"""`edgekit report`: should it run on the device or in the cloud?"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgekit.cli.output import current
+
+
+def report(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RUN...", help="Runs of one model: folders, ids, starts of ids, or tags.", show_default=False),
+    ] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(help="How the product is used (TOML).", show_default="one inference per second, a shared cloud")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="An existing folder, or the files' path without suffix.")] = Path("report"),
+    training: Annotated[Path | None, typer.Option(help="What training cost: a *.training.json.", show_default=False)] = None,
+    cloud: Annotated[str, typer.Option(metavar="RUN|auto|none", help="The cloud side; auto takes a shipped reference run.")] = "auto",
+    runs_dir: Annotated[Path | None, typer.Option("--runs", help="Folder of run records.", show_default="./runs, or edgekit.toml")] = None,
+) -> None:
+    """Decide between device and cloud for a scenario, and write the report as HTML, Markdown and JSON.
+
+    The verdict is one of: edge (robust), cloud (robust), depends on something that flips it, or inconclusive with what to measure next.
+    """
+    from edgekit import config
+    from edgekit.flows.report import ReportRequest
+    from edgekit.flows.report import report as make_report
+    from edgekit.reports.text import render
+
+    ui = current()
+    request = ReportRequest(
+        runs=tuple(runs or ()), runs_dir=runs_dir or config.load().runs, out=out, scenario=scenario, training=training, cloud=cloud
+    )
+    result = make_report(request, progress=ui.progress)
+    decision = result.report.decision
+    html = shlex.quote(str(result.files["html"]))
+    written = "\n".join(f"  {kind:<5} {path}" for kind, path in result.files.items())
+    ui.result(
+        schema="edgekit.report/1",
+        data={
+            "verdict": decision.verdict.sentence,
+            "kind": decision.verdict.kind,
+            "headline": decision.verdict.headline,
+            "condition": decision.verdict.condition,
+            "files": {kind: str(path) for kind, path in result.files.items()},
+            "decision": decision,
+            "runs": result.report.runs,
+        },
+        text=f"{render(result.report)}\n{written}",
+        next_commands=[("open the report:", f"xdg-open {html}"), *decision.verdict.commands],
+        notes=(),
+    )

@@ -1,0 +1,159 @@
+"""Report: from run records and a scenario to a decision, written as HTML, Markdown and JSON."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+from edgekit.core.decision import Constant, Scenario, Side
+from edgekit.core.errors import UsageError
+from edgekit.core.jsonio import dump_record, load_record
+from edgekit.core.protocols import Progress
+from edgekit.core.quantity import Note
+from edgekit.core.run import RunRecord, TrainingRecord
+from edgekit.decision.choose import side_of
+from edgekit.decision.constants import load_constants
+from edgekit.decision.decide import decide
+from edgekit.decision.scenario import default_scenario, parse_scenario
+from edgekit.links.files import read_text, write_atomic
+from edgekit.reports import charts, html, markdown
+from edgekit.reports.model import Report, build
+from edgekit.store.runs import find_references, load_run
+
+LoadRun = Callable[[str], RunRecord]
+FindReferences = Callable[[str], Sequence[RunRecord]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest:
+    """Hold what was asked: run names as typed, files, and the cloud side: "auto", "none" or a run.
+
+    `out` is an existing folder (then the files are called report) or the path of the files without their suffix.
+    """
+
+    runs: tuple[str, ...]
+    runs_dir: Path
+    out: Path
+    scenario: Path | None = None
+    training: Path | None = None
+    cloud: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """Hold everything a decision is made from."""
+
+    runs: tuple[RunRecord, ...]
+    cloud_ids: frozenset[str]
+    scenario: Scenario
+    constants: Mapping[str, Constant]
+    training: TrainingRecord | None
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportResult:
+    """Hold the report and the files it was written to, by kind."""
+
+    report: Report
+    files: Mapping[str, Path]
+
+
+def report(
+    request: ReportRequest, *, progress: Progress, load: LoadRun | None = None, references: FindReferences = find_references
+) -> ReportResult:
+    """Decide over the runs, write report.html, report.md and report.json, and return them.
+
+    Raises:
+        UsageError: a run, the scenario or the training record cannot be read, or the runs are of different models.
+        SetupError: the extra "report" is missing, or the files cannot be written.
+    """
+    targets = plan(request)
+    progress.step("reading runs")
+    material = conduct(request, load=load or partial(load_run, runs_dir=request.runs_dir), references=references)
+    progress.step("deciding")
+    made = analyse(material, command=repeat_command(request))
+    progress.step("drawing the report")
+    contents = {
+        "html": html.render(made, template=asset("report.html.j2"), style=asset("report.css"), charts=charts.draw(made)),
+        "md": markdown.render(made),
+        "json": dump_record(made),
+    }
+    for kind, text in contents.items():
+        write_atomic(targets[kind], text)
+    return ReportResult(report=made, files=targets)
+
+
+def plan(request: ReportRequest) -> dict[str, Path]:
+    """Return the files to write, by kind."""
+    if not request.runs:
+        raise UsageError(
+            "no run was named", code="report.runs", do=[("record one:", "edgekit bench ARTIFACT"), ("then:", "edgekit report RUN...")]
+        )
+    known = (".html", ".md", ".json")
+    stem = request.out / "report" if request.out.is_dir() else request.out
+    stem = stem.with_suffix("") if stem.suffix in known else stem
+    return {kind.removeprefix("."): stem.with_name(stem.name + kind) for kind in known}
+
+
+def conduct(request: ReportRequest, *, load: LoadRun, references: FindReferences) -> Material:
+    """Read everything from disk."""
+    constants = load_constants(files("edgekit.decision").joinpath("constants.toml").read_text(encoding="utf-8"))
+    scenario = default_scenario(constants)
+    if request.scenario is not None:
+        scenario = parse_scenario(read_text(request.scenario, "scenario"), where=str(request.scenario), constants=constants)
+    training = None
+    if request.training is not None:
+        training = load_record(TrainingRecord, read_text(request.training, "training record"), where=str(request.training))
+    runs = list({run.id: run for run in map(load, request.runs)}.values())
+    runs, cloud_ids, notes = _with_cloud(runs, request.cloud, load, references)
+    return Material(runs=tuple(runs), cloud_ids=cloud_ids, scenario=scenario, constants=constants, training=training, notes=tuple(notes))
+
+
+def analyse(material: Material, *, command: str) -> Report:
+    """Return the report of the decision over what was read. Pure."""
+    decision = decide(material.runs, material.scenario, material.constants, training=material.training, cloud_ids=material.cloud_ids)
+    decision = replace(decision, notes=(*decision.notes, *material.notes))
+    chosen = [option.run for option in decision.options if option.chosen]
+    again = [("repeat the analysis of a run from its raw readings", f"edgekit bench --reanalyse {shlex.quote(run)}") for run in chosen[:1]]
+    return build(decision, material.runs, commands=[("repeat this report", command), *again])
+
+
+def repeat_command(request: ReportRequest) -> str:
+    """Return the command that repeats a report."""
+    words = ["edgekit", "report", *request.runs]
+    words += ["--scenario", str(request.scenario)] if request.scenario is not None else []
+    words += ["--training", str(request.training)] if request.training is not None else []
+    words += ["--cloud", request.cloud] if request.cloud != "auto" else []
+    return shlex.join(words)
+
+
+def asset(name: str) -> str:
+    """Return the text of a file that ships with the renderers."""
+    return files("edgekit.reports").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _with_cloud(
+    runs: list[RunRecord], cloud: str, load: LoadRun, references: FindReferences
+) -> tuple[list[RunRecord], frozenset[str], list[Note]]:
+    """Return the runs with the cloud side added, which of them are the cloud by decree, and what to say about it."""
+    if cloud == "none":
+        return [run for run in runs if side_of(run) is Side.DEVICE] or runs, frozenset(), []
+    if cloud != "auto":
+        named = load(cloud)
+        return [*(run for run in runs if run.id != named.id), named], frozenset({named.id}), []
+    if any(side_of(run) is Side.CLOUD for run in runs):
+        return runs, frozenset(), []
+    found = [run for run in references(runs[0].artifact.family) if run.id not in {known.id for known in runs}]
+    if not found:
+        return runs, frozenset(), []
+    names = ", ".join(run.id for run in found)
+    text = f"the cloud side comes from reference runs that ship with edgekit: {names}"
+    note = Note(
+        code="cloud.reference", text=text, advice="record your own with edgekit bench --device cuda, or leave it out with --cloud none"
+    )
+    return [*runs, *found], frozenset(run.id for run in found), [note]
