@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgekit import registry
 from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import HardwareError, unknown_name
 from edgekit.core.protocols import DeviceSession, HostMeter, TargetMeter
 from edgekit.core.quantity import Note
 from edgekit.links.clock import HostClock
+from edgekit.registry import meter_class, meter_names
 from edgekit.sim.clock import ScriptedClock
 
 # By trust: counters that measure come before the estimate from CPU time.
@@ -54,7 +54,7 @@ def _open(names: Sequence[str], *, device: Any, session: DeviceSession, why: str
     targets: list[TargetMeter] = []
     hosts: list[HostMeter] = []
     for name in names:
-        meter = registry.meter_class(name)
+        meter = meter_class(name)
         if hasattr(meter, "counter"):
             targets.append(meter())
         else:
@@ -90,7 +90,7 @@ def _host_meter(name: str, meter: Any, device: Any) -> HostMeter:
             why="it reads an emulated plant, which a real device does not touch",
             do=[("rehearse with both:", "edgekit bench ARTIFACT --device sim --meter sim")],
         )
-    raise unknown_name("meter", name, registry.meter_names(), list_command="edgekit meters --all")
+    raise unknown_name("meter", name, meter_names(), list_command="edgekit meters --all")
 
 
 def _with_reason(chosen: Chosen, refused: Sequence[str]) -> Chosen:

@@ -46,11 +46,11 @@ def bench(
     idle, warm-up, then measured windows with the artifacts in turn, then idle again. Every run is kept in the runs folder,
     also when it is interrupted.
     """
-    from edgekit import config
+    from edgekit.config import load
     from edgekit.flows.bench import BenchRequest
     from edgekit.flows.bench import reanalyse as analyse_again
 
-    runs_dir = runs or config.load().runs
+    runs_dir = runs or load().runs
     if reanalyse is not None:
         if artifacts:
             raise UsageError("--reanalyse takes no artifacts", code="bench.reanalyse", why="it repeats the analysis of one stored run")
@@ -86,11 +86,12 @@ def bench(
 
 
 def _run(request: BenchRequest) -> BenchResult:
-    from edgekit import config, registry
+    from edgekit.config import load
     from edgekit.flows.bench import bench as measure
     from edgekit.links.clock import SystemClock
+    from edgekit.registry import open_device, resolve_device
 
-    device = registry.open_device(registry.resolve_device(request.device, config.load()))
+    device = open_device(resolve_device(request.device, load()))
     return measure(request, device=device, progress=current().progress, date=SystemClock())
 
 

@@ -25,12 +25,12 @@ def compare(
 
     Runs metered at different boundaries are listed as not comparable; runs of different models are refused.
     """
-    from edgekit import config
+    from edgekit.config import load
     from edgekit.flows.compare import CompareRequest
     from edgekit.flows.compare import compare as compare_runs
 
     ui = current()
-    request = CompareRequest(runs=tuple(runs or ()), runs_dir=runs_dir or config.load().runs, baseline=baseline)
+    request = CompareRequest(runs=tuple(runs or ()), runs_dir=runs_dir or load().runs, baseline=baseline)
     result = compare_runs(request, progress=ui.progress)
     names = " ".join([result.baseline.id, *(row.run for row in result.rows)])
     ui.result(

@@ -72,14 +72,15 @@ def build(
 
 def _build_measured(request: BuildRequest, device: str, meters: list[str]) -> tuple[BuildResult, dict[str, Any]]:
     """Build while a meter is read, and keep the cost beside the model."""
-    from edgekit import config, registry
+    from edgekit.config import load
     from edgekit.flows.measure import ProcessMeter
     from edgekit.flows.models import build_model, record_training
     from edgekit.links.clock import SystemClock
+    from edgekit.registry import open_device, resolve_device
 
     ui = current()
-    settings = config.load()
-    meter = ProcessMeter(registry.open_device(registry.resolve_device(device, settings)), meters=meters, progress=ui.progress)
+    settings = load()
+    meter = ProcessMeter(open_device(resolve_device(device, settings)), meters=meters, progress=ui.progress)
     built = build_model(request, progress=ui.progress, on_process=meter.around)
     assert meter.result is not None, "the building process ended, so it was measured"
     path = record_training(built, meter.result, created=SystemClock().now_utc())

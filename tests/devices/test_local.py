@@ -234,7 +234,7 @@ def test_an_unknown_engine_is_a_usage_error(tmp_path: Path) -> None:
 
 
 def test_a_missing_engine_names_the_extra(tmp_path: Path) -> None:
-    python = interpreter(tmp_path, f'exec {sys.executable} -I -S "$@"')
+    python = interpreter(tmp_path, f'exec "{sys.executable}" -I -S "$@"')
     with local(tmp_path, python=python).connect() as session, pytest.raises(SetupError) as caught:
         session.load(tiny.tflite(tmp_path / "m.tflite"), samples=None, plan=PLAN)
     assert 'pip install "edgekit[tflite]"' in caught.value.do[0][1]
@@ -278,7 +278,7 @@ def test_a_runner_that_dies_in_a_window_is_reported_with_its_last_words(tmp_path
 
 def test_an_engine_that_crashes_on_a_model_is_a_model_error(tmp_path: Path) -> None:
     crashing = (
-        f'case "$*" in *infer*) read hello; echo \'{{"id":1,"ok":true,"pid":1}}\'; read load; kill -11 $$;; esac; exec {sys.executable}'
+        f'case "$*" in *infer*) read hello; echo \'{{"id":1,"ok":true,"pid":1}}\'; read load; kill -11 $$;; esac; exec "{sys.executable}"'
     )
     device = local(tmp_path, python=interpreter(tmp_path, crashing))
     with device.connect() as session, pytest.raises(ModelError) as caught:
