@@ -49,7 +49,10 @@ class Inference:
         loaded = time.monotonic()
         self._inputs, origin = prepare(engine, request.get("samples"), self._batch)
         before_first = time.monotonic()
-        engine.loop(self._inputs[:1])
+        try:
+            engine.loop(self._inputs[:1])
+        except Exception as error:  # whatever the engine raises
+            raise Refusal("model.refused", "the model loads but does not run", str(error).strip()) from error
         first = time.monotonic()
         self._engine = engine
         return {

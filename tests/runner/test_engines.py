@@ -83,6 +83,14 @@ def test_a_damaged_model_is_refused_or_kills_only_its_own_process(tmp_path: Path
             assert talk.ask("clock")["ok"]
 
 
+def test_a_model_that_loads_but_does_not_run_is_refused(tmp_path: Path) -> None:
+    with runner("infer", tmp_path) as talk:
+        reply = talk.ask("load", artifact=str(tiny.impossible_onnx(tmp_path / "m.onnx")))
+        assert reply["error"]["code"] == "model.refused"
+        assert "does not run" in reply["error"]["what"]
+        assert "Reshape" in reply["error"]["why"]
+
+
 @pytest.mark.parametrize(
     ("file", "engine", "code"),
     [

@@ -56,6 +56,22 @@ def onnx(path: Path, *, batch: int | str = "batch", bias: float = 1.0) -> Path:
     return path
 
 
+def impossible_onnx(path: Path) -> Path:
+    """Write a model that reshapes each row of four values to three by five."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    graph = helper.make_graph(
+        [helper.make_node("Reshape", ["x", "s"], ["y"])],
+        "impossible",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", WIDTH])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 5])],
+        [numpy_helper.from_array(np.array([3, 5]), "s")],
+    )
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
 def samples(path: Path, rows: Any, name: str = "x") -> Path:
     """Write an .npz with one array."""
     import numpy as np

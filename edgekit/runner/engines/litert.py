@@ -25,12 +25,10 @@ class LiteRT:
         self.threads = threads
         try:
             self._interpreter = module.Interpreter(model_path=path, num_threads=threads)
-            for detail in self._interpreter.get_input_details():
-                if detail["shape"][0] != batch:
-                    self._interpreter.resize_tensor_input(detail["index"], [batch, *detail["shape"][1:]], strict=False)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise Refusal("model.refused", f"{distribution} {self.version} refuses the model", str(error).strip()) from error
+        self._resize(batch)
         names = self._signature_names()
         self.inputs = [_tensor(detail, names) for detail in self._interpreter.get_input_details()]
         self.outputs = [_tensor(detail, names) for detail in self._interpreter.get_output_details()]
@@ -77,6 +75,17 @@ class LiteRT:
                     get_tensor(sink)
 
         return loop
+
+    def _resize(self, batch: int) -> None:
+        """Give every input the batch; raise Refusal when the graph has its own batch written into it."""
+        others = [detail for detail in self._interpreter.get_input_details() if len(detail["shape"]) and detail["shape"][0] != batch]
+        try:
+            for detail in others:
+                self._interpreter.resize_tensor_input(detail["index"], [batch, *detail["shape"][1:]], strict=False)
+            if others:
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise Refusal("model.batch", f"the model cannot take a batch of {batch}", str(error).strip()) from error
 
     def _signature_names(self) -> Dict[int, str]:
         """Return the names that the model's only signature gives its tensors, by index: sample files use those, not the graph's own."""
