@@ -28,14 +28,14 @@ def report(
 
     The verdict is one of: edge (robust), cloud (robust), depends on something that flips it, or inconclusive with what to measure next.
     """
-    from edgekit import config
+    from edgekit.config import load
     from edgekit.flows.report import ReportRequest
     from edgekit.flows.report import report as make_report
     from edgekit.reports.text import render
 
     ui = current()
     request = ReportRequest(
-        runs=tuple(runs or ()), runs_dir=runs_dir or config.load().runs, out=out, scenario=scenario, training=training, cloud=cloud
+        runs=tuple(runs or ()), runs_dir=runs_dir or load().runs, out=out, scenario=scenario, training=training, cloud=cloud
     )
     result = make_report(request, progress=ui.progress)
     decision = result.report.decision

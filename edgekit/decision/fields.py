@@ -62,7 +62,7 @@ FIELDS: tuple[Field, ...] = (
         kind="quantity",
         unit="byte",
         example='"120 kB"',
-        about="the same as payload_up",
+        about="what one inference sends to the cloud",
         closed=True,
     ),
     Field(

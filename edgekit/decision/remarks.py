@@ -20,6 +20,7 @@ def remarks(
     if device is not None:
         found += _lower_bound(device, scenario)
     if device is not None and cloud is not None:
+        found += _modeled(cloud)
         found += _weights(device, cloud)
         found += _load(cloud, scenario)
     if scenario.source == "default scenario":
@@ -35,7 +36,8 @@ def _emulated(runs: Sequence[RunRecord]) -> list[Note]:
     names = [run.id for run in runs if Origin.EMULATED in energy_of(run).origins]
     if not names:
         return []
-    text = f"{len(names)} of {len(runs)} runs were emulated: their figures come from a simulation, not from an instrument"
+    were = "was" if len(names) == 1 else "were"
+    text = f"{len(names)} of {len(runs)} runs {were} emulated: such figures come from a simulation, not from an instrument"
     return [Note(code="origin.emulated", text=text, advice=f"emulated: {', '.join(names)}")]
 
 
@@ -58,6 +60,13 @@ def _lower_bound(device: RunRecord, scenario: Scenario) -> list[Note]:
     text = f"device figures are lower bounds: metered at {boundary} ({sees(boundary)}), so {part} is not counted"
     advice = "meter the device at its plug, or state device.psu_efficiency where only the charger is missing"
     return [Note(code="boundary.unseen", text=text, advice=advice)]
+
+
+def _modeled(cloud: RunRecord) -> list[Note]:
+    if Origin.MODELED not in energy_of(cloud).origins:
+        return []
+    text = f"the cloud side is modeled, not measured: {cloud.id} rests on assumptions, and its interval is as wide as they are"
+    return [Note(code="cloud.modeled", text=text, advice="record a cloud run to confirm the verdict")]
 
 
 def _weights(device: RunRecord, cloud: RunRecord) -> list[Note]:

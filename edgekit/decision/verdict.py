@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from edgekit.core.decision import Flip, Influence, Scenario, Verdict, VerdictKind, View
-from edgekit.core.quantity import Estimate, Quantity
+from edgekit.core.quantity import Estimate, Origin, Quantity
 from edgekit.core.units import format_number, format_scaled
 from edgekit.decision.breakeven import times
 
@@ -80,7 +80,7 @@ def _edge(evidence: Evidence, known: Sequence[View]) -> Verdict:
     if evidence.unseen is not None:
         condition += f", or if {evidence.unseen} took more than {format_number(_room(known), 2)} times what was metered"
     condition += ". No payload size flips it: the device takes less even when nothing is sent." if evidence.payload.value is None else "."
-    return _verdict(VerdictKind.EDGE, VerdictKind.EDGE.value, sentence, _regime(evidence, known), condition, evidence)
+    return _verdict(VerdictKind.EDGE, VerdictKind.EDGE.value + _standing(primary), sentence, _regime(evidence, known), condition, evidence)
 
 
 def _cloud(evidence: Evidence, known: Sequence[View]) -> Verdict:
@@ -93,7 +93,9 @@ def _cloud(evidence: Evidence, known: Sequence[View]) -> Verdict:
     condition += f", or if the device took {_times_less(primary)}."
     if evidence.unseen is not None:
         condition += f" {evidence.unseen[0].upper()}{evidence.unseen[1:]} is not counted; it can only strengthen this."
-    return _verdict(VerdictKind.CLOUD, VerdictKind.CLOUD.value, sentence, _regime(evidence, known), condition, evidence)
+    return _verdict(
+        VerdictKind.CLOUD, VerdictKind.CLOUD.value + _standing(primary), sentence, _regime(evidence, known), condition, evidence
+    )
 
 
 def _depends(evidence: Evidence, known: Sequence[View]) -> Verdict:
@@ -160,6 +162,13 @@ def _verdict(kind: VerdictKind, headline: str, sentence: str, regime: str, condi
         next_measurement=f"{top.input} ({top.share:.0%} of the spread): {top.shrink}" if top is not None else None,
         commands=evidence.commands,
     )
+
+
+def _standing(view: View) -> str:
+    """Return what a headline must not hide: a verdict that rests on an emulated run or a modeled cloud."""
+    emulated = Origin.EMULATED in (*view.edge_j.origins, *view.cloud_j.origins)
+    modeled = Origin.MODELED in view.cloud_j.origins
+    return (" on emulated figures" if emulated else "") + (" against a modeled cloud" if modeled else "")
 
 
 def _regime(evidence: Evidence, known: Sequence[View]) -> str:

@@ -180,7 +180,15 @@ def test_emulated_runs_are_called_so_wherever_they_are_used(default, constants):
     decision = decide([edge_emulated(), cloud_gpu()], default, constants)
     assert decision.notes[0].code == "origin.emulated"
     assert "(emulated)" in decision.verdict.sentence
+    assert decision.verdict.headline == "edge (robust) on emulated figures"
     assert Origin.EMULATED in decision.views[0].ratio.origins
+
+
+def test_a_modeled_cloud_is_called_so_in_the_headline(default, constants):
+    decision = decide([edge_rapl(), cloud_gpu(origin=Origin.MODELED)], default, constants)
+    assert decision.verdict.headline == "edge (robust) against a modeled cloud"
+    assert any(note.code == "cloud.modeled" for note in decision.notes)
+    assert any("--device cuda" in command for _, command in decision.verdict.commands)
 
 
 def test_every_slot_is_counted_or_says_why_not_and_none_is_zero(default, constants):

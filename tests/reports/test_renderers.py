@@ -148,7 +148,7 @@ def test_emulated_runs_carry_a_banner_no_renderer_can_drop(kind):
     emulated = made(edge_emulated(), cloud_gpu())
     found = {"html": page, "md": markdown.render, "text": text.render}[kind](emulated)
     lead = found[: found.index("Keep digits")] if "Keep digits" in found else found[: found.index("Keep digits\\_cnn")]
-    assert "emulated: their figures come from a simulation" in lead
+    assert "emulated: such figures come from a simulation" in lead
     assert found.count("emulated") >= 5
 
 
