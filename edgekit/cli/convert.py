@@ -65,9 +65,16 @@ def convert(
         text=_table(result),
         next_commands=_next(result),
         notes=(*result.notes, *_remarks(result)),
-        status={0: "ok", 3: "failed"}.get(result.exit_code, "partial"),
+        status=_status(result),
         exit_code=result.exit_code,
     )
+
+
+def _status(result: ConvertResult) -> str:
+    if result.exit_code == 0:
+        return "ok"
+    made = any(row.artifact for row in result.rows)
+    return "partial" if made and any(row.failure for row in result.rows) else "failed"
 
 
 def _floor(text: str) -> tuple[str, float]:

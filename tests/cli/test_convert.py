@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,7 @@ def desk(tmp_path: Path) -> Path:
         ("graph.keras --out text.keras", 6, "output.unwritable", "text.keras"),
     ],
 )
-def test_a_mistake_is_answered_and_leaves_nothing(
-    words: str, status: int, code: str, said: str, desk: Path, run_edgekit: Run
-) -> None:
+def test_a_mistake_is_answered_and_leaves_nothing(words: str, status: int, code: str, said: str, desk: Path, run_edgekit: Run) -> None:
     before = sorted(path.name for path in desk.iterdir())
     done = run_edgekit("convert", *words.split(), cwd=desk)
     assert (done.returncode, f"[{code}]" in done.stderr, said in done.stderr) == (status, True, True), done.stderr
@@ -127,22 +126,25 @@ def test_a_missing_package_is_answered_with_its_extra(desk: Path, run_edgekit: R
     assert not (desk / "artifacts").exists()
 
 
-def test_a_folder_that_may_not_be_written_is_refused_before_the_work(
-    desk: Path, as_ordinary_user: Callable[..., Completed]
-) -> None:
-    for folder in (desk, *desk.parents):
-        if folder.stat().st_uid == os.geteuid() and not folder.stat().st_mode & 0o005 == 0o005 and "pytest-" in str(folder):
-            folder.chmod(0o755)
-    locked = desk / "locked"
-    locked.mkdir(mode=0o555)
-    locked.chmod(0o555)
-    if as_ordinary_user([sys.executable, "-c", "import edgekit"], cwd=desk).returncode != 0:
+@pytest.fixture
+def open_desk() -> Iterator[Path]:
+    """Return a folder that every user may enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory(prefix="edgekit-test-") as folder:
+        Path(folder).chmod(0o755)
+        write_keras(Path(folder) / "graph.keras")
+        yield Path(folder)
+
+
+def test_a_folder_that_may_not_be_written_is_refused_before_the_work(open_desk: Path, as_ordinary_user: Callable[..., Completed]) -> None:
+    (open_desk / "locked").mkdir()
+    (open_desk / "locked").chmod(0o555)
+    if as_ordinary_user([sys.executable, "-c", "import edgekit"], cwd=open_desk).returncode != 0:
         pytest.skip("the Python environment cannot be read by an ordinary user")
-    done = as_ordinary_user([sys.executable, "-m", "edgekit", "convert", "graph.keras", "--out", "locked/inside"], cwd=desk)
+    done = as_ordinary_user([sys.executable, "-m", "edgekit", "convert", "graph.keras", "--out", "locked/inside"], cwd=open_desk)
     assert done.returncode == 6, done.stderr
     assert "[output.permission]" in done.stderr
     assert "loading" not in done.stderr
-    assert list(locked.iterdir()) == []
+    assert list((open_desk / "locked").iterdir()) == []
 
 
 def test_a_full_disk_leaves_what_was_there(desk: Path, tiny_disk: Path, run_edgekit: Run) -> None:

@@ -16,7 +16,9 @@ def layer(kind: str, name: str, *calls: list[str] | str, **settings: Any) -> dic
     """Return one layer; each of `calls` names the layers that feed it ("a:1" is the second call of a)."""
     nodes = []
     for call in calls:
-        fed = [tensor(source.partition(":")[0], int(source.partition(":")[2] or 0)) for source in ([call] if isinstance(call, str) else call)]
+        fed = [
+            tensor(source.partition(":")[0], int(source.partition(":")[2] or 0)) for source in ([call] if isinstance(call, str) else call)
+        ]
         nodes.append({"args": [fed if len(fed) > 1 else fed[0]], "kwargs": {"mask": None}})
     return {"class_name": kind, "config": {"name": name, **settings}, "inbound_nodes": nodes, "name": name}
 
@@ -27,7 +29,10 @@ def image(name: str = "image", shape: tuple[int, ...] = (8, 8, 1), dtype: str = 
 
 def functional(*layers: dict[str, Any], output: str) -> dict[str, Any]:
     inputs = [[item["name"], 0, 0] for item in layers if item["class_name"] == "InputLayer"]
-    return {"class_name": "Functional", "config": {"name": "m", "layers": list(layers), "input_layers": inputs, "output_layers": [output, 0, 0]}}
+    return {
+        "class_name": "Functional",
+        "config": {"name": "m", "layers": list(layers), "input_layers": inputs, "output_layers": [output, 0, 0]},
+    }
 
 
 def sequential(*layers: dict[str, Any]) -> dict[str, Any]:

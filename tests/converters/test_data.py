@@ -103,7 +103,7 @@ def test_python_objects_are_never_loaded(tmp_path: Path) -> None:
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data.npz").write_text("1,2,3\n")
-    with pytest.raises(UsageError, match="not a .npz or .npy"):
+    with pytest.raises(UsageError, match=r"not a \.npz or \.npy"):
         read_samples(tmp_path / "data.npz", [IMAGE], option="--calib", labelled=False)
 
 

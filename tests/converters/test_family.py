@@ -122,7 +122,9 @@ def test_a_layer_that_feeds_itself_through_another_ends_the_walk() -> None:
 def test_a_model_inside_a_model_counts_with_its_graph() -> None:
     def nested(units: int) -> dict[str, Any]:
         inner = functional(image("i"), layer("Dense", "d", "i", units=units), output="d")
-        return functional(image(), {**layer("Functional", "inner", "image"), "config": {**inner["config"], "name": "inner"}}, output="inner")
+        return functional(
+            image(), {**layer("Functional", "inner", "image"), "config": {**inner["config"], "name": "inner"}}, output="inner"
+        )
 
     assert family(nested(3)) == family(nested(3))
     assert family(nested(3)) != family(nested(4))

@@ -50,7 +50,7 @@ def test_the_job_waits_until_the_watcher_is_ready() -> None:
         yield
         order.append("done")
 
-    code = 'import sys; sys.stdin.readline(); print(\'{"event": 1}\')'
+    code = "import sys; sys.stdin.readline(); print('{\"event\": 1}')"
     with Children() as children:
         children.run(python(code), job={}, on_event=lambda _: order.append("event"), on_process=watch)
     assert order == ["ready", "event", "done"]
@@ -65,7 +65,7 @@ def test_leaving_ends_a_child_that_would_not_end_and_starts_no_other(tmp_path: P
         pids.append(event["pid"])
         started.set()
 
-    code = 'import os, time; print(\'{"pid": %d}\' % os.getpid(), flush=True); time.sleep(600)'
+    code = "import os, time; print('{\"pid\": %d}' % os.getpid(), flush=True); time.sleep(600)"
     with Children() as children:
         thread = threading.Thread(target=lambda: ended.append(children.run(python(code), on_event=hear)))
         thread.start()

@@ -36,9 +36,7 @@ class Saying:
 def judge(*outputs: Any, found: Coverage = WHOLE, recipe: Any = INT8, calibration_samples: int = 100, **more: Any) -> Verification:
     reference = more.pop("reference", [REFERENCE])
     proof = {"x": np.zeros((50, 3))}
-    return verify(
-        recipe, Saying(*outputs), found, proof=proof, reference=reference, calibration_samples=calibration_samples, **more
-    )
+    return verify(recipe, Saying(*outputs), found, proof=proof, reference=reference, calibration_samples=calibration_samples, **more)
 
 
 def failed(verification: Verification) -> set[str]:

@@ -12,13 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.config import BUILT_IN_DEVICES
 from edgekit.converters.family import family_of, keras_graph
 from edgekit.converters.source import keras_config
 from edgekit.core.errors import ModelError
 from edgekit.core.jsonio import load_record
 from edgekit.core.run import TrainingRecord
-from edgekit.flows.models import BuildRequest, build_model, list_models
+from edgekit.flows.measure import ProcessMeter
+from edgekit.flows.models import BuildRequest, build_model, list_models, record_training
 from edgekit.links.files import bundled, sha256_of
+from edgekit.registry import open_device
 from tests.conftest import Completed
 from tests.converters.digits import Digits
 from tests.fakes import QuietProgress
@@ -34,7 +37,6 @@ def test_what_is_stated_is_complete(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("digits")
 def test_the_digits_network_is_what_is_stated_of_it(digits: Digits) -> None:
     stated = next(model for model in list_models() if model.name == "digits_cnn")
     assert digits.said["family"] == stated.family
@@ -144,16 +146,18 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path, build: str, why: str)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("digits")
 @pytest.mark.skipif(sys.platform != "linux", reason="the CPU-time estimate reads /proc")
-def test_the_energy_of_the_training_is_kept_beside_the_model(tmp_path: Path, run_edgekit: Callable[..., Completed]) -> None:
-    pytest.importorskip("tensorflow", reason="the convert extra is not installed")
-    done = run_edgekit("models", "build", "digits_cnn", "--out", tmp_path / "m", "--meter", "cputime", "--json")
-    assert done.returncode == 0, done.stderr
-    record = load_record(TrainingRecord, (tmp_path / "m" / "digits_cnn.training.json").read_text(), where="record")
+def test_the_energy_of_a_build_is_kept_beside_the_model(tmp_path: Path) -> None:
+    busy = "import time\nend = time.monotonic() + 0.5\nwhile time.monotonic() < end: pass\n"
+    meter = ProcessMeter(open_device(BUILT_IN_DEVICES["local"]), meters=["cputime"], progress=QuietProgress())
+    request = BuildRequest(name="small", out=tmp_path / "out")
+    built = build_model(request, progress=QuietProgress(), on_process=meter.around, root=shelf(tmp_path, BUILD + busy))
+    assert meter.result is not None
+    path = record_training(built, meter.result, created="2026-01-01T00:00:00Z")
+    record = load_record(TrainingRecord, path.read_text(), where=str(path))
+    assert path == tmp_path / "out" / "small.training.json"
     assert record.energy_j.value is not None
     assert record.energy_j.low < record.energy_j.value < record.energy_j.high  # type: ignore[operator]
     assert record.energy_j.boundary is not None
     assert [str(origin) for origin in record.energy_j.origins] == ["estimated"]
-    assert record.source_sha256 == sha256_of(tmp_path / "m" / "digits_cnn.keras")
+    assert (record.family, record.source_sha256) == (built.family, built.source_sha256)
