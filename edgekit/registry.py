@@ -75,6 +75,14 @@ def resolve_device(name: str, config: Config) -> DeviceSpec:
     raise error
 
 
+def resolve_meter(name: str, config: Config) -> str:
+    """Return what the user means by the meter `name`: the kind of a configured one ("replay:RUN" for a recording), or `name` itself."""
+    chosen = config.meters.get(name)
+    if chosen is None:
+        return name
+    return f"{chosen.kind}:{chosen.address}" if chosen.address else chosen.kind
+
+
 def open_device(spec: DeviceSpec) -> Device:
     """Return the device that `spec` describes; nothing is started yet. Raises HardwareError where this release cannot reach it."""
     if spec.kind in _LATER:

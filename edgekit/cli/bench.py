@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.cli.complete import device_names, meter_names
 from edgekit.cli.output import current
 from edgekit.core.errors import UsageError
 
@@ -19,9 +20,14 @@ def bench(
     artifacts: Annotated[
         list[Path] | None, typer.Argument(help="Artifacts (.tflite, .onnx); several are interleaved.", show_default=False)
     ] = None,
-    device: Annotated[str, typer.Option(help="Where to run: local, cuda, sim, or a name from edgekit.toml.")] = "local",
+    device: Annotated[
+        str, typer.Option(help="Where to run: local, cuda, sim, or a name from edgekit.toml.", autocompletion=device_names)
+    ] = "local",
     meter: Annotated[
-        list[str] | None, typer.Option(help="What to read; repeatable. Default: the best one usable on the device.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            help="What to read; repeatable. Default: the best one usable on the device.", autocompletion=meter_names, show_default=False
+        ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer, shorter windows: a first impression, marked as such.")] = False,
     windows: Annotated[int | None, typer.Option(help="Measured windows per artifact.", show_default="10, quick 3")] = None,
@@ -49,14 +55,16 @@ def bench(
     from edgekit.config import load
     from edgekit.flows.bench import BenchRequest
     from edgekit.flows.bench import reanalyse as analyse_again
+    from edgekit.registry import resolve_meter
 
-    runs_dir = runs or load().runs
+    settings = load()
+    runs_dir = runs or settings.runs
     if reanalyse is not None:
         if artifacts:
             raise UsageError("--reanalyse takes no artifacts", code="bench.reanalyse", why="it repeats the analysis of one stored run")
         _show(analyse_again(reanalyse, runs_dir=runs_dir))
         return
-    meters = tuple(meter or ())
+    meters = tuple(resolve_meter(name, settings) for name in meter or ())
     replayed = [name.removeprefix("replay:") for name in meters if name.startswith("replay:")]
     if not artifacts:
         raise UsageError(

@@ -42,7 +42,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """State the limits of an instrument: `gain_rel` (relative standard uncertainty) or `gain_factor` ("within a factor of"), `offset_w` in W.
+    """State the limits of an instrument: `gain_rel` (relative standard uncertainty) or `gain_factor` (within a factor of), `offset_w` in W.
 
     None means nobody states it; `source` says who states the rest and `verified` whether anyone checked.
     """

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from edgekit.config import Config
+from edgekit.config import Config, MeterChoice
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import EdgekitError
@@ -71,11 +71,9 @@ def meters(config: Config, device: DeviceSpec, *, progress: Progress, connect: C
         probes, facts = session.probe(sorted(set(counters.values()))), session.facts()
     on_target = [describe(name, classes[name], probes[counter], facts) for name, counter in counters.items()]
     elsewhere = [ListedMeter(name=name, kind=name, state=State.USABLE, detail="from a plug-in") for name in added if name not in counters]
-    named = [
-        ListedMeter(name=meter.name, kind=meter.kind, state=State.USABLE, detail=f"configured in {config.path}")
-        for meter in config.meters.values()
-    ]
-    return MeterList(device=device.name, meters=(*on_target, *elsewhere, *_ON_HOST.values(), *named), notes=notes)
+    found = {meter.name: meter for meter in (*on_target, *elsewhere, *_ON_HOST.values())}
+    named = [_configured(choice, found.get(choice.kind)) for choice in config.meters.values()]
+    return MeterList(device=device.name, meters=(*found.values(), *named), notes=notes)
 
 
 def describe(name: str, kind: type[Any], probe: Mapping[str, Any], facts: DeviceFacts) -> ListedMeter:
@@ -96,6 +94,12 @@ def describe(name: str, kind: type[Any], probe: Mapping[str, Any], facts: Device
         origins=tuple(dict.fromkeys(channel.origin for channel in spec.channels)),
         detail=spec.detail,
     )
+
+
+def _configured(choice: MeterChoice, kind: ListedMeter | None) -> ListedMeter:
+    if kind is None:
+        return ListedMeter(name=choice.name, kind=choice.kind, state=State.ABSENT, why=f"no meter kind is called {choice.kind!r}")
+    return replace(kind, name=choice.name, detail=" ".join(part for part in (choice.kind, choice.address) if part))
 
 
 def _why(probe: Mapping[str, Any]) -> str:

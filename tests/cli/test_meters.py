@@ -71,6 +71,16 @@ def test_what_is_absent_is_shown_only_when_asked_for(run_edgekit: Run, tmp_path:
     assert "cannot be listed" in long.stdout
 
 
+def test_a_configured_name_stands_for_its_kind(run_edgekit: Run, tmp_path: Path) -> None:
+    (tmp_path / "edgekit.toml").write_text('[meters.mine]\nkind = "sim"\n[meters.odd]\nkind = "siim"\n')
+    found = {meter["name"]: meter for meter in run_edgekit("meters", "--device", "sim", "--json").json()["data"]["meters"]}
+    assert (found["mine"]["kind"], found["mine"]["state"], found["mine"]["origins"]) == ("sim", "usable", ["emulated"])
+    assert found["odd"]["state"] == "absent"
+    (tmp_path / "m.tflite").write_bytes(b"\0\0\0\0TFL3" + bytes(100))
+    done = run_edgekit("bench", "m.tflite", "--device", "sim", "--meter", "mine", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_unknown_device_is_a_usage_error(run_edgekit: Run) -> None:
     done = run_edgekit("meters", "--device", "pie", "--json")
     assert (done.returncode, done.json()["data"]["code"]) == (2, "device.unknown")
