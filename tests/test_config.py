@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.config import add_device, kind_of, load, parse
+from edgekit.config import add_device, load, parse
+from edgekit.config.address import kind_of
 from edgekit.core.errors import EdgekitError, SetupError, UsageError
 
 FILE = Path("edgekit.toml")
