@@ -1,7 +1,7 @@
 """Run every `$ edgekit ...` command shown in the documentation and put its real output back: `python docs/refresh.py [FILE.md ...]`.
 
-A ```console block whose first line starts with `$ ` is run by a shell in a scratch folder that holds a finished demo; all blocks of one run share
-the folder, in the order of the files. Machine-dependent parts of paths are the only thing changed in what is shown.
+The lines that start with `$ ` in a ```console block are run by a shell in a scratch folder that holds a finished demo. All blocks of one
+run share the folder, in the order of the files. Machine-dependent parts of paths are the only thing changed in what is shown.
 """
 
 from __future__ import annotations
