@@ -96,7 +96,7 @@ def _table(result: ConvertResult) -> Table:
     columns = ("artifact", "size", "SQNR", "same top-1", "accuracy", "quantized", "status")
     table = Table(title=f"{result.source.path}, family {result.source.family}", title_justify="left")
     for column in columns:
-        table.add_column(column, justify="left" if column in ("artifact", "status") else "right", no_wrap=True)
+        table.add_column(column, justify="left" if column in ("artifact", "status") else "right", no_wrap=column == "artifact")
     source = next((row.artifact.verification.source_accuracy for row in result.rows if row.artifact and row.artifact.verification), None)
     if source is not None:
         table.add_row("(source)", "", "", "", _accuracy(source), "", "")
@@ -133,6 +133,8 @@ def _remarks(result: ConvertResult) -> list[Note]:
     for row in result.rows:
         if row.failure is not None:
             advice = "; ".join(f"{text} {command}".rstrip() for text, command in row.failure.do) or None
+            if row.failure.log and current().verbose:
+                notes.append(Note(code="convert.log", text=row.failure.log))
             notes.append(
                 Note(code=row.failure.code, text=f"{row.recipe}.{row.format}: {row.failure.what}: {row.failure.why}", advice=advice)
             )

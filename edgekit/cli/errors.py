@@ -26,6 +26,7 @@ def report(error: EdgekitError, ui: Ui) -> int:
     else:
         sys.stderr.write(as_text(error, colour=ui.is_rich(sys.stderr)))
     if ui.verbose:
+        sys.stderr.write(str(error.data.get("log", "")))  # the last words of a child process
         traceback.print_exception(error.__cause__ or error, file=sys.stderr)
     return error.exit_code
 

@@ -81,5 +81,5 @@ def explain(error: Exception, job: Mapping[str, Any]) -> EdgekitError:
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
     why = f"{type(error).__name__}: {first[:200]}"
     return ModelError(
-        what, code="convert.failed", why=why, do=[("see all its words:", "edgekit -v convert ...")], data={"log": text[:2000]}
+        what, code="convert.failed", why=why, do=[("see all its words:", "edgekit convert ... -v")], data={"log": text[:2000]}
     )

@@ -57,12 +57,13 @@ class ConvertPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Hold why one recipe gave no artifact."""
+    """Hold why one recipe gave no artifact, with the last words of what failed."""
 
     what: str
     why: str
     code: str
     do: tuple[tuple[str, str], ...] = ()
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +193,7 @@ def _row(
     recipe: Recipe, answer: dict[str, Any] | EdgekitError, source: SourceModel, file: Path, data: _Data, tools: Mapping[str, str], out: Path
 ) -> ConvertRow:
     if isinstance(answer, EdgekitError):
-        failure = Failure(what=answer.what, why=answer.why, code=answer.code, do=answer.do)
+        failure = Failure(what=answer.what, why=answer.why, code=answer.code, do=answer.do, log=str(answer.data.get("log", "")))
         return ConvertRow(recipe=recipe.name, format=recipe.format, failure=failure)
     where = "the converter's answer"
     verification = validate(Verification, answer["verification"], where=where)
