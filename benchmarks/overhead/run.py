@@ -5,7 +5,8 @@
 FOLDER holds digits_cnn.int8.tflite, mobilenet_v2.fp32.tflite and their samples (`edgekit models build`, `edgekit convert`); without it
 they are built first. Every round starts fresh processes, which then take turns in short slices: the layout of one process, the drift of the
 machine and other programs on it must not decide. A round's ratio is the median over its pairs of slices.
-With --check the exit status is 1 when the median of the rounds' ratios is above 1.03.
+With --check the exit status is 1 when the median of the rounds' ratios is above 1.03. On a machine that does other work meanwhile, give
+all programs alike a core of their own: `sudo chrt --fifo 10 taskset --cpu-list 1 python benchmarks/overhead/run.py`.
 """
 
 from __future__ import annotations
@@ -145,6 +146,14 @@ def page(result: dict[str, object], cases: dict[str, dict[str, object]]) -> str:
     )
 
 
+def machine() -> str:
+    """Return the processor, and how the programs were scheduled where that is not the usual way."""
+    told = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) == os.SCHED_FIFO:
+        told += f", all programs at real-time priority on {len(os.sched_getaffinity(0))} core(s)"
+    return told
+
+
 def main() -> int:
     """Measure, write the results, and compare with the limit when asked to."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -163,7 +172,7 @@ def main() -> int:
         "limit": LIMIT,
         "python": platform.python_version(),
         "ai-edge-litert": version("ai-edge-litert"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "machine": machine(),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "overhead.json").write_text(json.dumps({**result, "models": cases}, indent=1) + "\n")
