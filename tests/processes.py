@@ -11,7 +11,7 @@ def descendants(pid: int) -> dict[int, str]:
     """Return every process below `pid` with its command line."""
     rows = [
         line.split(None, 2)
-        for line in subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout.splitlines()
+        for line in subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout.splitlines()
     ]
     found: dict[int, str] = {}
     parents = {pid}
