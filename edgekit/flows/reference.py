@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 
 from edgekit.core import jsonio
@@ -15,7 +16,7 @@ from edgekit.core.errors import missing_file
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan, RunRecord, RunStatus
-from edgekit.decision.launch_bound import ASSUMPTIONS, launch_bound
+from edgekit.decision.modeled_gpu import ASSUMPTIONS, modeled_gpu
 from edgekit.links.files import read_text, write_atomic, writing
 from edgekit.store.runs import RECORD, RunStore, read_record
 
@@ -50,23 +51,37 @@ def model(artifact: Path, *, batches: tuple[int, ...], created: str, into: Path)
     if not artifact.is_file():
         raise missing_file(artifact, "artifact")
     described = jsonio.load_record(ModelArtifact, read_text(sidecar, "the description of the artifact"), where=str(sidecar))
-    kernels = _operators(artifact)
+    kernels, flops = _work(artifact)
     folders, records = [], []
     for batch in batches:
-        record = _record(described, kernels=kernels, batch=batch, created=created)
+        record = _record(described, kernels=kernels, flops=flops, batch=batch, created=created)
         write_atomic(into / record.id / RECORD, jsonio.dump_record(record))
         folders.append(str(into / record.id))
         records.append(record)
     return ReferenceResult(folders=tuple(folders), runs=tuple(records))
 
 
-def _operators(artifact: Path) -> int:
+def _work(artifact: Path) -> tuple[int, float]:
+    """Return (operators, floating-point operations for one input) of a float ONNX graph; convolutions and products are counted."""
     import onnx
 
-    return len(onnx.load(artifact, load_external_data=False).graph.node)
+    model = onnx.load(artifact, load_external_data=False)
+    for item in model.graph.input:
+        item.type.tensor_type.shape.dim[0].dim_value = 1
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    weights = {item.name: tuple(item.dims) for item in graph.initializer}
+    shapes = {item.name: [size.dim_value for size in item.type.tensor_type.shape.dim] for item in (*graph.value_info, *graph.output)}
+    products = 0.0
+    for node in graph.node:
+        if node.op_type in ("Conv", "MatMul", "Gemm") and node.input[1] in weights:
+            shape = weights[node.input[1]]
+            # Every output element takes as many products as one filter has weights, or one column of the matrix has rows.
+            depth = prod(shape[1:]) if node.op_type == "Conv" else shape[0]
+            products += depth * prod(max(1, size) for size in shapes.get(node.output[0], ()))
+    return len(graph.node), 2 * products
 
 
-def _record(artifact: ModelArtifact, *, kernels: int, batch: int, created: str) -> RunRecord:
+def _record(artifact: ModelArtifact, *, kernels: int, flops: float, batch: int, created: str) -> RunRecord:
     reason = "the run is modeled: there was no machine"
     return RunRecord(
         id=f"modeled-gpu-b{batch}",
@@ -84,9 +99,10 @@ def _record(artifact: ModelArtifact, *, kernels: int, batch: int, created: str) 
         notes=(
             Note(
                 code="run.modeled",
-                text=f"no GPU was used: {kernels} operators, launch-bound, within a factor of ten; assumed: {'; '.join(ASSUMPTIONS)}",
+                text=f"no GPU was used; modeled within a factor of ten from {kernels} operators and {flops / 1e6:.3g} MFLOP; "
+                f"assumed: {'; '.join(ASSUMPTIONS)}",
                 advice=f"on a machine with an NVIDIA GPU: edgekit models record {artifact.source.name or 'NAME'}",
             ),
         ),
-        analysis=launch_bound(kernels=kernels, batch=batch),
+        analysis=modeled_gpu(kernels=kernels, flops=flops, batch=batch),
     )

@@ -61,3 +61,17 @@ def test_shipped_references_are_marked_for_what_they_are():
         if not record.traces:  # nothing was read, so nothing may be called measured
             assert energy.origins == (Origin.MODELED,)
             assert any(note.code == "run.modeled" for note in record.notes)
+
+
+@pytest.mark.slow
+def test_a_modeled_record_counts_the_operators_and_says_what_it_assumes(run_edgekit, tiny, tmp_path):
+    assert run_edgekit("convert", tiny, "-r", "fp32", "--to", "onnx", "--out", "made", "--name", "tiny").returncode == 0
+    done = run_edgekit(
+        "--json", "models", "record", "tiny", "--modeled", "--artifact", "made/tiny.fp32.onnx", "--batch", "1", "--into", "refs"
+    )
+    assert done.returncode == 0, done.stderr
+    stored = json.loads((tmp_path / "refs" / "modeled-gpu-b1" / "run.json").read_text())
+    assert stored["analysis"]["energy_j_per_inference"]["origins"] == ["modeled"]
+    (note,) = stored["notes"]
+    assert "1 operators and 6.4e-05 MFLOP" in note["text"]  # one product of 8 inputs with 4 columns: 2 x 32 operations
+    assert "assumed" in note["text"]

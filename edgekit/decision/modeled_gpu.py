@@ -1,9 +1,10 @@
-"""Model a small network on a data-centre GPU where nothing was measured: its time is that of starting kernels, not of computing.
+"""Model a network on a data-centre GPU where nothing was measured: waiting for kernels to start, then computing.
 
-    t = kernels * t_launch + t_transfer          E = P * t / batch
+    E = (P_wait * (kernels * t_launch + t_transfer) + P_busy * batch * flops / rate) / batch
 
-Every number below is an assumption and is listed with the result; the interval is a factor of ten either way, because no published figure
-exists for networks this small. A measured run of the same family replaces the modeled one.
+Small networks at batch 1 are all waiting, large batches all computing. Every number is an assumption and is listed with the result; the
+interval is a factor of ten either way, because no published figure exists for networks this small. A recorded run of the same family
+replaces the modeled one.
 """
 
 from __future__ import annotations
@@ -15,31 +16,35 @@ from edgekit.core.units import Unit
 
 LAUNCH_S = 5e-6
 TRANSFER_S = 20e-6
-BUSY_W = 120.0
+FLOPS_PER_S = 5e12
+WAIT_W = 120.0
+BUSY_W = 450.0
 IDLE_W = 70.0
 FACTOR = 10.0
 
 ASSUMPTIONS = (
     f"one kernel for each operator of the float graph, {LAUNCH_S * 1e6:g} µs to start each",
     f"{TRANSFER_S * 1e6:g} µs to copy the input in and the output out",
-    f"{BUSY_W:g} W for a GPU board that mostly waits for launches ({IDLE_W:g} W idle), as for an H100-class board of 700 W",
-    "computing itself takes no time: too optimistic for large batches and large networks",
+    f"{FLOPS_PER_S / 1e12:g} TFLOP/s reached in float32 by the small convolutions of such networks",
+    f"an H100-class board draws {IDLE_W:g} W idle, {WAIT_W:g} W while it waits for launches and {BUSY_W:g} W while it computes",
 )
 
 
-def launch_bound(*, kernels: int, batch: int) -> Analysis:
-    """Return the modeled analysis of a network of `kernels` operators run `batch` inputs at a time."""
-    seconds = (kernels * LAUNCH_S + TRANSFER_S) / batch
-    energy = _modeled(BUSY_W * seconds, "J", FACTOR)
-    idle_w = _modeled(IDLE_W, "W", 1.5)
+def modeled_gpu(*, kernels: int, flops: float, batch: int) -> Analysis:
+    """Return the modeled analysis of a network of `kernels` operators and `flops` operations per input, run `batch` inputs at a time."""
+    waiting_s = (kernels * LAUNCH_S + TRANSFER_S) / batch
+    computing_s = flops / FLOPS_PER_S
+    seconds = waiting_s + computing_s
+    joules = WAIT_W * waiting_s + BUSY_W * computing_s
+    energy = _modeled(joules, "J", FACTOR)
     unmeasured = "the run is modeled: nothing was timed"
     channel = ChannelAnalysis(
         channel="modeled",
         boundary=Boundary.GPU_BOARD,
         energy_j_per_inference=energy,
-        net_j_per_inference=_modeled((BUSY_W - IDLE_W) * seconds, "J", FACTOR),
-        idle_w=idle_w,
-        mean_w=_modeled(BUSY_W, "W", 2.5),
+        net_j_per_inference=_modeled(joules - IDLE_W * seconds, "J", FACTOR),
+        idle_w=_modeled(IDLE_W, "W", 2.0),
+        mean_w=_modeled(joules / seconds, "W", 2.5),
         window_j=(),
         coverage=None,
     )
