@@ -110,7 +110,7 @@ def conventions(scenario: Scenario) -> Iterator[Convention]:
 def device_slots(view: Convention, x: Drawn, use: Usage) -> Slots:
     """Return what one inference on the device takes; raise NotComputable when the convention needs an unknown input."""
     loss = 1.0 / (use.psu_efficiency or 1.0)
-    charger = f", over a charger efficiency of {use.psu_efficiency:.0%}" if use.psu_efficiency else ""
+    charger = f", over a charger efficiency of {100 * use.psu_efficiency:.0f} %" if use.psu_efficiency else ""
     if view.device == "incremental":
         net = _need(x, "device_net_j", "net joules per inference of the device run")
         return {Slot.INFERENCE_DEVICE: Amount(net * loss, ("device_net_j",), f"net joules of the device run{charger}")}

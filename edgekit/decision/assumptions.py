@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from edgekit.core.decision import Assumption, Constant, Price, Scenario
 from edgekit.core.run import RunRecord
-from edgekit.core.units import format_number, format_scaled
+from edgekit.core.units import format_number
 from edgekit.decision.fields import FIELDS, Field
 from edgekit.decision.gather import payload_bytes
+from edgekit.decision.numerals import amount, rate, size
 
 _ALIASES = {"inferences_per_day", "payload"}
 
@@ -44,12 +45,12 @@ def _unstated(entry: Field, scenario: Scenario, constants: Mapping[str, Constant
     if entry.attribute in ("payload_up_bytes", "payload_down_bytes") and device is not None:
         up, down = payload_bytes(scenario, device)
         tensors = "input" if entry.attribute == "payload_up_bytes" else "output"
-        value, source = f"{format_scaled(up if tensors == 'input' else down, 'B')}: the model's own {tensors}", "derived"
+        value, source = f"{size(up if tensors == 'input' else down)}: the model's own {tensors}", "derived"
     elif entry.attribute == "cloud_pue":
         constant = constants[f"pue_{scenario.cloud_facility}"]
         value, source = constant.shown, constant.id
     elif entry.attribute == "cloud_request_rate_per_s" and scenario.cloud_utilisation is None:
-        value, source = f"{format_number(scenario.rate_per_s * scenario.fleet)} inferences/s: the fleet's own", "derived"
+        value, source = f"{rate(scenario.rate_per_s * scenario.fleet)}: the fleet's own", "derived"
     elif entry.attribute == "cloud_batch":
         value, source = "the largest that can fill within the latency limit, else 1", "default"
     elif entry.attribute == "psu_efficiency":
@@ -72,7 +73,7 @@ def _show_number(entry: Field, value: float) -> str:
     if entry.attribute == "lifetime_s":
         return f"{value / 31_557_600:.3g} years"
     if entry.unit == "inference/s":
-        return f"{value:.4g} inferences/s"
+        return rate(value)
     if entry.unit == "kgCO2e/joule":
-        return f"{format_number(value * 3.6e9)} gCO2e/kWh"
-    return format_scaled(value, {"byte": "B", "second": "s"}[entry.unit])
+        return f"{format_number(value * 3.6e9)} g CO2e/kWh"
+    return size(value) if entry.unit == "byte" else amount(value, "s")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from edgekit.core.decision import Flip
 from edgekit.core.units import format_number, format_scaled
 from edgekit.decision.accounting import Convention, Drawn, Usage, cloud_slots, device_slots, total
+from edgekit.decision.numerals import multiple
 
 _LOWEST, _HIGHEST = 1e-9, 1e15
 _MUCH = 1e15  # bytes; so many that the slope is not lost in the rounding of a difference
@@ -67,7 +68,7 @@ def service_rate(view: Convention, x: Drawn, use: Usage) -> Flip:
         value=closed,
         numeric=numeric,
         unit="1/s",
-        text=f"a cloud service with more than {format_number(closed)} requests/s",
+        text=f"a cloud service with more than {multiple(closed, 3)} requests/s",
     )
 
 
@@ -88,7 +89,11 @@ def idle_share(one: Convention, other: Convention, x: Drawn, use: Usage) -> Flip
     high, low = sorted((margin(one, x, use), margin(other, x, use)))
     closed = low / (low - high) if low > 0 > high else None
     numeric = bisect(lambda share: -(low + share * (high - low)), high=1.0) if closed is not None else None
-    text = f"{closed:.0%} of the device's idle power charged to the model" if closed is not None else "no share of the device's idle power"
+    text = (
+        f"{100 * closed:.0f} % of the device's idle power charged to the model"
+        if closed is not None
+        else "no share of the device's idle power"
+    )
     return Flip(name="idle share", value=closed, numeric=numeric, unit="1", text=text)
 
 
@@ -106,4 +111,4 @@ def bisect(f: Callable[[float], float], *, low: float = _LOWEST, high: float = _
 
 def times(factor: float) -> str:
     """Return a factor in words: 0.02 is "50 times less than", 3 is "3.00 times more than"."""
-    return f"{format_number(1 / factor)} times less than" if factor < 1 else f"{format_number(factor)} times more than"
+    return f"{multiple(1 / factor, 3)} times less than" if factor < 1 else f"{multiple(factor, 3)} times more than"

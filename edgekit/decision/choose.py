@@ -10,6 +10,7 @@ from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown
 from edgekit.core.run import ChannelAnalysis, RunRecord
 from edgekit.core.units import format_scaled
+from edgekit.decision.numerals import rate
 
 # From the whole machine inward. Where runs were metered at different places, those that see most are compared and the others are listed.
 WIDEST_FIRST = (
@@ -139,14 +140,14 @@ def _misses_floor(run: RunRecord, scenario: Scenario) -> str | None:
     if isinstance(accuracy, Unknown):
         return f"accuracy unknown: {accuracy.reason}"
     if accuracy.value < scenario.accuracy_floor:
-        return f"accuracy {accuracy.value:.1%} is below the floor of {scenario.accuracy_floor:.1%}"
+        return f"accuracy {100 * accuracy.value:.1f} % is below the floor of {100 * scenario.accuracy_floor:.1f} %"
     return None
 
 
 def _too_slow(run: RunRecord, side: Side, scenario: Scenario) -> str | None:
     seconds = seconds_of(run)
     if side is Side.DEVICE and seconds * scenario.rate_per_s > 1:
-        return f"needs {format_scaled(seconds, 's')} per inference, too long for {scenario.rate_per_s:g} inferences/s"
+        return f"needs {format_scaled(seconds, 's')} per inference, too long for {rate(scenario.rate_per_s)}"
     p99 = run.analysis.latency_p99_s if run.analysis is not None else None
     if scenario.latency_limit_s is not None and isinstance(p99, Estimate) and p99.value > scenario.latency_limit_s:
         return f"p99 latency {format_scaled(p99.value, 's')} is above the limit of {format_scaled(scenario.latency_limit_s, 's')}"

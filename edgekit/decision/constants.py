@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from edgekit.core.decision import Constant
+from edgekit.decision.numerals import plain
 from edgekit.decision.units import UnitProblem, parse
 
 _EVIDENCE = ("read", "abstract", "derived")
@@ -80,5 +81,5 @@ def _base_of(name: str) -> tuple[str, str]:
 
 
 def _shown(entry: Mapping[str, object]) -> str:
-    spread = f" ({entry['low']} to {entry['high']})" if "low" in entry and "high" in entry else ""
-    return f"{entry['value']}{spread} {entry['unit']}".rstrip()
+    spread = f" ({plain(entry['low'])} to {plain(entry['high'])})" if "low" in entry and "high" in entry else ""
+    return f"{plain(entry['value'])}{spread} {str(entry['unit']).replace('gCO2e', 'g CO2e')}".rstrip()

@@ -10,6 +10,7 @@ from edgekit.core.quantity import Estimate, Quality, Quantity, Unknown
 from edgekit.core.run import TrainingRecord
 from edgekit.decision.accounting import Slots, Usage, bound
 from edgekit.decision.montecarlo import Inputs, summarise
+from edgekit.decision.numerals import count
 
 _NOT_BUILT_IN = {
     Slot.MANUFACTURING: "making the hardware is carbon rather than metered energy; published figures for one product differ by 3.5 times",
@@ -87,7 +88,7 @@ def training_slot(training: TrainingRecord | None, scenario: Scenario) -> SlotEn
         slot=Slot.TRAINING,
         side=Side.BOTH,
         energy_j=spread,
-        how=f"{energy.value:.3g} J of training over {lifetime:.3g} inferences in the product's life; equal on both sides, so it cancels",
+        how=f"{energy.value:.3g} J of training over {count(lifetime)} inferences in the product's life; equal on both sides, so it cancels",
         evidence=(f"training:{training.source_sha256[:12]}",),
     )
 

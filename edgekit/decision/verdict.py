@@ -8,8 +8,8 @@ from statistics import fmean
 
 from edgekit.core.decision import Flip, Influence, Scenario, Verdict, VerdictKind, View
 from edgekit.core.quantity import Estimate, Origin, Quantity
-from edgekit.core.units import format_number, format_scaled
 from edgekit.decision.breakeven import times
+from edgekit.decision.numerals import amount, multiple
 
 SURE = 0.95
 # A lower bound on the device decides for the device only with this much room: the parts a package meter misses (memory, board,
@@ -76,9 +76,9 @@ def _edge(evidence: Evidence, known: Sequence[View]) -> Verdict:
         f"{energy(primary.cloud_j)} in the cloud{_factor(primary)}, {_robust(evidence.views, known)}."
     )
     worst = min(known, key=_low_ratio)
-    condition = f"Flips only if the cloud took {format_number(max(1.0, _low_ratio(worst)), 2)} times less than stated ({name(worst)})"
+    condition = f"Flips only if the cloud took {multiple(max(1.0, _low_ratio(worst)))} times less than stated ({name(worst)})"
     if evidence.unseen is not None:
-        condition += f", or if {evidence.unseen} took more than {format_number(_room(known), 2)} times what was metered"
+        condition += f", or if {evidence.unseen} took more than {multiple(_room(known))} times what was metered"
     condition += ". No payload size flips it: the device takes less even when nothing is sent." if evidence.payload.value is None else "."
     return _verdict(VerdictKind.EDGE, VerdictKind.EDGE.value + _standing(primary), sentence, _regime(evidence, known), condition, evidence)
 
@@ -124,20 +124,20 @@ def _depends_on_unseen(evidence: Evidence, known: Sequence[View], room: float) -
         f"As far as the meter sees, {evidence.model} {evidence.recipe} takes less on the device ({energy(primary.edge_j)} against "
         f"{energy(primary.cloud_j)} in the cloud), but {evidence.unseen} is not counted."
     )
-    amount = f"{format_number(room, 2)} times what was metered"
+    least = f"{multiple(room)} times what was metered"
     return _verdict(
         VerdictKind.DEPENDS,
-        f"depends on what the meter does not see, flips at {amount}",
+        f"depends on what the meter does not see, flips at {least}",
         sentence,
         "the metering point decides: the part of the device that was not metered is as large as the difference",
-        f"Flips if {evidence.unseen} takes more than {amount}. Meter the whole device at its plug or USB input to settle it.",
+        f"Flips if {evidence.unseen} takes more than {least}. Meter the whole device at its plug or USB input to settle it.",
         evidence,
     )
 
 
 def _open(evidence: Evidence, known: Sequence[View]) -> Verdict:
     primary = _primary(known)
-    low, high = (f"{limit:.0%}" for limit in (min(map(_chance, known)), max(map(_chance, known))))
+    low, high = (f"{100 * limit:.0f} %" for limit in (min(map(_chance, known)), max(map(_chance, known))))
     top = evidence.influences[0] if evidence.influences else None
     sentence = (
         f"Too close to call for {evidence.model}: {energy(primary.edge_j)} on the device against {energy(primary.cloud_j)} in the cloud; "
@@ -145,7 +145,9 @@ def _open(evidence: Evidence, known: Sequence[View]) -> Verdict:
     )
     what = f"measure {top.input}" if top is not None else "measure both sides longer"
     condition = (
-        f"{top.share:.0%} of the spread comes from {top.input}: {top.shrink}." if top is not None else "Repeat both runs with more windows."
+        f"{100 * top.share:.0f} % of the spread comes from {top.input}: {top.shrink}."
+        if top is not None
+        else "Repeat both runs with more windows."
     )
     regime = "within the uncertainty of the inputs"
     return _verdict(VerdictKind.INCONCLUSIVE, f"inconclusive: {what}", sentence, regime, condition, evidence)
@@ -159,7 +161,7 @@ def _verdict(kind: VerdictKind, headline: str, sentence: str, regime: str, condi
         sentence=sentence,
         regime=regime,
         condition=condition,
-        next_measurement=f"{top.input} ({top.share:.0%} of the spread): {top.shrink}" if top is not None else None,
+        next_measurement=f"{top.input} ({100 * top.share:.0f} % of the spread): {top.shrink}" if top is not None else None,
         commands=evidence.commands,
     )
 
@@ -227,7 +229,7 @@ def _factor(view: View) -> str:
     ratio = view.ratio.value
     limit = {"upper_bound": ("up to ", "at least "), "lower_bound": ("at least ", "up to ")}
     words = next((limit[note.code] for note in view.ratio.notes if note.code in limit), ("", ""))
-    return f" ({words[0]}{format_number(ratio, 2)}x)" if ratio >= 1 else f" ({words[1]}{format_number(1 / ratio, 2)}x)"
+    return f" ({words[0]}{multiple(ratio)}x)" if ratio >= 1 else f" ({words[1]}{multiple(1 / ratio)}x)"
 
 
 def _robust(views: Sequence[View], known: Sequence[View]) -> str:
@@ -246,4 +248,4 @@ def energy(quantity: Quantity) -> str:
     if not isinstance(quantity, Estimate):
         return "an unknown energy"
     least = "at least " if any(note.code == "lower_bound" for note in quantity.notes) else ""
-    return f"{least}{format_scaled(quantity.value, 'J', quantity.low, quantity.high)} ({', '.join(quantity.origins)})"
+    return f"{least}{amount(quantity.value, 'J', quantity.low, quantity.high)} ({', '.join(quantity.origins)})"

@@ -1,0 +1,62 @@
+"""Write numbers for readers: thousands are grouped, large counts become words, and a value has the digits its interval supports."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from edgekit.core.units import format_number, format_scaled, scale_for, significant_digits
+
+_COUNTS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+
+
+def multiple(value: float, digits: int = 2) -> str:
+    """Return a factor rounded to `digits`, with its thousands grouped: 11000.0 is "11,000"."""
+    if abs(value) < 1000:
+        return format_number(value, digits)
+    return f"{float(f'{value:.{digits - 1}e}'):,.0f}"
+
+
+def count(value: float) -> str:
+    """Return how many of something: 3155760000 is "3.16 billion", 86400 is "86,400"."""
+    for size, word in _COUNTS:
+        if value >= size:
+            return f"{value / size:.3g} {word}"
+    return f"{value:,.0f}" if value >= 1000 or value == round(value) else format_number(value)
+
+
+def rate(per_s: float) -> str:
+    """Return a rate of inferences: "1 inference/s"."""
+    return f"{per_s:.4g} inference{'' if per_s == 1 else 's'}/s" if 1e-3 <= per_s < 1e4 else f"{count(per_s)} inferences/s"
+
+
+def amount(value: float, unit: str, low: float | None = None, high: float | None = None) -> str:
+    """Return a value with its scaled unit; three digits at most, four when the interval is narrower than 1 %."""
+    if _digits(value, low, high) == significant_digits(value, low, high):
+        return format_scaled(value, unit, low, high)
+    divisor, shown = scale_for(value, unit)
+    return f"{format_number(value / divisor, _digits(value, low, high))} {shown}".rstrip()
+
+
+def spread(low: float, high: float, unit: str) -> str:
+    """Return an interval whose ends can be told apart: one unit for both, or each its own where they are decades apart."""
+    divisor, shown = scale_for(max(abs(low), abs(high)), unit)
+    if 0 < low / divisor < 0.1:
+        return f"{format_scaled(low, unit)} to {format_scaled(high, unit)}"
+    digits = max(3, _digits((low + high) / 2, low, high))
+    return f"{format_number(low / divisor, digits)} to {format_number(high / divisor, digits)} {shown}".rstrip()
+
+
+def size(of_bytes: float) -> str:
+    """Return an amount of data; bytes are whole."""
+    return f"{of_bytes:.0f} B" if of_bytes < 1000 and of_bytes == round(of_bytes) else format_scaled(of_bytes, "B")
+
+
+def plain(value: object) -> str:
+    """Return a number as it would be printed in a table: no exponent, no trailing zeros."""
+    return format(Decimal(str(value)).normalize(), "f")
+
+
+def _digits(value: float, low: float | None, high: float | None) -> int:
+    digits = significant_digits(value, low, high)
+    narrow = low is not None and high is not None and value != 0 and (high - low) / 2 < 0.005 * abs(value)
+    return min(4 if narrow else 3, digits)
