@@ -6,9 +6,10 @@ import math
 
 from edgekit.core.boundary import Boundary, sees
 from edgekit.core.quantity import BudgetTerm, Estimate
-from edgekit.core.units import format_scaled
+from edgekit.decision.numerals import amount, size
 from edgekit.reports.model import Report, RunRow
-from edgekit.reports.show import Cell, Column, Table, figure, percent, share
+from edgekit.reports.remarks import run_remarks
+from edgekit.reports.show import Cell, Column, Table, figure, marked, percent, share
 
 
 def runs(report: Report) -> Table:
@@ -32,16 +33,16 @@ def runs(report: Report) -> Table:
         Column("J per inference", number=True),
         Column("net of idle", number=True),
         Column("idle power", number=True),
-        Column("standing"),
+        Column("standing", prose=True),
     )
-    return Table("runs", "Every run", columns, tuple(rows), intro=_boundaries(report))
+    return marked(Table("runs", "Every run", columns, tuple(rows), intro=_boundaries(report)))
 
 
 def performance(report: Report) -> Table:
     """Return latency, accuracy and size of every run."""
     rows = [
         (
-            Cell(row.artifact, detail=f"on {row.device}"),
+            Cell(row.artifact, detail=f"on {row.device}{f', batch {row.batch}' if row.batch > 1 else ''}"),
             figure(row.latency_p50_s),
             figure(row.latency_p90_s),
             figure(row.latency_p99_s),
@@ -49,7 +50,7 @@ def performance(report: Report) -> Table:
             Cell(f"{row.sqnr_db:.1f} dB", tags=("measured",))
             if row.sqnr_db is not None
             else Cell("unknown", "not verified", tone="unknown"),
-            Cell(format_scaled(row.size_bytes, "B"), tags=("measured",)),
+            Cell(size(row.size_bytes), tags=("measured",)),
             Cell(_plan(row), detail=_quality(row)),
         )
         for row in report.runs
@@ -64,7 +65,7 @@ def performance(report: Report) -> Table:
         Column("size", number=True),
         Column("plan and quality"),
     )
-    return Table("performance", "Latency, accuracy and size", columns, tuple(rows))
+    return marked(Table("performance", "Latency, accuracy and size", columns, tuple(rows), remarks=run_remarks(report.runs)))
 
 
 def budgets(report: Report) -> Table:
@@ -83,7 +84,7 @@ def budgets(report: Report) -> Table:
         Column("term"),
         Column("standard uncertainty", number=True),
         Column("share of variance", number=True),
-        Column("what shrinks it"),
+        Column("what shrinks it", prose=True),
     )
     intro = "After the GUM (JCGM 100). Type A comes from the spread of repeated windows, type B from everything else."
     return Table("budget", "Uncertainty of the measured energy", columns, tuple(rows), intro=intro)
@@ -103,7 +104,7 @@ def assumptions(report: Report) -> Table:
     ]
     missing = [item.name for item in report.decision.assumptions if item.source == "none"]
     intro = f"Scenario: {report.decision.scenario.source}." + (f" Not stated: {', '.join(missing)}." if missing else "")
-    columns = (Column("line"), Column("value"), Column("source"), Column("meaning"))
+    columns = (Column("line"), Column("value", prose=True), Column("source", prose=True), Column("meaning", prose=True))
     return Table("assumptions", "Assumptions", columns, tuple(rows), intro=intro)
 
 
@@ -119,7 +120,7 @@ def constants(report: Report) -> Table:
         )
         for item in report.decision.constants
     ]
-    columns = (Column("constant"), Column("value", number=True), Column("year"), Column("scope"), Column("source"))
+    columns = (Column("constant"), Column("value", number=True), Column("year"), Column("scope", prose=True), Column("source", prose=True))
     return Table("constants", "Published numbers used", columns, tuple(rows))
 
 
@@ -128,14 +129,15 @@ def environment(report: Report) -> Table:
     rows = [
         (
             Cell(row.run, detail=row.created, code=True),
-            Cell(row.facts.gpu or row.facts.cpu or row.facts.model or "unknown", detail=_machine(row)),
-            Cell(_software(row)),
+            _machine(row),
+            _software(row),
             Cell(row.artifact_sha256[:12], detail=f"weights {row.weights_sha256[:12]}", code=True),
         )
         for row in report.runs
     ]
-    columns = (Column("run"), Column("machine"), Column("software"), Column("artifact sha256"))
-    return Table("environment", "Environment", columns, tuple(rows), intro=f"Model family {report.decision.family[:16]}.")
+    columns = (Column("run"), Column("machine", prose=True), Column("software", prose=True), Column("artifact sha256"))
+    intro = f"Model family {report.decision.family[:16]}."
+    return marked(Table("environment", "Environment", columns, tuple(rows), intro=intro))
 
 
 def _standing(row: RunRow) -> Cell:
@@ -150,14 +152,14 @@ def _boundaries(report: Report) -> str:
 
 
 def _plan(row: RunRow) -> str:
-    quick = "quick plan: " if row.quick else ""
-    batch = f", batch {row.batch}" if row.batch > 1 else ""
-    return f"{quick}{row.windows} windows of {row.window_s:g} s{batch}, {row.threads} thread{'s' if row.threads > 1 else ''}"
+    if not row.windows:
+        return "not timed"
+    return f"{row.windows} x {row.window_s:g} s, {row.threads} thread{'s' if row.threads > 1 else ''}"
 
 
 def _quality(row: RunRow) -> str:
-    words = [row.energy_j.quality.value, row.artifact_status, *(() if row.status == "complete" else (row.status,))]
-    return "; ".join([", ".join(words), *(note.text for note in row.notes)])
+    words = ("quick" if row.quick else "", row.energy_j.quality.value, row.artifact_status, row.status if row.status != "complete" else "")
+    return ", ".join(word for word in words if word)
 
 
 def _weight(term: BudgetTerm, energy: Estimate) -> float:
@@ -172,9 +174,15 @@ def _term(row: RunRow, term: BudgetTerm, portion: float, first: bool) -> tuple[C
     elif term.u is None:
         size = Cell("unknown", detail=term.reason or "nobody states it", tags=("type " + term.kind,), tone="unknown")
     else:
-        size = Cell(format_scaled(term.u, "J"), tags=("type " + term.kind,))
+        size = Cell(amount(term.u, "J"), tags=("type " + term.kind,))
     known = Cell(percent(portion), detail="dominates" if first and portion > 0 else "", tone="warn" if first and portion > 0 else "")
-    return (Cell(row.artifact, detail=row.run), Cell(term.name, detail=term.instrument or ""), size, known, Cell(term.shrink or ""))
+    return (
+        Cell(row.artifact, detail=row.run if first else ""),
+        Cell(term.name, detail=term.instrument or ""),
+        size,
+        known,
+        Cell(term.shrink or ""),
+    )
 
 
 def _source(source: str) -> str:
@@ -183,8 +191,11 @@ def _source(source: str) -> str:
     )
 
 
-def _machine(row: RunRow) -> str:
+def _machine(row: RunRow) -> Cell:
     facts = row.facts
+    name = facts.gpu or facts.cpu or facts.model
+    if name is None:
+        return Cell("unknown", detail="the run names no machine", tone="unknown")
     parts = (
         facts.model,
         facts.arch,
@@ -192,10 +203,11 @@ def _machine(row: RunRow) -> str:
         facts.os,
         f"governor {facts.governor}" if facts.governor else None,
     )
-    return ", ".join(part for part in parts if part)
+    return Cell(name, detail=", ".join(part for part in parts if part and part != name))
 
 
-def _software(row: RunRow) -> str:
+def _software(row: RunRow) -> Cell:
     facts = row.facts
     engine = " ".join(part for part in (facts.engine, facts.engine_version) if part)
-    return ", ".join(part for part in (engine, facts.delegate, *(f"{name} {version}" for name, version in row.tool.items())) if part)
+    parts = [part for part in (engine, facts.delegate, *(f"{name} {version}" for name, version in row.tool.items())) if part]
+    return Cell(", ".join(parts)) if parts else Cell("unknown", detail="the run names no software", tone="unknown")

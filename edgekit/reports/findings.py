@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from edgekit.core.decision import Side, SlotEntry, View
 from edgekit.core.quantity import Estimate
+from edgekit.decision.numerals import count, rate
 from edgekit.decision.totals import scaled
 from edgekit.reports.model import Report
-from edgekit.reports.show import Cell, Column, Table, carbon, electricity, factor, figure, money, percent
+from edgekit.reports.show import Cell, Column, Remark, Table, carbon, electricity, factor, figure, marked, money, percent
 
 SLOT_WORDS = {
     "inference_device": "inference on the device",
@@ -23,7 +26,7 @@ SLOT_WORDS = {
     "storage": "storage",
     "updates": "model updates",
 }
-_PERIODS = ("year", "million inferences", "day")
+PERIODS = ("day", "year", "million inferences")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,12 @@ def slots(report: Report) -> Table:
         for entry in report.decision.slots
         if isinstance(entry.energy_j, Estimate)
     ]
-    columns = (Column("slot"), Column("J per inference", number=True), Column("how it was counted"), Column("evidence"))
+    columns = (
+        Column("slot"),
+        Column("J per inference", number=True),
+        Column("how it was counted", prose=True),
+        Column("evidence", prose=True),
+    )
     return Table("slots", "Where the joules go", columns, tuple(rows))
 
 
@@ -75,26 +83,16 @@ def not_included(report: Report) -> Table:
 
 
 def views(report: Report) -> Table:
-    """Return the outcome under every accounting convention."""
-    rows = [
-        (
-            Cell(view.network, detail="primary" if view.primary else ""),
-            Cell(view.device),
-            Cell(view.cloud),
-            *(_brief(cell) for cell in (figure(view.edge_j), figure(view.cloud_j), factor(view.ratio))),
-            outcome(view),
-        )
-        for view in report.decision.views
-    ]
+    """Return the outcome under every accounting convention: the answer first, then what it rests on."""
     columns = (
-        Column("network"),
-        Column("device"),
-        Column("cloud"),
-        Column("device", number=True),
-        Column("cloud", number=True),
+        Column("view"),
+        Column("answer, P(device takes less)"),
+        Column("device", number=True, side="device"),
+        Column("cloud", number=True, side="cloud"),
         Column("cloud / device", number=True),
-        Column("P(device takes less)"),
     )
+    known = [_view(view) for view in report.decision.views if isinstance(view.p_edge, Estimate)]
+    rows = known + _not_computable(report.decision.views, len(columns) - 1)
     intro = (
         f"The same data under every convention that may be argued for, {report.decision.draws:,} draws each; sure means 95 % or more. "
         "Network: marginal is what one more byte adds, average is all network energy over all traffic. Device: gross is all power while it "
@@ -103,8 +101,41 @@ def views(report: Report) -> Table:
     return Table("views", "Does the accounting change the answer?", columns, tuple(rows), intro=intro)
 
 
-def _brief(cell: Cell) -> Cell:
-    return Cell("unknown", tone="unknown") if cell.tone == "unknown" else cell  # the reason stands once, in the row's last cell
+def _view(view: View) -> tuple[Cell, ...]:
+    title = Cell(_network(view), detail=_sides(view) + (", primary view" if view.primary else ""))
+    return (title, outcome(view), figure(view.edge_j), figure(view.cloud_j), factor(view.ratio))
+
+
+def _not_computable(views: Sequence[View], rest: int) -> list[tuple[Cell, ...]]:
+    """Return one row for all views that lack the same input."""
+    groups: dict[str, list[View]] = {}
+    for view in views:
+        if not isinstance(view.p_edge, Estimate):
+            groups.setdefault(view.p_edge.reason, []).append(view)
+    rows: list[tuple[Cell, ...]] = []
+    for group in groups.values():
+        title = Cell(_network(group[0]), detail=_sides(group[0]) + (", primary view" if group[0].primary else ""))
+        if len(group) > 1:
+            title = Cell(f"{len(group)} more views", detail=_span(group))
+        rows.append((title, replace(outcome(group[0]), span=rest)))
+    return rows
+
+
+def _span(group: Sequence[View]) -> str:
+    """Return the conventions of several views: the levels of each axis where they are all combined, else one by one."""
+    levels = [list(dict.fromkeys(getattr(view, axis) for view in group)) for axis in ("network", "device", "cloud")]
+    if math.prod(map(len, levels)) != len(group):
+        return "; ".join(f"{_network(view)}, {_sides(view)}" for view in group)
+    networks, devices, clouds = (" or ".join(names) for names in levels)
+    return f"{networks} network, {devices} device, {clouds} cloud"
+
+
+def _network(view: View) -> str:
+    return "no network" if view.network == "none" else f"{view.network} network"
+
+
+def _sides(view: View) -> str:
+    return f"{view.device} device, {view.cloud} cloud"
 
 
 def outcome(view: View) -> Cell:
@@ -113,41 +144,67 @@ def outcome(view: View) -> Cell:
         return Cell("not computable", detail=view.p_edge.reason, tone="unknown")
     chance = view.p_edge.value
     side, tone = ("device, sure", "edge") if chance >= 0.95 else ("cloud, sure", "cloud") if chance <= 0.05 else ("open", "open")
-    return Cell(_chance(chance), detail=side, tags=tuple(origin.value for origin in view.p_edge.origins), tone=tone)
+    return Cell(side, detail=f"P {_chance(chance)}", tags=tuple(origin.value for origin in view.p_edge.origins), tone=tone)
 
 
 def _chance(share: float) -> str:
     """Return a probability from a finite number of draws, which is never 0 % or 100 %."""
-    return "> 99.9 %" if share > 0.999 else "< 0.1 %" if share < 0.001 else percent(share)
+    return "> 99.9 %" if share > 0.999 else "< 0.1 %" if share < 0.001 else f"= {percent(share)}"
 
 
 def totals(report: Report) -> Table:
-    """Return energy, carbon and money by day, year and million inferences."""
+    """Return energy, carbon and money by day, year and million inferences, both sides next to one another."""
+    found = {(item.period, item.side): item for item in report.decision.totals}
+    sides = [side for side in (Side.DEVICE, Side.CLOUD) if any(key[1] is side for key in found)]
+    kinds = [
+        (title, show, attribute)
+        for title, show, attribute in (("electricity", electricity, "energy_j"), ("carbon", carbon, "co2e_kg"), ("money", money, "money"))
+        if attribute == "energy_j" or any(isinstance(getattr(item, attribute), Estimate) for item in found.values())
+    ]
     rows = [
         (
-            Cell(f"per {item.period}", detail=f"{item.side.value}, {item.inferences:,.0f} inferences"),
-            electricity(item.energy_j),
-            carbon(item.co2e_kg),
-            money(item.money),
+            Cell(f"per {period}", detail="" if period.startswith("million") else f"{count(found[period, sides[0]].inferences)} inferences"),
+            *(show(getattr(found[period, side], attribute)) for _, show, attribute in kinds for side in sides),
         )
-        for item in sorted(report.decision.totals, key=lambda item: _PERIODS.index(item.period))
+        for period in PERIODS
+        if sides and (period, sides[0]) in found
     ]
-    fleet = report.decision.scenario.fleet
-    intro = f"Day and year are for the whole fleet ({fleet} device{'s' if fleet > 1 else ''}). Carbon is location-based."
-    columns = (Column("period, side"), Column("electricity", number=True), Column("carbon", number=True), Column("money", number=True))
-    return Table("totals", "At scale", columns, tuple(rows), intro=intro)
+    columns = (Column("period"), *(Column(title, number=True, side=side.value) for title, _, _ in kinds for side in sides))
+    return marked(Table("totals", "At scale", columns, tuple(rows), intro=_at_scale(report), remarks=scale_remarks(report)))
+
+
+def scale_remarks(report: Report) -> tuple[Remark, ...]:
+    """Return what the totals do not tell by themselves: what the interval of carbon leaves out, and why an amount is unknown."""
+    found: dict[str, None] = {}
+    for item in report.decision.totals:
+        if isinstance(item.co2e_kg, Estimate):
+            found.update(dict.fromkeys(f"Carbon: {note.text}" for note in item.co2e_kg.notes if note.code == "carbon.grid"))
+    for name, attribute in (("Carbon", "co2e_kg"), ("Money", "money")):
+        amounts = [(item.side, getattr(item, attribute)) for item in report.decision.totals]
+        why = dict.fromkeys(f"{side.value}: {amount.reason}" for side, amount in amounts if not isinstance(amount, Estimate))
+        if why and not any(isinstance(amount, Estimate) for _, amount in amounts):
+            found[f"{name} is unknown ({'; '.join(why)})"] = None
+    return tuple(Remark(text) for text in found)
+
+
+def _at_scale(report: Report) -> str:
+    scenario = report.decision.scenario
+    fleet = f"{count(scenario.fleet)} devices, each" if scenario.fleet > 1 else "one device"
+    return f"Day and year are for the whole fleet: {fleet} at {rate(scenario.rate_per_s)}. Carbon is location-based."
 
 
 def flips(report: Report) -> Table:
     """Return the values at which the answer turns."""
-    rows = [(Cell(item.name), Cell(f"{item.text[0].upper()}{item.text[1:]}", tags=("derived",))) for item in report.decision.flips]
-    return Table("flips", "Where it flips", (Column("input"), Column("the answer turns at")), tuple(rows))
+    rows = [(Cell(item.name), Cell(f"{item.text[0].upper()}{item.text[1:]}")) for item in report.decision.flips]
+    intro = "Derived from the figures above: one input moves, everything else stays as stated."
+    columns = (Column("input"), Column("the answer turns at", prose=True))
+    return Table("flips", "Where it flips", columns, tuple(rows), intro=intro)
 
 
 def influences(report: Report) -> Table:
     """Return what explains the spread of the result, largest first."""
     rows = [(Cell(item.input), Cell(percent(item.share)), Cell(item.shrink)) for item in report.decision.influences]
-    columns = (Column("input"), Column("share of the spread", number=True), Column("what shrinks it"))
+    columns = (Column("input"), Column("share of the spread", number=True), Column("what shrinks it", prose=True))
     return Table("influences", "What the uncertainty of the comparison comes from", columns, tuple(rows))
 
 

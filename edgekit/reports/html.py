@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 
 from edgekit.core.errors import missing_extra
 from edgekit.core.jsonio import dump_record
@@ -21,6 +23,22 @@ class Section:
     chart: Chart | None = None
 
 
+_OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+_FIGURE = re.compile(r"(?<=\d) (?=(?:[nµmk]?(?:J|W|Wh|s|B|g)|%|million|billion|trillion)(?![\w/]))")
+
+
+def prose(text: str) -> Markup:
+    """Return escaped text whose figures stay with their units and whose --options are not broken across lines."""
+    escaped = escape(text.replace("CO2e", "CO₂e"), quote=True)
+    return Markup(_OPTION.sub(lambda found: f'<span class="whole">{found.group()}</span>', _FIGURE.sub("\u00a0", escaped)))
+
+
+def opening(text: str) -> str:
+    """Return a sentence with a capital at its start, unless it starts with a name or a command."""
+    first = text.split(" ", 1)[0].rstrip(":,")
+    return text[:1].upper() + text[1:] if first.isalpha() and first != "edgekit" else text
+
+
 def render(report: Report, *, template: str, style: str, charts: Mapping[str, Chart]) -> str:
     """Return the page; `template` and `style` are the texts of the assets, `charts` are keyed by the table they belong to.
 
@@ -32,6 +50,7 @@ def render(report: Report, *, template: str, style: str, charts: Mapping[str, Ch
     except ImportError as error:
         raise missing_extra("jinja2", "report", "the HTML report") from error
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters |= {"prose": prose, "opening": opening}
     tables = [
         findings.views(report),
         evidence.runs(report),

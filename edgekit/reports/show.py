@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from string import ascii_lowercase
 
 from edgekit.core.quantity import Estimate, Quality, Quantity
-from edgekit.core.units import format_interval, format_number, format_scaled
+from edgekit.decision.numerals import amount, multiple, spread
 
 _BOUNDS = {"lower_bound": "lower bound", "upper_bound": "upper bound", "partial": "both sides partial"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Hold one cell: its text, a second line, and tags (origins, boundary) that no renderer may drop; `tone` only colours it."""
+    """Hold one cell: its text, a second line, and tags (origins, boundary) that no renderer may drop; `tone` only colours it.
+
+    `marker` points to a note below the table; `span` is how many columns the cell fills.
+    """
 
     text: str
     detail: str = ""
     tags: tuple[str, ...] = ()
     tone: str = ""
     code: bool = False
+    marker: str = ""
+    span: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Name one column; numbers are aligned right."""
+    """Name one column; `side` colours it, numbers are aligned right, prose may wrap."""
 
     title: str
     number: bool = False
+    side: str = ""
+    prose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Hold one note below a table, with the marker that cells refer to it by, or none."""
+
+    text: str
+    marker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +56,34 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     intro: str = ""
+    remarks: tuple[Remark, ...] = ()
 
 
-def figure(quantity: Quantity, value: Callable[[float], str] | None = None, interval: Callable[[float, float], str] | None = None) -> Cell:
+def marked(table: Table) -> Table:
+    """Return a table that says a reason once: where several cells are unknown for the same reason, it moves below the table."""
+    reasons = Counter(cell.detail for row in table.rows for cell in row if cell.tone == "unknown" and cell.detail)
+    markers = dict(zip((reason for reason, count in reasons.items() if count > 1), ascii_lowercase, strict=False))
+    rows = tuple(
+        tuple(replace(cell, detail="", marker=markers[cell.detail]) if _repeats(cell, markers) else cell for cell in row)
+        for row in table.rows
+    )
+    found = tuple(Remark(reason, marker) for reason, marker in markers.items())
+    return replace(table, rows=rows, remarks=(*found, *table.remarks))
+
+
+def _repeats(cell: Cell, markers: Mapping[str, str]) -> bool:
+    return cell.tone == "unknown" and cell.detail in markers
+
+
+def figure(
+    quantity: Quantity, value: Callable[[Estimate], str] | None = None, interval: Callable[[float, float], str] | None = None
+) -> Cell:
     """Return a quantity as a cell: value, interval, origins and boundary; an unknown one says why."""
     if not isinstance(quantity, Estimate):
         return Cell("unknown", detail=quantity.reason, tone="unknown")
-    text = value(quantity.value) if value else format_scaled(quantity.value, quantity.unit, quantity.low, quantity.high)
-    spread = interval or (lambda low, high: format_interval(low, high, quantity.unit))
-    detail = spread(quantity.low, quantity.high) if quantity.high > quantity.low else ""
+    text = value(quantity) if value else amount(quantity.value, quantity.unit, quantity.low, quantity.high)
+    between = interval or (lambda low, high: spread(low, high, quantity.unit))
+    detail = between(quantity.low, quantity.high) if quantity.high > quantity.low else ""
     return Cell(text, detail=detail, tags=tags(quantity), tone="caveats" if quantity.quality is not Quality.GOOD else "")
 
 
@@ -63,26 +99,41 @@ def electricity(quantity: Quantity) -> Cell:
     """Return joules as watt-hours."""
     return figure(
         quantity,
-        lambda joules: format_scaled(joules / 3600, "W") + "h",
-        lambda low, high: format_interval(low / 3600, high / 3600, "W") + "h",
+        lambda joules: watt_hours(amount(joules.value / 3600, "W", joules.low / 3600, joules.high / 3600)),
+        lambda low, high: watt_hours(spread(low / 3600, high / 3600, "W")),
     )
+
+
+def watt_hours(watts: str) -> str:
+    """Return what was written in watts as watt-hours, at both ends of an interval."""
+    return watts.replace("W", "Wh")
 
 
 def carbon(quantity: Quantity) -> Cell:
     """Return kilograms as grams of CO2e."""
     return figure(
-        quantity, lambda value: f"{format_scaled(value, 'kg')} CO2e", lambda low, high: f"{format_interval(low, high, 'kg')} CO2e"
+        quantity, lambda mass: f"{amount(mass.value, 'kg', mass.low, mass.high)} CO2e", lambda low, high: f"{spread(low, high, 'kg')} CO2e"
     )
 
 
 def money(quantity: Quantity) -> Cell:
-    """Return an amount of money."""
-    return figure(quantity, lambda value: f"{format_number(value)} {quantity.unit}")
+    """Return an amount of money; less than a hundredth of the unit is written with a prefix (12 µEUR)."""
+    return figure(
+        quantity,
+        lambda price: _coins(price.value, price.unit),
+        lambda low, high: (
+            f"{multiple(low, 3)} to {_coins(high, quantity.unit)}" if low >= 0.01 else spread(low, high, "W").replace("W", quantity.unit)
+        ),
+    )
+
+
+def _coins(value: float, currency: str) -> str:
+    return f"{multiple(value, 3)} {currency}" if abs(value) >= 0.01 or value == 0 else amount(value, "W").replace("W", currency)
 
 
 def share(quantity: Quantity) -> Cell:
     """Return a ratio as per cent."""
-    return figure(quantity, percent, lambda low, high: f"{100 * low:.1f} to {100 * high:.1f} %")
+    return figure(quantity, lambda part: percent(part.value), lambda low, high: f"{100 * low:.1f} to {100 * high:.1f} %")
 
 
 def percent(value: float) -> str:
@@ -91,17 +142,17 @@ def percent(value: float) -> str:
         return "> 99.9 %"
     if 0 < value < 0.0005:
         return "< 0.1 %"
-    return f"{100 * value:.1f} %"
+    return "100 %" if value == 1 else f"{100 * value:.1f} %"
 
 
 def factor(quantity: Quantity) -> Cell:
     """Return a ratio as "150x"."""
-    return figure(quantity, times, lambda low, high: f"{times(low)} to {times(high)}")
+    return figure(quantity, lambda ratio: times(ratio.value), lambda low, high: f"{times(low)} to {times(high)}")
 
 
 def times(value: float) -> str:
     """Return a factor with two to three digits."""
-    return f"{format_number(value, 2 if value >= 10 else 3)}x"
+    return f"{multiple(value, 2 if value >= 10 else 3)}x"
 
 
 def one_line(cell: Cell) -> str:
@@ -112,4 +163,4 @@ def one_line(cell: Cell) -> str:
 
 def points(quantity: Quantity) -> Cell:
     """Return a difference of two ratios in percentage points, with its sign."""
-    return figure(quantity, lambda value: f"{100 * value:+.1f} points", lambda low, high: f"{100 * low:+.1f} to {100 * high:+.1f}")
+    return figure(quantity, lambda step: f"{100 * step.value:+.1f} points", lambda low, high: f"{100 * low:+.1f} to {100 * high:+.1f}")

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from edgekit.core.quantity import Note
+from edgekit.decision.scenario import parse_scenario
 from tests.reports.records import cloud_gpu, edge_emulated, edge_estimated, edge_rapl
-from tests.reports.test_renderers import made, page
+from tests.reports.test_renderers import CONSTANTS, made, page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -15,10 +18,48 @@ pytestmark = [
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
+# Return the elements whose words reach out of a box that does not show what overflows.
+CLIPPED = """() => {
+  const found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    if (element.closest("svg, .skip, script") || !element.offsetParent) continue;
+    const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    if (!own) continue;
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    for (const box of range.getClientRects()) {
+      for (let outer = element; outer && outer !== document.body; outer = outer.parentElement) {
+        if (outer.matches(".scroll, pre")) break;
+        const edge = outer.getBoundingClientRect();
+        if (getComputedStyle(outer).display === "inline" || !edge.width) continue;
+        if (box.right > edge.right + 1 || box.left < edge.left - 1) found.push(element.outerHTML.slice(0, 120));
+      }
+    }
+  }
+  for (const drawing of document.querySelectorAll("svg")) {
+    if (!drawing.getClientRects().length) continue;
+    const edge = drawing.getBoundingClientRect();
+    for (const words of drawing.querySelectorAll("text")) {
+      const box = words.getBoundingClientRect();
+      if (box.right > edge.right + 2 || box.left < edge.left - 2) found.push(words.textContent);
+    }
+  }
+  return [...new Set(found)];
+}"""
+
+
 @pytest.fixture(scope="module")
 def report_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(page(made(edge_rapl(), edge_estimated(quick=True), cloud_gpu(), edge_emulated())), encoding="utf-8")
+    scenario = parse_scenario(
+        'fleet = 100\nnetwork = "fixed"\ndevice.region = "DE"\ncloud.region = "NL"\nprices.electricity = "0.30 EUR/kWh"\n'
+        'prices.gpu_hour = "2 USD/h"\nprices.date = "2026-05-01"',
+        where="scenario.toml",
+        constants=CONSTANTS,
+    )
+    remark = Note(code="long", text="meter cputime, the best available: cpu_package (estimated); not usable: rapl: no such folder")
+    estimated = replace(edge_estimated("20260504T132425-00-digits_cnn.fp16.tflite-local", quick=True), notes=(remark,))
+    path.write_text(page(made(edge_rapl(), estimated, edge_estimated(), cloud_gpu(), edge_emulated(), scenario=scenario)), encoding="utf-8")
     return path
 
 
@@ -66,6 +107,42 @@ def test_the_page_fits_its_window_stays_silent_and_passes_axe(open_page, scheme,
     assert [(item["id"], item["impact"], item["nodes"][0]["html"][:120]) for item in violations] == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_desk_no_table_needs_scrolling_and_no_text_is_cut(open_page, scheme):
+    tab = open_page(scheme=scheme)
+    wide = tab.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth).map(box => box.outerHTML)"
+    )
+    assert [item[:90] for item in wide] == []
+    assert tab.evaluate(CLIPPED) == []
+
+
+@pytest.mark.parametrize("width", [390, 700, 900])
+def test_at_other_widths_words_are_cut_by_nothing_but_a_box_that_scrolls(open_page, width):
+    tab = open_page(viewport={"width": width, "height": 900})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.evaluate(CLIPPED) == []
+
+
+@pytest.mark.parametrize(("viewport", "least"), [(DESKTOP, 11.5), (PHONE, 10.0)], ids=["desktop", "phone"])
+def test_the_words_of_charts_can_be_read_and_are_no_larger_than_the_text(open_page, viewport, least):
+    sizes = open_page(viewport=viewport).evaluate(
+        """[...document.querySelectorAll("svg")].filter(drawing => drawing.getClientRects().length).flatMap(drawing => {
+            const scale = drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width;
+            return [...drawing.querySelectorAll("text")].map(words => parseFloat(getComputedStyle(words).fontSize) * scale);
+        })"""
+    )
+    assert len(sizes) > 10
+    assert min(sizes) >= least
+    assert max(sizes) <= 16
+
+
+def test_a_marker_leads_to_its_reason(open_page):
+    tab = open_page()
+    tab.click("#runs a.marker >> nth=0")
+    assert "Idle power is unknown" in tab.inner_text("li:target")
+
+
 def test_tables_scroll_inside_their_own_box_on_a_phone_and_can_be_reached_by_keyboard(open_page):
     tab = open_page(viewport=PHONE)
     boxes = tab.query_selector_all(".scroll")
@@ -99,5 +176,5 @@ def test_it_prints_on_a_few_a4_pages_with_nothing_cut_off(open_page):
 def test_everything_is_there_without_scripts(open_page):
     tab = open_page(scripts=False)
     assert "Keep digits_cnn" in tab.inner_text("#verdict")
-    assert tab.locator("svg").count() == 2
+    assert tab.locator("svg:visible").count() == 2
     assert tab.locator(".banner.emulated").is_visible()

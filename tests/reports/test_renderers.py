@@ -8,10 +8,11 @@ from importlib.resources import files
 import pytest
 
 from edgekit.core.jsonio import dump_record, load_record
+from edgekit.core.quantity import Note
 from edgekit.decision.constants import load_constants
 from edgekit.decision.decide import decide
 from edgekit.decision.scenario import default_scenario, parse_scenario
-from edgekit.reports import charts, html, markdown, text
+from edgekit.reports import charts, findings, html, markdown, text
 from edgekit.reports.model import Report, build
 from edgekit.reports.svg import inline
 from tests.reports.records import artifact, cloud_gpu, edge_emulated, edge_estimated, edge_rapl, training
@@ -24,6 +25,11 @@ HOSTILE = "<script>alert(1)</script>"
 def made(*runs, scenario=None) -> Report:
     decision = decide(runs, scenario or default_scenario(CONSTANTS), CONSTANTS, training=training())
     return build(decision, runs, commands=[("repeat this report", "edgekit report a b")])
+
+
+def flat(text: str) -> str:
+    """Return a text with every space alike."""
+    return re.sub(r"\s+", " ", text)
 
 
 def page(report: Report) -> str:
@@ -50,13 +56,13 @@ def test_the_same_report_gives_the_same_bytes_also_when_it_is_read_back_from_its
 
 @pytest.mark.parametrize("kind", ["html", "md", "text"])
 def test_every_rendering_holds_the_verdict_its_condition_and_the_key_figures(kind, report, rendered):
-    flat = re.sub(r"\s+", " ", rendered[kind].replace("\\", "").replace("&#39;", "'"))
+    found = flat(rendered[kind].replace("\\", "").replace("&#x27;", "'"))
     verdict = report.decision.verdict
-    assert verdict.sentence in flat
-    assert verdict.condition in flat
-    assert verdict.headline in flat
+    assert verdict.sentence in found
+    assert verdict.condition in found
+    assert verdict.headline in found
     for figure in ("30.0 µJ", "4.18 mJ", "140x"):
-        assert figure in flat
+        assert figure in found
 
 
 @pytest.mark.parametrize("kind", ["html", "md"])
@@ -101,12 +107,13 @@ def test_charts_are_labelled_themed_and_share_no_ids(report):
     drawn = charts.draw(report)
     assert set(drawn) == {"runs", "slots"}
     for chart in drawn.values():
-        assert chart.svg.startswith('<svg role="img" aria-label="')
-        assert "var(--device)" in chart.svg
-        assert "white" not in chart.svg
-        assert not re.findall(r'(?:fill|stroke)="#(?!000\b|888)[0-9a-f]{6}"', chart.svg)
         assert chart.caption
-    ids = [name for chart in drawn.values() for name in re.findall(r' id="([^"]+)"', chart.svg)]
+        for svg in (chart.wide, chart.narrow):
+            assert svg.startswith('<svg role="img" aria-label="')
+            assert "var(--device)" in svg
+            assert "white" not in svg
+            assert not re.findall(r'(?:fill|stroke)="#(?!000\b|888)[0-9a-f]{6}"', svg)
+    ids = [name for chart in drawn.values() for svg in (chart.wide, chart.narrow) for name in re.findall(r' id="([^"]+)"', svg)]
     assert len(ids) == len(set(ids))
 
 
@@ -154,12 +161,12 @@ def test_emulated_runs_carry_a_banner_no_renderer_can_drop(kind):
 
 @pytest.mark.parametrize("kind", ["html", "md", "text"])
 def test_a_quick_plan_is_stated_before_the_verdict(kind, rendered):
-    assert "quick plan: 3 windows of 1 s instead of 10 windows of 10 s" in rendered[kind][: rendered[kind].index("Keep digits")]
+    assert "quick plan: 3 windows of 1 s instead of 10 windows of 10 s" in flat(rendered[kind][: rendered[kind].index("Keep digits")])
 
 
 def test_every_energy_on_the_page_shows_its_origin_and_boundary(rendered):
-    cells = re.findall(r'<td class="number">(.*?)</td>', rendered["html"], re.DOTALL)
-    shown = [cell for cell in cells if re.search(r">[\d.,]+ [nµmk]?(J|W|Wh)<", cell)]
+    cells = re.findall(r'<td class="number[^"]*">(.*?)</td>', rendered["html"], re.DOTALL)
+    shown = [cell for cell in cells if re.search(r">[\d.,]+\s[nµmk]?(J|W|Wh)<", cell)]
     assert len(shown) > 20
     for cell in shown:
         assert re.search(r"measured|estimated|sourced|type [AB]", cell), cell
@@ -175,7 +182,7 @@ def test_a_report_without_a_cloud_side_still_says_what_is_known():
     lonely = made(edge_estimated())
     for found in (page(lonely), markdown.render(lonely), text.render(lonely)):
         assert "record a cloud run" in found
-        assert "21 µJ" in found
+        assert "21 µJ" in flat(found)
     for found in (page(lonely), markdown.render(lonely)):
         assert "edgekit bench digits_cnn.int8.tflite --device cuda --meter nvml" in found
 
@@ -186,3 +193,96 @@ def test_the_document_is_json_with_a_schema_and_nulls_for_unknowns(rendered):
     unknown = next(view for view in made(edge_estimated(), cloud_gpu()).decision.views if view.device == "incremental")
     assert unknown.p_edge.value is None
     assert '"value": null' in rendered["json"]
+
+
+@pytest.fixture(scope="module")
+def many() -> dict[str, str]:
+    """Return the renderings of a report over runs whose notes and reasons repeat."""
+    said = (Note(code="meter.best", text="meter cputime, the best available"), Note(code="meter.rapl", text="rapl is not there"))
+    runs = [
+        replace(
+            edge_estimated(f"edge-{recipe}", model=artifact(recipe=recipe), joules=joules),
+            notes=(*said, Note(code="drift", text=f"time per inference drifted by {drift} % over the run")),
+        )
+        for recipe, joules, drift in (("int8", 2.1e-5, "+51"), ("fp16", 3.1e-5, "-39"), ("fp32", 4.1e-5, "+12"))
+    ]
+    made_of = made(*runs, cloud_gpu(), scenario=parse_scenario("fleet = 100", where="s.toml", constants=CONSTANTS))
+    return {"html": page(made_of), "md": markdown.render(made_of), "text": text.render(made_of)}
+
+
+@pytest.mark.parametrize("kind", ["html", "md"])
+def test_what_many_runs_say_is_said_once_with_the_runs_it_belongs_to(kind, many):
+    body = many[kind].split('<script type="application/json"')[0]
+    assert body.count("rapl is not there") == 1
+    assert re.search("every device run: rapl is not there", body, re.IGNORECASE)
+    assert body.count("time per inference drifted") + body.count("Time per inference drifted") == 1
+    for change in ("+51 % (int8 tflite on local)", "-39 % (fp16 tflite on local)", "+12 % (fp32 tflite on local)"):
+        assert change in flat(body)
+
+
+@pytest.mark.parametrize(("kind", "marker"), [("html", 'href="#runs-a"'), ("md", "unknown <sup>a</sup>")])
+def test_a_reason_that_repeats_is_said_once_and_pointed_to_from_every_cell(kind, marker, many):
+    body = many[kind].split('<script type="application/json"')[0]
+    runs = body[body.index("Every run") :]
+    runs = runs[: runs.index("Latency, accuracy and size")]
+    assert runs.count(marker) == 3
+    assert len(re.findall(r"(?<!: )a CPU-time estimate sees busy time only", runs, re.IGNORECASE)) == 1
+    assert kind != "html" or 'id="runs-a"' in runs
+
+
+def test_the_terminal_says_why_figures_are_unknown(many):
+    assert "unknown: idle power of every device run: a CPU-time estimate sees busy time only, never idle power" in many["text"]
+    assert "unknown: 4 of 8 accounting views: needs the net joules per inference of the device run" in many["text"]
+    assert "Money is unknown (device: the scenario gives no prices.electricity; cloud:" in many["text"]
+
+
+@pytest.mark.parametrize("kind", ["html", "md", "text"])
+def test_large_numbers_can_be_read(kind, many):
+    assert "3.16 billion inferences" in flat(many[kind])
+    shown = flat(many[kind].split('<script type="application/json"')[0])
+    shown = re.sub(r"<svg.*?</svg>|<style>.*?</style>|<time.*?</time>|seed \d+", "", shown)
+    assert not re.search(r"(?<![\w.,-])\d{5,}x?(?![\w-])", shown)
+    assert not re.search(r"\d(?:\.\d+)?e[+-]\d", shown)
+
+
+def test_totals_go_from_day_to_year_to_a_million_with_both_sides_in_one_row(report):
+    table = findings.totals(report)
+    assert [row[0].text for row in table.rows] == ["per day", "per year", "per million inferences"]
+    assert [(column.title, column.side) for column in table.columns[1:3]] == [("electricity", "device"), ("electricity", "cloud")]
+    assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+@pytest.mark.parametrize("kind", ["html", "md", "text"])
+def test_carbon_says_that_its_interval_leaves_the_grid_factor_out(kind):
+    placed = parse_scenario('device.region = "DE"\ncloud.region = "NL"', where="s.toml", constants=CONSTANTS)
+    decided = made(edge_rapl(), cloud_gpu(), scenario=placed)
+    found = {"html": page, "md": markdown.render, "text": text.render}[kind](decided)
+    body = found.split('<script type="application/json"')[0]
+    assert body.count("Carbon: the interval is that of the energy: yearly country factors state no range") == 1
+
+
+def test_prices_bring_money_with_both_sides(report):
+    priced = parse_scenario(
+        'prices.electricity = "0.30 EUR/kWh"\nprices.gpu_hour = "2 USD/h"\nprices.date = "2026-05-01"', where="s.toml", constants=CONSTANTS
+    )
+    table = findings.totals(made(edge_rapl(), cloud_gpu(), scenario=priced))
+    assert [(column.title, column.side) for column in table.columns[-2:]] == [("money", "device"), ("money", "cloud")]
+    assert table.rows[0][-2].text.endswith("EUR")
+    assert table.rows[0][-1].text.endswith("USD")
+
+
+def test_a_view_that_cannot_be_computed_says_why_in_its_row():
+    table = findings.views(made(edge_estimated(), cloud_gpu()))
+    rows = [row for row in table.rows if row[1].text == "not computable"]
+    assert rows
+    assert all(row[1].detail == "needs the net joules per inference of the device run" for row in rows)
+    assert [row[0].detail for row in rows] == ["marginal or average network, incremental device, shared or dedicated cloud"]
+    assert all(sum(cell.span for cell in row) == len(table.columns) for row in table.rows)
+
+
+def test_markdown_stays_short(many):
+    assert len(many["md"].splitlines()) < 175
+    tables = re.findall(r"(?:^\|.*\n)+", many["md"], re.MULTILINE)
+    for table in tables:
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(widths) == 1, table
