@@ -14,19 +14,16 @@ from edgekit.sim.clock import ScriptedClock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edgekit.core.run import RunRecord
     from edgekit.core.trace import Trace
 
 
 class ReplayMeter:
-    """Deliver stored readings on a scripted clock, `shift_ns` after they were made; beyond the last there are none."""
+    """Deliver the stored readings of one meter on a scripted clock, `shift_ns` after they were made; beyond the last there are none."""
 
     kind = "replay"
 
-    def __init__(self, *, record: RunRecord, traces: Mapping[str, Trace], clock: ScriptedClock, shift_ns: int) -> None:
-        if not record.meters:
-            raise HardwareError(f"run {record.id} holds no readings to replay", code="meter.replay_empty")
-        self._spec = record.meters[0]
+    def __init__(self, *, spec: MeterSpec, traces: Mapping[str, Trace], clock: ScriptedClock, shift_ns: int) -> None:
+        self._spec = spec
         wanted = {channel.id for channel in self._spec.channels}
         self._readings = sorted(
             (int(t), channel, int(bracket), float(value), int(flags))

@@ -27,6 +27,8 @@ from edgekit.core.trace import ClockMap, TraceFile
 from edgekit.core.window import Phase, Window
 from edgekit.links.files import writing
 
+JOURNAL = "journal.jsonl"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionHeader:
@@ -59,7 +61,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._path = folder / "journal.jsonl"
+        self._path = folder / JOURNAL
         with writing(self._path):
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("a", encoding="utf-8")
@@ -67,19 +69,21 @@ class Journal:
     def write(self, kind: str, value: Any) -> None:
         """Append one event and flush it."""
         with writing(self._path):
-            self._file.write(json.dumps({"kind": kind, "value": jsonio.as_data(value)}, ensure_ascii=False) + "\n")
+            self._file.write(json.dumps({"kind": kind, "value": jsonio.as_data(value)}, ensure_ascii=False, allow_nan=False) + "\n")
             self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with writing(self._path):
+            self._file.close()
 
 
 def read_events(folder: Path) -> list[tuple[str, Any]]:
     """Return the events of a journal in order; a torn last line is ignored."""
-    path = folder / "journal.jsonl"
+    path = folder / JOURNAL
     events: list[tuple[str, Any]] = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    # Split at line feeds only: a text may hold other characters that count as line ends, and a kill may cut one in two.
+    for line in path.read_bytes().split(b"\n") if path.is_file() else ():
         try:
             event = json.loads(line)
         except ValueError:

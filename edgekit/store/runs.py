@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import itertools
 import os
+import shlex
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from edgekit.core import jsonio
-from edgekit.core.errors import UsageError
+from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.run import Analysis, RunRecord
 from edgekit.core.trace import Trace
-from edgekit.links.files import bundled, write_atomic, writing
-from edgekit.store.journal import fold, read_events
+from edgekit.links.files import bundled, sha256_of, write_atomic, writing
+from edgekit.links.lock import lock
+from edgekit.store.journal import JOURNAL, fold, read_events
 from edgekit.store.traces import compact, read_trace
 
 RECORD = "run.json"
+OWNER = "owner"
 
 
 class RunStore:
@@ -24,6 +32,31 @@ class RunStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._held: dict[str, BinaryIO] = {}
+
+    def open_session(self, stamp: str) -> str:
+        """Claim a session that no other process has, named `stamp` and a serial number; it is this process's until it is closed.
+
+        The folder is made under another name, locked, and only then moved to its own: nobody ever sees it without its owner.
+        """
+        parent = self.root / ".open"
+        with writing(parent):
+            folder = _new_folder(parent)
+            owner = lock(folder / OWNER)
+            if owner is None:
+                raise SetupError(f"cannot lock {folder / OWNER}", code="output.lock", why="the file system refuses to lock files")
+            for serial in itertools.count():
+                session = f"{stamp}-{serial:02d}"
+                try:
+                    folder = folder.rename(parent / session)
+                except OSError as error:
+                    if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                        raise
+                    continue
+                if not any(self.root.glob(f"{session}-*")):
+                    break
+        self._held[session] = owner
+        return session
 
     def session_folder(self, session: str) -> Path:
         """Return the folder of a session that is still open."""
@@ -45,21 +78,26 @@ class RunStore:
                 for trace in traces:
                     _link(folder / trace.path, target / trace.path)
             self.save(record)
+        (folder / JOURNAL).unlink(missing_ok=True)  # a kill from here on must not fold what is left a second time
         shutil.rmtree(folder)
-        if not any((self.root / ".open").iterdir()):
+        if owner := self._held.pop(session, None):
+            owner.close()
+        with contextlib.suppress(OSError):  # other sessions are open
             (self.root / ".open").rmdir()
         return records
 
-    def recover(self) -> list[RunRecord]:
-        """Close every session that a killed process left open; return the records, without analysis."""
-        left = [folder for folder in sorted((self.root / ".open").glob("*/")) if not _owner_alive(folder)]
-        return [record for folder in left for record in self.close_session(folder.name)]
+    def abandoned(self) -> list[str]:
+        """Take over the sessions whose process was killed, and return their names; those of running processes are left alone."""
+        found = []
+        for folder in sorted((self.root / ".open").glob("[!.]*/")):
+            if folder.name not in self._held and (owner := lock(folder / OWNER)):
+                self._held[folder.name] = owner
+                found.append(folder.name)
+        return found
 
     def save(self, record: RunRecord) -> Path:
         """Write a record into its folder, atomically; return the folder."""
-        folder = self.root / record.id
-        write_atomic(folder / RECORD, jsonio.dump_record(record))
-        return folder
+        return write_record(self.root / record.id, record)
 
     def list(self) -> Iterator[RunRecord]:
         """Yield every readable record under the root, by id."""
@@ -88,7 +126,7 @@ class RunStore:
             f"no run is called {name!r}",
             code="run.unknown",
             why=f"looked for a folder, an id, the start of an id or a tag in {self.root}",
-            do=[("list the runs:", f"ls '{self.root}'"), ("record one:", "edgekit bench ARTIFACT")],
+            do=[("list the runs:", f"ls {shlex.quote(str(self.root))}"), ("record one:", "edgekit bench ARTIFACT")],
         )
 
 
@@ -102,8 +140,23 @@ def read_record(path: Path) -> RunRecord:
     return jsonio.load_record(RunRecord, path.read_bytes(), where=str(path))
 
 
+def write_record(folder: Path, record: RunRecord) -> Path:
+    """Write a record into `folder`, atomically; return the folder."""
+    write_atomic(folder / RECORD, jsonio.dump_record(record))
+    return folder
+
+
 def read_traces(folder: Path, record: RunRecord) -> Mapping[str, Trace]:
-    """Return the raw traces of a run by channel id."""
+    """Return the raw traces of a run by channel id; raise UsageError when one is missing or not the one that was recorded."""
+    for item in record.traces:
+        path = folder / item.path
+        if not path.is_file() or sha256_of(path) != item.sha256:
+            raise UsageError(
+                f"run {record.id} has lost raw readings",
+                code="run.raw_data",
+                why=f"{path} {'is not the file that was recorded' if path.is_file() else 'does not exist'}",
+                do=[("copy the run folder again, its traces included:", f"ls -l '{folder}/traces'")],
+            )
     return {item.channel: read_trace(folder / item.path) for item in record.traces}
 
 
@@ -128,11 +181,8 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _owner_alive(folder: Path) -> bool:
-    """Return True while the process that opened the session still runs."""
-    try:
-        pid = int((folder / "owner").read_text())
-        os.kill(pid, 0)
-    except (OSError, ValueError):
-        return False
-    return True
+def _new_folder(parent: Path) -> Path:
+    while True:
+        parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another process closed the last session and took the empty folder away
+            return Path(tempfile.mkdtemp(dir=parent, prefix=".new-"))

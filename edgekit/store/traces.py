@@ -23,11 +23,14 @@ class TraceWriter:
         self._folder = folder
         self._clocks = dict(clocks)
         self._open: dict[str, tuple[Any, Any]] = {}
+        self._closed = False
 
     def append(self, readings: Sequence[Reading]) -> None:
         """Write readings through to the disk; raise SetupError when it is full."""
         import pyarrow as pa
 
+        if self._closed:
+            raise ValueError("readings came after the traces were closed")  # opening a stream again would empty it
         by_channel: dict[str, list[Reading]] = defaultdict(list)
         for reading in readings:
             by_channel[reading.channel].append(reading)
@@ -46,6 +49,7 @@ class TraceWriter:
 
     def close(self) -> None:
         """End every stream; harmless when called twice."""
+        self._closed = True
         while self._open:
             channel, (file, stream) = self._open.popitem()
             with writing(self._folder / f"{file_stem(channel)}.arrows"):
@@ -68,17 +72,21 @@ def compact(folder: Path) -> tuple[TraceFile, ...]:
 
     for stream in sorted(folder.glob("*.arrows")):
         target = stream.with_suffix(".parquet")
-        with writing(target):
-            pq.write_table(_read_stream(stream), target, compression="zstd")
+        table = _read_stream(stream)
+        if table is not None:
+            with writing(target):
+                pq.write_table(table, target, compression="zstd")
         stream.unlink()
     return tuple(_describe(path) for path in sorted(folder.glob("*.parquet")))
 
 
 def read_trace(path: Path) -> Trace:
-    """Return the trace stored at `path`, finished (.parquet) or still being written (.arrows)."""
+    """Return the trace stored at `path`, finished (.parquet) or still being written (.arrows); raise ValueError for an empty stream."""
     import pyarrow.parquet as pq
 
     table = pq.read_table(path) if path.suffix == ".parquet" else _read_stream(path)
+    if table is None:
+        raise ValueError(f"{path} holds no readings")
     metadata = table.schema.metadata or {}
     columns = {name: table.column(name).to_numpy() for name in ("t_ns", "bracket_ns", "value", "flags")}
     return Trace(channel=metadata[b"channel"].decode(), clock=metadata[b"clock"].decode(), **columns)
@@ -110,11 +118,15 @@ def _schema(channel: str, clock: str) -> Any:
 
 
 def _read_stream(path: Path) -> Any:
+    """Return the whole batches of a stream as a table; None when its writer was stopped before the first."""
     import pyarrow as pa
 
     batches: list[Any] = []
     with path.open("rb") as file:
-        reader = pa.ipc.open_stream(file)
+        try:
+            reader = pa.ipc.open_stream(file)
+        except (pa.ArrowInvalid, OSError):
+            return None
         with contextlib.suppress(pa.ArrowInvalid, OSError):  # the writer was killed inside a batch: what came before is whole
             for batch in reader:
                 batches.append(batch)

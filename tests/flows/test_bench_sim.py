@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 
 import pytest
+
+from tests.conftest import REPOSITORY
 
 SECONDS = 1e-4 + 1e-8 * 3000
 
@@ -62,6 +65,48 @@ def test_replay_through_the_meter_gives_the_recorded_numbers_again(run_edgekit, 
     replayed = _bench(run_edgekit, model_file, "--meter", f"replay:{recorded['id']}")["data"]["runs"][0]
     assert replayed["analysis"]["energy_j_per_inference"] == recorded["analysis"]["energy_j_per_inference"]
     assert replayed["meters"] == recorded["meters"]
+
+
+def test_replay_of_several_meters_keeps_the_one_behind_the_headline(run_edgekit, model_file, tmp_path):
+    # Rebuild a run that was also read by a second, weaker meter, listed first.
+    recorded = _bench(run_edgekit, model_file, "--quick")["data"]["runs"][0]
+    path = tmp_path / "runs" / recorded["id"] / "run.json"
+    stored = json.loads(path.read_text())
+    (sim,) = stored["meters"]
+    weak = {**sim, "kind": "weak", "channels": [{**sim["channels"][0], "id": "weak", "origin": "estimated"}]}
+    stored["meters"] = [weak, sim]
+    path.write_text(json.dumps(stored))
+    replayed = _bench(run_edgekit, model_file, "--meter", f"replay:{recorded['id']}")["data"]["runs"][0]
+    assert [meter["kind"] for meter in replayed["meters"]] == ["weak", "sim"]
+    assert replayed["analysis"]["energy_j_per_inference"] == recorded["analysis"]["energy_j_per_inference"]
+
+
+def test_replay_does_not_pass_joules_on_to_another_model(run_edgekit, model_file):
+    recorded = _bench(run_edgekit, model_file, "--quick")["data"]["runs"][0]
+    other = model_file.with_name("other.tflite")
+    other.write_bytes(model_file.read_bytes() + bytes(1000))
+    done = run_edgekit("--json", "bench", other, "--meter", f"replay:{recorded['id']}", "--runs", "runs")
+    assert (done.returncode, done.json()["data"]["code"]) == (2, "bench.replay_artifact")
+
+
+def test_files_of_one_name_have_records_of_their_own(run_edgekit, model_file):
+    other = model_file.parent / "other" / model_file.name
+    other.parent.mkdir()
+    other.write_bytes(model_file.read_bytes() + bytes(1000))
+    runs = _bench(run_edgekit, model_file, other, "--quick")["data"]["runs"]
+    assert len({run["id"] for run in runs}) == 2
+    folder = model_file.parent / "runs"
+    sizes = [json.loads((folder / run["id"] / "run.json").read_text())["artifact"]["size_bytes"] for run in runs]
+    assert sizes == [3000, 4000]
+
+
+def test_analysing_a_modeled_run_again_does_not_erase_it(run_edgekit, tmp_path):
+    modeled = tmp_path / "modeled-gpu-b1"
+    shutil.copytree(REPOSITORY / "models" / "digits_cnn" / "references" / modeled.name, modeled)
+    before = (modeled / "run.json").read_bytes()
+    done = run_edgekit("--json", "bench", "--reanalyse", modeled)
+    assert (done.returncode, done.json()["data"]["code"]) == (2, "run.no_raw_data")
+    assert (modeled / "run.json").read_bytes() == before
 
 
 def test_reanalysing_gives_the_same_bytes(run_edgekit, model_file, tmp_path):

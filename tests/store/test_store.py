@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -83,19 +85,21 @@ def test_a_run_folder_can_be_copied_alone(two_runs, tmp_path, run_edgekit):
     folder.rename(alone)
     before = (alone / "run.json").read_bytes()
     assert load_run(alone, tmp_path).id == folder.name
+    (alone / "run.json").write_text(json.dumps({**json.loads(before), "analysis": None}))
     assert run_edgekit("bench", "--reanalyse", alone).returncode == 0
     assert (alone / "run.json").read_bytes() == before
+    assert list(alone.parent.iterdir()) == [alone]
 
 
 def test_a_session_cut_off_by_a_kill_is_recovered_by_the_next_run(two_runs, tmp_path, run_edgekit, model_file):
-    # Rebuild what a killed process leaves: a journal without an end, whose owner is gone.
+    # Rebuild what a killed process leaves: a journal without an end, and an owner's file that nobody holds.
     finished = sorted(two_runs.root.iterdir())[0]
     record = json.loads((finished / "run.json").read_text())
     session = two_runs.root / ".open" / "killed-00"
     (session / "traces").mkdir(parents=True)
     for path in (finished / "traces").iterdir():
         os.link(path, session / "traces" / path.name)
-    (session / "owner").write_text("999999999")
+    (session / "owner").touch()
     header = {
         "session": "killed-00",
         "created": record["created"],
@@ -118,3 +122,75 @@ def test_a_session_cut_off_by_a_kill_is_recovered_by_the_next_run(two_runs, tmp_
     assert len(recovered.windows) == len(record["windows"]) - 2
     assert recovered.analysis.energy_j_per_inference.value == pytest.approx(record["analysis"]["energy_j_per_inference"]["value"])
     assert "killed-00-model" in done.stderr
+
+
+def _killed(root, lines, **streams):
+    """Rebuild what a killed process leaves: a session that nobody holds."""
+    session = root / ".open" / "killed-00"
+    (session / "traces").mkdir(parents=True)
+    (session / "journal.jsonl").write_bytes(b"\n".join(lines))
+    for name, content in streams.items():
+        (session / "traces" / f"{name}.arrows").write_bytes(content)
+    return session
+
+
+def test_a_kill_before_the_first_reading_leaves_nothing_that_stops_the_next_run(run_edgekit, model_file, tmp_path):
+    _killed(tmp_path / "runs", [b'{"kind": "note", "value": "\xc3'], c=b"")
+    done = run_edgekit("bench", model_file, "--device", "sim", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "runs" / ".open").exists()
+
+
+def test_a_session_that_cannot_be_read_is_said_and_kept_and_stops_nothing(run_edgekit, model_file, tmp_path):
+    session = _killed(tmp_path / "runs", [b'{"kind": "header", "value": {}}', b""])
+    done = run_edgekit("bench", model_file, "--device", "sim", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert "cannot be recovered" in done.stderr
+    assert (session / "journal.jsonl").is_file()
+
+
+def test_a_line_separator_in_a_file_name_does_not_cut_the_journal(run_edgekit, model_file, tmp_path):
+    odd = model_file.rename(tmp_path / "line\u2028end.tflite")
+    done = run_edgekit("--json", "bench", odd, "--device", "sim", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert done.json()["data"]["runs"][0]["status"] == "complete"
+
+
+def test_readings_that_come_too_late_do_not_empty_the_stream(tmp_path):
+    writer = TraceWriter(tmp_path, {})
+    writer.append(_readings(10))
+    writer.close()
+    with pytest.raises(ValueError, match="closed"):
+        writer.append(_readings(1))
+    assert len(read_trace(next(tmp_path.glob("*.arrows")))) == 10
+
+
+def test_sessions_of_one_second_have_names_of_their_own_and_are_left_alone_while_they_are_held(tmp_path):
+    mine, yours = RunStore(tmp_path), RunStore(tmp_path)
+    names = [store.open_session("20260101T000000") for store in (mine, yours, mine)]
+    assert names == [f"20260101T000000-{n:02d}" for n in range(3)]
+    assert RunStore(tmp_path).abandoned() == []
+    for name in (names[0], names[2]):
+        mine.close_session(name)
+    assert sorted(path.name for path in (tmp_path / ".open").iterdir()) == [names[1]]
+    (tmp_path / f"{names[0]}-model-sim").mkdir()
+    assert mine.open_session("20260101T000000") == names[2], "the name of a finished run is taken"
+
+
+def test_a_session_whose_process_is_gone_is_taken_over_by_one_other_only(tmp_path):
+    script = f"from pathlib import Path; from edgekit.store.runs import RunStore; RunStore(Path({str(tmp_path)!r})).open_session('s')"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    first, second = RunStore(tmp_path), RunStore(tmp_path)
+    assert first.abandoned() == ["s-00"]
+    assert second.abandoned() == []
+
+
+def test_analysing_again_refuses_damaged_readings_and_leaves_the_record(two_runs, run_edgekit):
+    folder = next(two_runs.root.iterdir())
+    before = (folder / "run.json").read_bytes()
+    (trace,) = (folder / "traces").iterdir()
+    for content in (b"PAR1", None):
+        trace.write_bytes(content) if content else trace.unlink()
+        done = run_edgekit("--json", "bench", "--reanalyse", folder)
+        assert (done.returncode, done.json()["data"]["code"]) == (2, "run.raw_data")
+    assert (folder / "run.json").read_bytes() == before

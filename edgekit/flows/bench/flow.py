@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.core.errors import EdgekitError, InterruptedRun
+from edgekit.core.errors import EdgekitError, InterruptedRun, UsageError
 from edgekit.core.protocols import DeviceSession, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord, RunStatus
@@ -21,7 +21,7 @@ from edgekit.flows.bench.replay import Replay
 from edgekit.links.clock import SystemClock
 from edgekit.metering import Chosen, choose
 from edgekit.store.journal import SessionHeader
-from edgekit.store.runs import RunStore, load_run, read_traces
+from edgekit.store.runs import RunStore, load_run, read_traces, write_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +38,11 @@ def bench(request: BenchRequest, *, device: Any, progress: Progress, date: Syste
     subjects = [open_subject(path) for path in request.artifacts]
     store = RunStore(request.runs_dir)
     planned = plan(request, kind=device.spec.kind) if replay is None else replay.plan()
-    session_id, created = _session_id(store, date.now_utc())
-    folder = store.session_folder(session_id)
-    notes = [note for subject in subjects for note in subject.notes]
-    for record in store.recover():
-        _analysed(store, record)
-        notes.append(Note(code="run.recovered", text=f"run {record.id}, cut off earlier, was recovered: status {record.status}"))
+    if replay is not None:
+        replay.require(subjects[0].artifact)
+    created = date.now_utc()
+    session_id: str | None = None
+    notes = [*(note for subject in subjects for note in subject.notes), *_recovered(store)]
     try:
         with ExitStack() as stack:
             progress.step(f"connect to {device.spec.name}")
@@ -52,7 +51,8 @@ def bench(request: BenchRequest, *, device: Any, progress: Progress, date: Syste
             progress.note(chosen.note)
             models = load_all(session, subjects, planned.run, progress=progress, stack=stack)
             names = [subject.path.name for subject in subjects]
-            recorder = Recorder(folder, clocks=_clocks(chosen, session))
+            session_id = store.open_session(created.replace("-", "").replace(":", "").removesuffix("Z"))
+            recorder = Recorder(store.session_folder(session_id), clocks=_clocks(chosen, session))
             stack.callback(recorder.close)
             recorder.header(
                 _header(request, planned, subjects, device=device, session=session, chosen=chosen, models=models, ids=(session_id, created))
@@ -67,20 +67,45 @@ def bench(request: BenchRequest, *, device: Any, progress: Progress, date: Syste
 
 
 def reanalyse(name: str, *, runs_dir: Path) -> BenchResult:
-    """Repeat the analysis of a stored run from its raw data and save it; the same data gives the same bytes."""
-    store = RunStore(runs_dir)
-    folder = store.find(name)
+    """Repeat the analysis of a stored run from its raw data and save it there; the same data gives the same bytes.
+
+    Raises:
+        UsageError: the run has no raw data (a modeled one), or its raw data is damaged; what is stored stays as it is.
+    """
+    folder = RunStore(runs_dir).find(name)
     record = load_run(folder, runs_dir)
+    if not record.meters:
+        raise UsageError(
+            f"run {record.id} has no raw data to analyse",
+            code="run.no_raw_data",
+            why="no meter was read: its figures are modeled, and analysing nothing would erase them",
+        )
     analysed = replace(record, analysis=analyse(record, read_traces(folder, record)))
-    RunStore(folder.parent).save(analysed)
+    write_record(folder, analysed)
     return BenchResult(runs=(analysed,), runs_dir=folder.parent)
 
 
-def _session_id(store: RunStore, created: str) -> tuple[str, str]:
-    stamp = created.replace("-", "").replace(":", "").removesuffix("Z")
-    taken = {path.name[: len(stamp) + 3] for path in (*store.root.glob(f"{stamp}*"), *store.root.glob(f".open/{stamp}*"))}
-    serial = next(index for index in range(1000) if not any(name.startswith(f"{stamp}-{index:02d}"[: len(stamp) + 3]) for name in taken))
-    return f"{stamp}-{serial:02d}", created
+def _recovered(store: RunStore) -> list[Note]:
+    """Fold the sessions that killed processes left behind; one that cannot be folded is left where it is and does not stop this run."""
+    notes = []
+    for session in store.abandoned():
+        try:
+            records = [_analysed(store, record) for record in store.close_session(session)]
+        except Exception as error:
+            text = f"a session that was cut off earlier cannot be recovered: {error}"
+            advice = f"look into {store.session_folder(session)}, and remove it when nothing in it is needed"
+            notes.append(Note(code="run.unrecoverable", text=text, advice=advice))
+            continue
+        for record in records:
+            notes.append(Note(code="run.recovered", text=f"run {record.id}, cut off earlier, was recovered: status {record.status}"))
+    return notes
+
+
+def _run_ids(session_id: str, subjects: Sequence[Subject], device: str) -> tuple[str, ...]:
+    """Return one id for each artifact; files of one name in different folders are numbered."""
+    names = [subject.path.name for subject in subjects]
+    repeats = [names[:index].count(name) for index, name in enumerate(names)]
+    return tuple(f"{session_id}-{name}{f'-{n + 1}' if n else ''}-{device}" for name, n in zip(names, repeats, strict=True))
 
 
 def _clocks(chosen: Chosen, session: DeviceSession) -> dict[str, str]:
@@ -107,7 +132,7 @@ def _header(
     return SessionHeader(
         session=session_id,
         created=created,
-        run_ids=tuple(f"{session_id}-{subject.path.name}-{device.spec.name}" for subject in subjects),
+        run_ids=_run_ids(session_id, subjects, device.spec.name),
         artifacts=tuple(subject.artifact for subject in subjects),
         device=device.spec,
         plan=planned.run,
@@ -122,9 +147,9 @@ def _header(
     )
 
 
-def _close(store: RunStore, session_id: str) -> list[RunRecord]:
+def _close(store: RunStore, session_id: str | None) -> list[RunRecord]:
     """Fold the session into analysed records; none when it ended before anything was known."""
-    if not store.session_folder(session_id).is_dir():
+    if session_id is None:
         return []
     return [_analysed(store, record) for record in store.close_session(session_id)]
 
@@ -135,7 +160,7 @@ def _analysed(store: RunStore, record: RunRecord) -> RunRecord:
     return analysed
 
 
-def _interrupted(store: RunStore, session_id: str) -> InterruptedRun:
+def _interrupted(store: RunStore, session_id: str | None) -> InterruptedRun:
     records = _close(store, session_id)
     kept = [record.id for record in records]
     return InterruptedRun(

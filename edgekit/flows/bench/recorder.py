@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 from edgekit.core.trace import Reading
 from edgekit.core.window import Window
-from edgekit.links.files import write_atomic
 from edgekit.store.journal import Journal, Placed, SessionHeader
 from edgekit.store.traces import TraceWriter
 
@@ -19,7 +17,6 @@ class Recorder:
     """Write one session's journal and traces. Readings may arrive on other threads; their failure surfaces in `check`."""
 
     def __init__(self, folder: Path, *, clocks: Mapping[str, str]) -> None:
-        write_atomic(folder / "owner", str(os.getpid()))
         self._journal = Journal(folder)
         self._traces = TraceWriter(folder / "traces", clocks)
         self._lock = threading.Lock()

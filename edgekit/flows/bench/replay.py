@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit.core.artifact import ModelArtifact
+from edgekit.core.errors import HardwareError, UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord
@@ -39,16 +41,29 @@ class Replay:
         return BenchPlan(run=self.record.plan, steps=steps)
 
     def chosen(self, device: Any) -> Chosen:
-        """Return the meter that delivers the recorded readings, with the spec and origin they were captured with."""
-        meter = ReplayMeter(record=self.record, traces=read_traces(self.folder, self.record), clock=device.clock, shift_ns=self.shift_ns)
+        """Return the meters that deliver the recorded readings, with the specs and origins they were captured with."""
+        traces = read_traces(self.folder, self.record)
+        meters = tuple(ReplayMeter(spec=spec, traces=traces, clock=device.clock, shift_ns=self.shift_ns) for spec in self.record.meters)
         note = Note(code="meter.replay", text=f"readings and windows are replayed from run {self.record.id}")
-        return Chosen(counters=(), hosts=(meter,), specs=(meter.spec(),), note=note)
+        return Chosen(counters=(), hosts=meters, specs=self.record.meters, note=note)
+
+    def require(self, artifact: ModelArtifact) -> None:
+        """Raise UsageError when `artifact` is not the one that was recorded: its joules would be those of another model."""
+        if artifact.sha256 != self.record.artifact.sha256:
+            raise UsageError(
+                f"run {self.record.id} was not recorded with {artifact.path}",
+                code="bench.replay_artifact",
+                why=f"the run is of {self.record.artifact.path} with sha256 {self.record.artifact.sha256[:12]}, "
+                f"the file has {artifact.sha256[:12]}",
+            )
 
 
 def open_replay(name: str, runs_dir: Path) -> Replay:
     """Return the replay of the run that `name` means."""
     folder = RunStore(runs_dir).find(name)
     record = load_run(folder, runs_dir)
+    if not record.meters:
+        raise HardwareError(f"run {record.id} holds no readings to replay", code="meter.replay_empty")
     traces = read_traces(folder, record)
     first_ns = min((int(trace.t_ns[0]) for trace in traces.values() if len(trace)), default=0)
     start_ns = SimDevice(DeviceSpec(name="sim", kind="sim")).clock.now_ns()
