@@ -38,12 +38,13 @@ def amount(value: float, unit: str, low: float | None = None, high: float | None
 
 
 def spread(low: float, high: float, unit: str) -> str:
-    """Return an interval whose ends can be told apart: one unit for both, or each its own where they are decades apart."""
+    """Return an interval: one unit for both ends, or each its own where they are decades apart; ends that look alike are not shown."""
     divisor, shown = scale_for(max(abs(low), abs(high)), unit)
     if 0 < low / divisor < 0.1:
         return f"{format_scaled(low, unit)} to {format_scaled(high, unit)}"
     digits = max(3, _digits((low + high) / 2, low, high))
-    return f"{format_number(low / divisor, digits)} to {format_number(high / divisor, digits)} {shown}".rstrip()
+    ends = [format_number(end / divisor, digits) for end in (low, high)]
+    return "within 0.1 %" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} {shown}".rstrip()
 
 
 def size(of_bytes: float) -> str:

@@ -174,7 +174,7 @@ def _term(row: RunRow, term: BudgetTerm, portion: float, first: bool) -> tuple[C
     elif term.u is None:
         size = Cell("unknown", detail=term.reason or "nobody states it", tags=("type " + term.kind,), tone="unknown")
     else:
-        size = Cell(amount(term.u, "J"), tags=("type " + term.kind,))
+        size = Cell(amount(term.u, "J") if term.u >= 1e-14 or term.u == 0 else "< 0.01 pJ", tags=("type " + term.kind,))
     known = Cell(percent(portion), detail="dominates" if first and portion > 0 else "", tone="warn" if first and portion > 0 else "")
     return (
         Cell(row.artifact, detail=row.run if first else ""),

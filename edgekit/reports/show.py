@@ -112,8 +112,12 @@ def watt_hours(watts: str) -> str:
 def carbon(quantity: Quantity) -> Cell:
     """Return kilograms as grams of CO2e."""
     return figure(
-        quantity, lambda mass: f"{amount(mass.value, 'kg', mass.low, mass.high)} CO2e", lambda low, high: f"{spread(low, high, 'kg')} CO2e"
+        quantity, lambda mass: f"{amount(mass.value, 'kg', mass.low, mass.high)} CO2e", lambda low, high: _of_co2e(spread(low, high, "kg"))
     )
+
+
+def _of_co2e(interval: str) -> str:
+    return interval if interval.endswith("%") else f"{interval} CO2e"
 
 
 def money(quantity: Quantity) -> Cell:

@@ -38,6 +38,7 @@ def test_a_value_has_the_digits_its_interval_supports_and_not_more_than_its_ends
 def test_ends_that_are_decades_apart_have_their_own_units():
     assert spread(2.16e-5, 2.16e-3, "J") == "21.6 µJ to 2.16 mJ"
     assert spread(1.2003e-3, 1.2009e-3, "J") == "1.200 to 1.201 mJ"
+    assert spread(1.20063e-3, 1.20065e-3, "J") == "within 0.1 %"
     assert spread(1.11e-5, 1.26e-4, "J") == "11.1 to 126 µJ"
 
 
