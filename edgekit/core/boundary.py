@@ -41,6 +41,25 @@ _SEES: dict[Boundary, str] = {
     Boundary.GRID: "electricity as bought, power supplies and cooling included",
 }
 
+# From the whole machine inward: where several were metered, the widest stands for the run. psys (platform) comes after the package although
+# it sees more, because what it covers differs from board to board.
+WIDEST_FIRST = (
+    Boundary.WALL,
+    Boundary.USB_INPUT,
+    Boundary.BATTERY,
+    Boundary.MODULE,
+    Boundary.GPU_MODULE,
+    Boundary.GPU_BOARD,
+    Boundary.CPU_PACKAGE,
+    Boundary.PLATFORM,
+    Boundary.SOC_RAIL,
+    Boundary.MCU_SUPPLY,
+    Boundary.CPU_CORE,
+    Boundary.DRAM,
+    Boundary.GPU_MEMORY,
+    Boundary.GRID,
+)
+
 _CONTAINS: dict[Boundary, frozenset[Boundary]] = {
     Boundary.CPU_PACKAGE: frozenset({Boundary.CPU_CORE}),
     Boundary.PLATFORM: frozenset({Boundary.CPU_PACKAGE, Boundary.CPU_CORE, Boundary.DRAM}),

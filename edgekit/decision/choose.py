@@ -4,31 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgekit.core.boundary import Boundary
+from edgekit.core.boundary import WIDEST_FIRST, Boundary
 from edgekit.core.decision import Option, Scenario, Side
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown
 from edgekit.core.run import ChannelAnalysis, RunRecord
 from edgekit.core.units import format_scaled
 from edgekit.decision.numerals import rate
-
-# From the whole machine inward. Where runs were metered at different places, those that see most are compared and the others are listed.
-WIDEST_FIRST = (
-    Boundary.WALL,
-    Boundary.USB_INPUT,
-    Boundary.BATTERY,
-    Boundary.MODULE,
-    Boundary.PLATFORM,
-    Boundary.GPU_MODULE,
-    Boundary.GPU_BOARD,
-    Boundary.SOC_RAIL,
-    Boundary.CPU_PACKAGE,
-    Boundary.MCU_SUPPLY,
-    Boundary.CPU_CORE,
-    Boundary.DRAM,
-    Boundary.GPU_MEMORY,
-    Boundary.GRID,
-)
 
 # A measurement outranks an estimate: the lowest figure must not win because it came from the weakest source.
 _TRUST = (Origin.MEASURED, Origin.ESTIMATED, Origin.MODELED, Origin.SOURCED, Origin.EMULATED)

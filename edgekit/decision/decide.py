@@ -15,6 +15,7 @@ from edgekit.decision.montecarlo import DRAWS, SEED
 from edgekit.decision.outcome import one_sided, two_sided
 from edgekit.decision.remarks import remarks
 from edgekit.decision.slots import not_included, training_slot
+from edgekit.decision.standing import with_standing
 from edgekit.decision.totals import totals
 
 
@@ -37,7 +38,7 @@ def decide(
     sides = {run.id: Side.CLOUD if run.id in cloud_ids else side_of(run) for run in runs}
     device_options, device = options([run for run in runs if sides[run.id] is Side.DEVICE], Side.DEVICE, scenario)
     cloud_options, cloud = options([run for run in runs if sides[run.id] is Side.CLOUD], Side.CLOUD, scenario)
-    candidates = (*device_options, *cloud_options)
+    candidates = (*with_standing(device_options, runs, device), *with_standing(cloud_options, runs, cloud))
     inputs = inputs_from(scenario, constants, device, cloud)
     if device is not None and cloud is not None:
         outcome = two_sided(runs, scenario, inputs, device, cloud, draws=draws, seed=seed)

@@ -63,7 +63,7 @@ def modeled_gpu(*, kernels: int, flops: float, batch: int) -> Analysis:
 
 
 def _modeled(value: float, unit: Unit, factor: float) -> Estimate:
-    term = BudgetTerm(name="model", kind="B", u=None, factor=factor, shrink="record a run on a real GPU: edgekit models record NAME")
+    term = BudgetTerm(name="model", kind="B", u=None, factor=factor, shrink="record a run on a real GPU")
     return Estimate(
         value=value,
         low=value / factor,
