@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from edgekit.core.boundary import Boundary
+from edgekit.core.boundary import WIDEST_FIRST
 from edgekit.core.channel import Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown
 from edgekit.core.run import Analysis, ChannelAnalysis, RunRecord
@@ -18,23 +18,6 @@ from edgekit.energy.stats import relative_drift
 if TYPE_CHECKING:
     from edgekit.core.trace import Trace
 
-# From the whole machine inward: the widest boundary that a measured channel covers gives the headline.
-_WIDEST_FIRST = (
-    Boundary.WALL,
-    Boundary.USB_INPUT,
-    Boundary.BATTERY,
-    Boundary.MODULE,
-    Boundary.GPU_MODULE,
-    Boundary.GPU_BOARD,
-    Boundary.CPU_PACKAGE,
-    Boundary.PLATFORM,
-    Boundary.SOC_RAIL,
-    Boundary.MCU_SUPPLY,
-    Boundary.CPU_CORE,
-    Boundary.DRAM,
-    Boundary.GPU_MEMORY,
-    Boundary.GRID,
-)
 _TRUST = (Origin.MEASURED, Origin.EMULATED, Origin.ESTIMATED, Origin.MODELED, Origin.SOURCED)
 
 
@@ -43,8 +26,9 @@ def analyse(record: RunRecord, traces: Mapping[str, Trace]) -> Analysis:
     measured = [window for window in record.windows if window.phase is Phase.MEASURE and window.invalid is None and window.inferences]
     inferences = sum(window.inferences or 0 for window in measured)
     idles = [window for window in record.windows if window.phase is Phase.IDLE and window.invalid is None]
+    machine = ", ".join(filter(None, (record.device.name, record.facts_before.model, record.facts_before.cpu)))
     channels = tuple(
-        analyse_group(group, spec, windows=measured, idles=idles, maps=record.clock_maps, traces=traces)
+        analyse_group(group, spec, windows=measured, idles=idles, maps=record.clock_maps, traces=traces, machine=machine)
         for spec in record.meters
         for group in channel_groups(spec)
     )
@@ -83,7 +67,7 @@ def headline_channel(channels: Sequence[ChannelAnalysis]) -> ChannelAnalysis | N
 def _rank(item: ChannelAnalysis) -> tuple[int, int, int]:
     origins = item.energy_j_per_inference.origins
     trust = min((_TRUST.index(origin) for origin in origins), default=len(_TRUST))
-    return int(isinstance(item.energy_j_per_inference, Unknown)), trust, _WIDEST_FIRST.index(item.boundary)
+    return int(isinstance(item.energy_j_per_inference, Unknown)), trust, WIDEST_FIRST.index(item.boundary)
 
 
 def _clock_origins(record: RunRecord) -> tuple[Origin, ...]:

@@ -46,7 +46,8 @@ def counter_energy(trace: Trace, channel: Channel, *, start_ns: int, end_ns: int
     """Return the energy of [start_ns, end_ns] on the trace's clock from a counter; None when the readings do not reach both edges.
 
     Only readings at which the count moved are used: they date the counter's own updates, and between two of them power is taken as
-    constant. The longest wait for an update beside either edge is the edge bracket.
+    constant. A count that stands still for far longer than its updates are usually apart counts nothing: the reading that ends such a
+    rest is used too, so that what comes next is not smeared over it. The longest wait beside either edge is the edge bracket.
     """
     import numpy as np
 
@@ -60,9 +61,19 @@ def counter_energy(trace: Trace, channel: Channel, *, start_ns: int, end_ns: int
         return WindowEnergy(joules=float("nan"), coverage=0.0, edge_s=0.0, reason="the counter was reset inside the window")
     moved = np.concatenate([[True], np.diff(value) != 0])
     moved[-1] = True  # the last reading bounds the final interval even when the count stood still
-    ticks, at = joules[moved], t[moved]
+    used = moved | _rest_ends(t, moved)
+    ticks, at = joules[used], t[used]
     ends = np.interp([start_ns, end_ns], at, ticks)
     return WindowEnergy(joules=float(ends[1] - ends[0]), coverage=1.0, edge_s=max(_tick_s(at, start_ns), _tick_s(at, end_ns)))
+
+
+def _rest_ends(t: NDArray[np.int64], moved: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which readings are the last of a stretch in which the count stood still for more than three usual waits for an update."""
+    import numpy as np
+
+    since = t - np.maximum.accumulate(np.where(moved, t, t[0]))
+    before_move = np.concatenate([moved[1:], [False]])
+    return np.asarray(before_move & (since > 3 * np.median(np.diff(t[moved]))), np.bool_)
 
 
 def _tick_s(at: NDArray[np.int64], edge_ns: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -31,10 +32,12 @@ def analyse_group(
     idles: Sequence[Window],
     maps: Sequence[ClockMap],
     traces: Mapping[str, Trace],
+    machine: str,
 ) -> ChannelAnalysis:
     """Return gross, net and idle figures of channels that are added because they are disjoint at one boundary.
 
-    `windows` are the measured ones, each with its count of inferences; `idles` give the baseline; `maps` join the clocks.
+    `windows` are the measured ones, each with its count of inferences; `idles` give the baseline; `maps` join the clocks. `machine` tells
+    one instrument from another of its kind: errors are common to two figures only where one instrument read both.
     """
     boundary = group[0].boundary
     origins = merge_origins([channel.origin for channel in group])
@@ -45,8 +48,9 @@ def analyse_group(
         [energy.joules / window.duration_s for window, energy in idle_found if energy is not None and _is_usable(energy)],
         group=group,
         spec=spec,
+        machine=machine,
     )
-    gross = _gross(usable, found, group=group, spec=spec, idle_w=idle_w)
+    gross = _gross(usable, found, group=group, spec=spec, idle_w=idle_w, machine=machine)
     seconds = sum(window.duration_s for window, _ in usable)
     inferences = sum(window.inferences or 0 for window, _ in usable)
     if isinstance(gross, Unknown):
@@ -73,7 +77,7 @@ def analyse_group(
         idle_w=idle_w,
         mean_w=mean_w,
         window_j=tuple(energy.joules if energy is not None and _is_usable(energy) else None for energy in found),
-        coverage=fmean(energy.coverage for energy in found if energy is not None) if any(found) else None,
+        coverage=fmean(energy.coverage if energy is not None else 0.0 for energy in found) if found else None,
     )
 
 
@@ -120,7 +124,7 @@ def _on_clock(t_ns: int, clock: str, target: str, maps: Sequence[ClockMap]) -> i
     raise ValueError(f"no clock map joins {clock} and {target}")
 
 
-def _idle(watts: Sequence[float], *, group: Sequence[Channel], spec: MeterSpec) -> Quantity:
+def _idle(watts: Sequence[float], *, group: Sequence[Channel], spec: MeterSpec, machine: str) -> Quantity:
     if spec.kind == "cputime":
         return Unknown(reason="a CPU-time estimate sees busy time only, never idle power", unit="W", boundary=group[0].boundary)
     mean = fmean(watts) if watts else 0.0
@@ -128,13 +132,13 @@ def _idle(watts: Sequence[float], *, group: Sequence[Channel], spec: MeterSpec) 
         watts,
         boundary=group[0].boundary,
         origins=merge_origins([channel.origin for channel in group]),
-        instrument=_instrument_terms(spec, value=mean, offset=spec.accuracy.offset_w),
+        instrument=_instrument_terms(spec, machine, value=mean, offset=spec.accuracy.offset_w),
     )
 
 
-def _instrument_terms(spec: MeterSpec, *, value: float, offset: float | None) -> list[BudgetTerm]:
+def _instrument_terms(spec: MeterSpec, machine: str, *, value: float, offset: float | None) -> list[BudgetTerm]:
     accuracy = spec.accuracy
-    tag = f"{spec.kind}:{spec.detail}" if spec.detail else spec.kind
+    tag = f"{spec.kind}:{spec.detail} on {machine}" if spec.detail else f"{spec.kind} on {machine}"
     terms = []
     if accuracy.gain_factor is not None:
         terms.append(
@@ -160,6 +164,7 @@ def _gross(
     group: Sequence[Channel],
     spec: MeterSpec,
     idle_w: Quantity,
+    machine: str,
 ) -> Quantity:
     boundary = group[0].boundary
     kept = [(window, energy) for window, energy in usable if energy is not None]
@@ -176,9 +181,11 @@ def _gross(
     n, mean_count = len(kept), fmean(counts)
     mean_w = fmean(energy.joules / window.duration_s for window, energy in kept)
     step_w = mean_w - idle_w.value if isinstance(idle_w, Estimate) else mean_w
-    edge_s = max(energy.edge_s for _, energy in kept)
     counters = [channel for channel in group if channel.measurand is Measurand.ENERGY_COUNTER]
-    quantum_j = max(((channel.quantum or 0.0) * channel.scale for channel in counters), default=0.0)
+    quantum_j = math.hypot(*((channel.quantum or 0.0) * channel.scale for channel in counters))
+    # Power steps somewhere inside the tick that straddles an edge. A counter's interpolation then puts up to step * tick / 4 of each edge
+    # outside the window; a held sample hides up to step * tick at the start. All windows err the same way, so nothing averages out.
+    hidden_s = max(energy.edge_s for _, energy in kept) * (0.5 if counters else 1.0)
     error = standard_error(per_inference)
     terms = [
         BudgetTerm(
@@ -188,21 +195,21 @@ def _gross(
             reason=None if error is not None else f"{n} window(s): below 3 the spread says nothing",
             shrink="more windows, or a quieter machine",
         ),
-        # Power steps somewhere inside the tick that straddles an edge; interpolation errs by at most step * tick / 4 at each of two edges.
         BudgetTerm(
             name="edge bracket",
             kind="B",
-            u=abs(step_w) * edge_s / 4 / 3**0.5 * 2**0.5 / mean_count / n**0.5,
+            u=abs(step_w) * hidden_s / 3**0.5 / mean_count,
             shrink="longer windows, or a meter that updates faster",
         ),
         BudgetTerm(name="quantum", kind="B", u=quantum_j / 6**0.5 / mean_count / n**0.5, shrink="longer windows"),
         *_instrument_terms(
             spec,
+            machine,
             value=value,
             offset=None if spec.accuracy.offset_w is None else spec.accuracy.offset_w * sum(w.duration_s for w, _ in kept) / sum(counts),
         ),
     ]
-    notes = _caveats(per_inference, dropped=len(found) - n)
+    notes = _caveats(per_inference, [window.index for window, _ in kept], dropped=len(found) - n)
     quality = Quality.CAVEATS if notes or spec.accuracy.gain_factor is not None else Quality.GOOD
     return combine(
         value,
@@ -216,7 +223,7 @@ def _gross(
     )
 
 
-def _caveats(per_inference: Sequence[float], *, dropped: int) -> list[Note]:
+def _caveats(per_inference: Sequence[float], indices: Sequence[int], *, dropped: int) -> list[Note]:
     notes = []
     if len(per_inference) < 3:
         notes.append(
@@ -229,11 +236,12 @@ def _caveats(per_inference: Sequence[float], *, dropped: int) -> list[Note]:
     if dropped:
         notes.append(Note(code="windows.uncovered", text=f"{dropped} window(s) have no usable readings and are left out"))
     if odd := outliers(per_inference):
-        rest = [value for index, value in enumerate(per_inference) if index not in odd]
+        rest = [value for place, value in enumerate(per_inference) if place not in odd]
+        names = ", ".join(str(indices[place]) for place in odd)
         notes.append(
             Note(
                 code="windows.outlier",
-                text=f"window(s) {', '.join(map(str, odd))} stand out; with them {fmean(per_inference):.3g} J, without {fmean(rest):.3g} J",
+                text=f"window(s) {names} stand out; with them {fmean(per_inference):.3g} J, without {fmean(rest):.3g} J",
                 advice="look for background load in those windows",
             )
         )

@@ -69,7 +69,7 @@ def _energy(
     window = Window(phase=Phase.MEASURE, index=0, clock=clocks.target, start_ns=start_ns, end_ns=end_ns, inferences=1)
     traces = _traces(readings, clock=clocks.source)
     channels = [
-        analyse_group(group, spec, windows=[window], idles=[], maps=[clocks], traces=traces)
+        analyse_group(group, spec, windows=[window], idles=[], maps=[clocks], traces=traces, machine=facts.cpu or "this machine")
         for spec in specs
         for group in channel_groups(spec)
     ]

@@ -56,3 +56,12 @@ def test_counter_that_updates_rarely_is_dated_by_its_own_ticks():
     found = counter_energy(trace(times, raw), counter(), start_ns=S + S // 20, end_ns=3 * S + S // 20, max_power_w=1000)
     assert found.joules == pytest.approx(200.0, rel=1e-6)
     assert found.edge_s == pytest.approx(0.1, rel=0.01)
+
+
+def test_a_rest_before_the_window_neither_takes_its_energy_nor_widens_its_edge():
+    # CPU time of a process that sleeps until 8 s and is then busy: the count stands still for 8 s, and that is the truth.
+    times = [S // 100 * i + 3_000_000 for i in range(1200)]
+    busy = trace(times, [max(0, t - 8 * S) for t in times])
+    found = counter_energy(busy, counter(scale=8e-9), start_ns=8 * S, end_ns=10 * S, max_power_w=1000)
+    assert found.joules == pytest.approx(16.0, abs=8 * 0.01 / 4)
+    assert found.edge_s == pytest.approx(0.01)
