@@ -31,11 +31,22 @@ def seconds_per_inference(size_bytes: int) -> float:
 class SimDevice:
     """Draw 2 W idle and 5 W while inferring; `clock` and `plant` are shared with the meters of the same run.
 
-    With a `script` of recorded windows the device repeats those windows, `shift_ns` later, instead of making its own.
+    With a `script` of recorded windows the device repeats those windows, `shift_ns` later, instead of making its own; `facts` and `load`
+    are then what was recorded too.
     """
 
-    def __init__(self, spec: DeviceSpec, *, script: Sequence[Window] = (), shift_ns: int = 0) -> None:
+    def __init__(
+        self,
+        spec: DeviceSpec,
+        *,
+        script: Sequence[Window] = (),
+        shift_ns: int = 0,
+        facts: DeviceFacts | None = None,
+        load: LoadTiming | None = None,
+    ) -> None:
         self.spec = spec
+        self.facts = facts
+        self.load = load
         self.clock = ScriptedClock()
         self.script = [_shifted(window, shift_ns) for window in script]
         self.plant = Plant(float(spec.options.get("idle_w", IDLE_W)), self.clock.now_ns())
@@ -52,7 +63,7 @@ class _SimSession:
         self._active_w = float(device.spec.options.get("active_w", ACTIVE_W))
 
     def facts(self) -> DeviceFacts:
-        return DeviceFacts(
+        return self._device.facts or DeviceFacts(
             model="emulated device",
             engine="sim",
             engine_version="1",
@@ -101,7 +112,7 @@ class _SimModel:
         self._invocation_ns = round(seconds * 1e9)
         self._active_w = active_w
         self._plan = plan
-        self.timing = LoadTiming(load_s=load_s, first_inference_s=seconds)
+        self.timing = device.load or LoadTiming(load_s=load_s, first_inference_s=seconds)
 
     def run(self, phase: Phase, index: int, *, seconds: float, min_inferences: int) -> Window:
         if self._device.script:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 import sys
 
 import pytest
 
+from edgekit.store.traces import read_trace
 from tests.conftest import REPOSITORY
 
 SECONDS = 1e-4 + 1e-8 * 3000
@@ -42,6 +45,13 @@ def test_the_method_runs_ten_windows_of_ten_seconds_between_two_idles(run_edgeki
     assert phases == ["warmup", "idle", *["measure"] * 10, "idle"]
     assert all(window["end_ns"] - window["start_ns"] >= 10e9 for window in run["windows"] if window["phase"] == "measure")
     assert run["plan"]["quick"] is False
+
+
+def test_readings_begin_before_the_first_window_without_a_warm_up_too(run_edgekit, model_file, tmp_path):
+    run = _bench(run_edgekit, model_file, "--quick", "--warmup", "0")["data"]["runs"][0]
+    trace = read_trace(tmp_path / "runs" / run["id"] / run["traces"][0]["path"])
+    assert run["windows"][0]["phase"] == "idle"
+    assert (run["windows"][0]["start_ns"] - trace.t_ns[0]) / 1e9 == pytest.approx(0.3)
 
 
 def test_a_quick_plan_says_so(run_edgekit, model_file):
@@ -79,6 +89,17 @@ def test_replay_of_several_meters_keeps_the_one_behind_the_headline(run_edgekit,
     replayed = _bench(run_edgekit, model_file, "--meter", f"replay:{recorded['id']}")["data"]["runs"][0]
     assert [meter["kind"] for meter in replayed["meters"]] == ["weak", "sim"]
     assert replayed["analysis"]["energy_j_per_inference"] == recorded["analysis"]["energy_j_per_inference"]
+
+
+def test_a_replay_says_of_the_machine_what_the_recording_said(run_edgekit, model_file, tmp_path):
+    recorded = _bench(run_edgekit, model_file, "--quick")["data"]["runs"][0]
+    path = tmp_path / "runs" / recorded["id"] / "run.json"
+    stored = json.loads(path.read_text())
+    stored["facts_before"]["model"] = "a board"
+    stored["load"] = {"load_s": 3.0, "first_inference_s": 2.0}
+    path.write_text(json.dumps(stored))
+    replayed = _bench(run_edgekit, model_file, "--meter", f"replay:{recorded['id']}")["data"]["runs"][0]
+    assert (replayed["facts_before"], replayed["load"]) == (stored["facts_before"], stored["load"])
 
 
 def test_replay_does_not_pass_joules_on_to_another_model(run_edgekit, model_file):
@@ -140,33 +161,80 @@ def test_random_inputs_and_missing_proof_are_said(run_edgekit, model_file):
         (["model.tflite", "--device", "sim", "--windows", "0"], 2, "bench.timing"),
         (["model.tflite", "--device", "sim", "--meter", "replay:nothing"], 2, "run.unknown"),
         (["--reanalyse", "nothing"], 2, "run.unknown"),
+        (["model.tflite", "--device", "sim", "--window", "nan"], 2, "bench.timing"),
+        (["model.tflite", "--device", "sim", "--idle", "inf"], 2, "bench.timing"),
+        (["model.tflite", "--device", "sim", "--windows", "2147483648"], 2, "bench.timing"),
+        (["model.tflite", "--device", "sim", "--threads", "2147483648"], 2, "bench.timing"),
+        (["model.tflite", "--device", "local:/../../x"], 2, "device.address"),
+        (["pipe.tflite"], 2, "file.unreadable"),
     ],
 )
 def test_bad_input_has_its_code_and_leaves_nothing(run_edgekit, model_file, tmp_path, arguments, exit_code, code):
     (tmp_path / "notes.txt").write_text("not a model")
     (tmp_path / "broken.tflite").write_bytes(model_file.read_bytes()[:6])
+    os.mkfifo(tmp_path / "pipe.tflite")  # opening it would wait for a writer for ever
     done = run_edgekit("--json", "bench", *arguments)
     assert done.returncode == exit_code, done.stdout + done.stderr
     assert done.json()["data"]["code"] == code
     assert not (tmp_path / "runs").exists()
 
 
-def test_changed_artifact_is_not_passed_off_as_verified(run_edgekit, model_file):
-    sidecar = {
-        "schema": "edgekit.artifact/1",
-        "path": "model.tflite",
-        "sha256": "0" * 64,
-        "size_bytes": 1,
-        "format": "tflite",
-        "recipe": "int8",
-        "scheme_requested": "int8",
-        "scheme_achieved": "int8",
-        "source": {"path": "m.keras", "sha256": "0", "format": "keras", "family": "f", "weights_sha256": "w"},
-        "inputs": [],
-        "outputs": [],
-        "status": "verified",
-    }
+SIDECAR = {
+    "schema": "edgekit.artifact/1",
+    "path": "model.tflite",
+    "sha256": "0" * 64,
+    "size_bytes": 1,
+    "format": "tflite",
+    "recipe": "int8",
+    "scheme_requested": "int8",
+    "scheme_achieved": "int8",
+    "source": {"path": "m.keras", "sha256": "0", "format": "keras", "family": "f", "weights_sha256": "w"},
+    "inputs": [],
+    "outputs": [],
+    "status": "verified",
+}
+
+
+def _describe(model_file, **changes):
+    sidecar = {**SIDECAR, "sha256": hashlib.sha256(model_file.read_bytes()).hexdigest(), **changes}
     model_file.with_name("model.tflite.json").write_text(json.dumps(sidecar))
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("{", "json.syntax"), ("[]", "json.schema"), ("[" * 100_000, "json.syntax"), ('{"schema": "edgekit.artifact/1"}', "json.invalid")],
+)
+def test_a_description_that_cannot_be_read_is_a_usage_error_with_advice(run_edgekit, model_file, text, code):
+    model_file.with_name("model.tflite.json").write_text(text)
+    done = run_edgekit("--json", "bench", model_file, "--device", "sim")
+    assert (done.returncode, done.json()["data"]["code"]) == (2, code)
+    assert "json.tool" in done.json()["data"]["do"][0]["command"]
+
+
+def test_samples_elsewhere_on_the_disk_are_not_read(run_edgekit, model_file):
+    _describe(model_file, samples="../../etc/passwd")
+    done = run_edgekit("--json", "bench", model_file, "--device", "sim")
+    assert (done.returncode, done.json()["data"]["code"]) == (2, "json.invalid")
+
+
+@pytest.mark.parametrize(("present", "code"), [(False, "samples.absent"), (True, "samples.changed")])
+def test_samples_that_are_gone_or_others_are_remarked(run_edgekit, model_file, present, code):
+    _describe(model_file, samples="s.npz", samples_sha256="0" * 64)
+    if present:
+        model_file.with_name("s.npz").write_bytes(b"another")
+    assert code in [note["code"] for note in _bench(run_edgekit, model_file, "--quick")["notes"]]
+
+
+def test_names_cannot_drive_the_terminal(run_edgekit, model_file):
+    _describe(model_file, status="\x1b[31mred\x9b2J")
+    done = run_edgekit("bench", model_file, "--device", "sim", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert "\\x1b[31mred\\x9b2J" in done.stdout + done.stderr
+    assert not {"\x1b", "\x9b"} & set(done.stdout + done.stderr)
+
+
+def test_changed_artifact_is_not_passed_off_as_verified(run_edgekit, model_file):
+    model_file.with_name("model.tflite.json").write_text(json.dumps(SIDECAR))
     done = run_edgekit("--json", "bench", model_file, "--device", "sim")
     assert done.returncode == 5
     assert done.json()["data"]["code"] == "artifact.changed"

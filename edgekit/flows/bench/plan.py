@@ -29,6 +29,8 @@ class Timing:
 METHOD = Timing(windows=10, window_s=10.0, idle_s=10.0, warmup_s=3.0, cooldown_s=1.0)
 METHOD_GPU = Timing(windows=10, window_s=60.0, idle_s=60.0, warmup_s=10.0, cooldown_s=1.0)
 QUICK = Timing(windows=3, window_s=2.0, idle_s=3.0, warmup_s=1.0, cooldown_s=0.2)
+_LONGEST_S = 86_400.0
+SETTLE_S = 0.3  # readings begin this long before the first window, so that its start lies between two of them
 MINIMUM_S = 100.0  # measured time below which a plan counts as quick
 
 
@@ -100,18 +102,20 @@ def _given(value: T | None, default: T) -> T:
 
 
 def _check(run: RunPlan) -> None:
-    for name, value, least in (
-        ("--windows", run.windows, 1),
-        ("--batch", run.batch, 1),
-        ("--threads", run.threads, 1),
-        ("--window", run.window_s, 0.01),
-        ("--idle", run.idle_s, 0.01),
-        ("--warmup", run.warmup_s, 0.0),
-        ("--cooldown", run.cooldown_s, 0.0),
-        ("--sample-hz", run.sample_hz, 0.1),
+    for name, value, least, most in (
+        ("--windows", run.windows, 1, 100_000),
+        ("--batch", run.batch, 1, 1_000_000),
+        ("--threads", run.threads, 1, 1024),
+        ("--window", run.window_s, 0.01, _LONGEST_S),
+        ("--idle", run.idle_s, 0.01, _LONGEST_S),
+        ("--warmup", run.warmup_s, 0.0, _LONGEST_S),
+        ("--cooldown", run.cooldown_s, 0.0, _LONGEST_S),
+        ("--sample-hz", run.sample_hz, 0.1, 10_000.0),
     ):
-        if value < least:
-            raise UsageError(f"{name} {value:g} is too small", code="bench.timing", why=f"it must be at least {least:g}")
+        if not least <= value <= most:  # written so that NaN is refused too
+            fault = "too small" if value < least else "too large" if value > most else "no number"
+            why = f"it must be at least {least:g}" if value < least else f"it must lie between {least:g} and {most:g}"
+            raise UsageError(f"{name} {value:g} is {fault}", code="bench.timing", why=why)
 
 
 def _with_quick(run: RunPlan) -> RunPlan:
@@ -122,6 +126,8 @@ def _steps(run: RunPlan, artifacts: int) -> Iterator[Step]:
     for artifact in range(artifacts):
         if run.warmup_s > 0:
             yield Step(phase=Phase.WARMUP, index=artifact, seconds=run.warmup_s, artifact=artifact)
+    if run.warmup_s <= 0:
+        yield Step(phase=Phase.COOLDOWN, index=0, seconds=SETTLE_S)
     yield Step(phase=Phase.IDLE, index=0, seconds=run.idle_s)
     for index in range(run.windows):
         for artifact in range(artifacts):

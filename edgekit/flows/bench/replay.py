@@ -30,7 +30,7 @@ class Replay:
     def device(self) -> SimDevice:
         """Return the emulated device that repeats the recorded windows."""
         spec = DeviceSpec(name=self.record.device.name, kind=self.record.device.kind, options={"replay": self.record.id})
-        return SimDevice(spec, script=self.record.windows, shift_ns=self.shift_ns)
+        return SimDevice(spec, script=self.record.windows, shift_ns=self.shift_ns, facts=self.record.facts_before, load=self.record.load)
 
     def plan(self) -> BenchPlan:
         """Return the plan of the recording, step by step as it happened."""
