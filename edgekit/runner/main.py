@@ -91,6 +91,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         sys.stderr.write("usage: runner.pyz infer|sample\n")
         return 2
     mode = arguments[0]
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # NVML's order: the first GPU of CUDA is then the one that is read
     wire = reserve()
     service = Inference(wire.gone) if mode == "infer" else Sampler(wire.write)
     with contextlib.suppress(EOFError):

@@ -202,7 +202,13 @@ def nvml_probe(cache: Path, **scene: str) -> dict[str, Any]:
         return talk.ask("probe", counters=["nvml"])["counters"]["nvml"]  # type: ignore[no-any-return]
 
 
-def test_nvml_offers_energy_and_instant_power_of_each_visible_gpu(tmp_path: Path) -> None:
+def test_nvml_leaves_out_the_gpus_that_no_engine_runs_on(tmp_path: Path) -> None:
+    found = nvml_probe(tmp_path, CUDA_VISIBLE_DEVICES="1,0")
+    assert {channel["id"].split(".")[1] for channel in found["channels"]} == {"gpu1"}
+    assert found["notes"] == ["GPU 0 is not read: engines run on GPU 1"]
+
+
+def test_nvml_offers_energy_and_instant_power_of_the_visible_gpu(tmp_path: Path) -> None:
     found = nvml_probe(tmp_path, CUDA_VISIBLE_DEVICES="1")
     assert found["usable"]
     assert [(channel["id"], channel["raw_unit"]) for channel in found["channels"]] == [

@@ -26,7 +26,7 @@ class Unavailable(Exception):
 
 
 def probe(roots: Mapping[str, str]) -> Dict[str, Any]:
-    """Return the energy and power channels of each visible GPU."""
+    """Return the energy and power channels of the first visible GPU: the one the engines run on."""
     try:
         with Driver() as driver:
             channels, notes = driver.channels()
@@ -82,7 +82,8 @@ class Driver:
         """Return the channels with notes on what is missing, and keep a reader for each; raise Unavailable for MIG or nothing readable."""
         channels: List[Dict[str, Any]] = []
         notes: List[str] = []
-        for index, handle in self.gpus:
+        notes += [f"GPU {index} is not read: engines run on GPU {self.gpus[0][0]}" for index, _ in self.gpus[1:]]
+        for index, handle in self.gpus[:1]:  # the idle watts of the others are no part of an inference
             name, uuid = _text(self._nvml.nvmlDeviceGetName(handle)), _text(self._nvml.nvmlDeviceGetUUID(handle))
             if self._mig(handle):
                 raise Unavailable(f"GPU {index} ({name}) is split with MIG: its counters are those of the whole board, not of one slice")
