@@ -123,6 +123,15 @@ def _notes(record: RunRecord, measured: Sequence[Window]) -> tuple[Note, ...]:
                 advice="warm up longer, or look for throttling and background load",
             )
         )
+    facts = {"before": record.facts_before, "after": record.facts_after}
+    if slowed := [when for when, found in facts.items() if found is not None and found.throttled]:
+        notes.append(
+            Note(
+                code="run.throttled",
+                text=f"the machine held its clock back {' and '.join(slowed)} the run: time and energy are those of a throttled machine",
+                advice="let it cool, check its power supply or power limit, then repeat",
+            )
+        )
     lost = [window for window in record.windows if window.invalid is not None]
     notes.extend(Note(code="window.invalid", text=f"{window.phase} window {window.index} is left out: {window.invalid}") for window in lost)
     if record.plan.inputs == "synthetic":

@@ -141,6 +141,17 @@ def test_reanalysing_gives_the_same_bytes(run_edgekit, model_file, tmp_path):
     assert path.read_bytes() == before
 
 
+def test_a_throttled_run_says_so(run_edgekit, model_file, tmp_path):
+    recorded = _bench(run_edgekit, model_file, "--quick")["data"]["runs"][0]
+    assert "run.throttled" not in [note["code"] for note in recorded["analysis"]["notes"]]
+    path = tmp_path / "runs" / recorded["id"] / "run.json"
+    stored = json.loads(path.read_text())
+    stored["facts_after"]["throttled"] = True
+    path.write_text(json.dumps(stored))
+    again = run_edgekit("--json", "bench", "--reanalyse", recorded["id"], "--runs", "runs").json()["data"]["runs"][0]
+    assert "run.throttled" in [note["code"] for note in again["analysis"]["notes"]]
+
+
 def test_random_inputs_and_missing_proof_are_said(run_edgekit, model_file):
     done = run_edgekit("bench", model_file, "--device", "sim", "--runs", "runs")
     assert "artifact.unverified" in run_edgekit("--json", "bench", model_file, "--device", "sim", "--runs", "runs").stdout
