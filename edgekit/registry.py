@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from edgekit.config import BUILT_IN_DEVICES, Config
+from edgekit.config.address import kind_of
 from edgekit.core.errors import HardwareError, SetupError, unknown_name
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.protocols import Device
@@ -69,6 +70,7 @@ def resolve_device(name: str, config: Config) -> DeviceSpec:
         return BUILT_IN_DEVICES[name]
     scheme, colon, _ = name.partition(":")
     if colon and scheme in DEVICES:  # `--device cuda:1` needs no name
+        kind_of(name)
         return DeviceSpec(name=name, kind=scheme, address=name)
     error = unknown_name("device", name, {*BUILT_IN_DEVICES, *config.devices}, list_command=_LISTS["device"])
     error.do = (*error.do, ("or add it:", f"edgekit devices add {name} ssh://USER@HOST"))

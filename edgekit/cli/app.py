@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
@@ -20,6 +21,9 @@ from edgekit.core.errors import EdgekitError
 _HELP = """Should this model run on the device or in the cloud, in which format, and what does one inference cost: and how sure are we?
 
 Four steps with files between them: convert, bench, compare, report. New here? Type: edgekit demo"""
+
+_PATIENCE_S = 10.0
+_stops: list[float] = []
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,7 +111,7 @@ def _look_ahead(args: list[str]) -> tuple[bool, Style]:
 
 def _explain(error: BaseException, ui: Ui, args: list[str]) -> int:
     if isinstance(error, EdgekitError):
-        return errors.report(error, ui)
+        return errors.report(errors.with_advice(error, args), ui)
     if isinstance(error, typer.TyperException):
         if errors.is_help(error) and not ui.json:
             sys.stderr.write(error.format_message() + "\n")
@@ -117,7 +121,8 @@ def _explain(error: BaseException, ui: Ui, args: list[str]) -> int:
         return errors.report(errors.interrupted(), ui)
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(bool(error.code))
-    return errors.report(errors.bug(error, args), ui)
+    unforeseen = errors.from_system(error) if isinstance(error, (OSError, MemoryError)) else errors.bug(error, args)
+    return errors.report(unforeseen, ui)
 
 
 def _prepare_process() -> None:
@@ -128,13 +133,17 @@ def _prepare_process() -> None:
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _stop)
 
 
 def _stop(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+    """End the command; whoever presses Ctrl-C again is not heard for some seconds, so that everything is put in order first."""
+    now = time.monotonic()
+    if not _stops or now - _stops[-1] > _PATIENCE_S:
+        _stops.append(now)
+        raise KeyboardInterrupt
 
 
 def _flush() -> None:

@@ -115,16 +115,21 @@ def _replay(request: BenchRequest, name: str) -> BenchResult:
 
 
 def _show(result: BenchResult) -> None:
-    from edgekit.reports.runs import runs_table
+    from edgekit.reports.runs import run_notes, runs_table
 
-    data = {"runs": result.runs, "runs_dir": str(result.runs_dir)}
-    first = result.runs[0]
-    several = f"{shlex.quote(str(result.runs_dir))}/{first.session}-*"  # the shell turns it into all runs of this session
+    folder, first = str(result.runs_dir), result.runs[0]
+    one = shlex.quote(str(result.runs_dir / first.id))
+    several = f"{shlex.quote(folder)}/{first.session}-*"  # the shell turns it into all runs of this session
     commands = [
-        ("decide:", f"edgekit report {several if len(result.runs) > 1 else first.id}"),
-        ("repeat the analysis from raw data:", f"edgekit bench --reanalyse {first.id}"),
+        ("decide:", f"edgekit report {several if len(result.runs) > 1 else one}"),
+        ("repeat the analysis from raw data:", f"edgekit bench --reanalyse {one}"),
     ]
     if len(result.runs) > 1:
         commands.insert(0, ("compare:", f"edgekit compare {several}"))
-    notes = [*result.notes, *(note for record in result.runs[:1] if record.analysis for note in record.analysis.notes)]
-    current().result(schema="edgekit.bench/1", data=data, text=runs_table(result.runs), next_commands=commands, notes=notes)
+    current().result(
+        schema="edgekit.bench/1",
+        data={"runs": result.runs, "runs_dir": folder},
+        text=runs_table(result.runs),
+        next_commands=commands,
+        notes=[*result.notes, *run_notes(result.runs)],
+    )

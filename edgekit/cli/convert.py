@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -80,7 +81,10 @@ def _status(result: ConvertResult) -> str:
 def _floor(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     try:
-        return name, float(value)
+        floor = float(value)
+        if not math.isfinite(floor):
+            raise ValueError
+        return name, floor
     except ValueError:
         raise UsageError(
             f"--min-sqnr {text} cannot be read",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import sys
 import traceback
@@ -10,8 +11,9 @@ from typing import Any
 
 import typer
 
-from edgekit.cli.output import Ui
-from edgekit.core.errors import EdgekitError, InterruptedRun, UsageError
+from edgekit.cli.commands import COMMANDS
+from edgekit.cli.output import Ui, printable
+from edgekit.core.errors import EdgekitError, InterruptedRun, SetupError, UsageError
 
 _RED, _BOLD, _DIM, _OFF = "\033[31;1m", "\033[1m", "\033[2m", "\033[0m"
 _NEW_ISSUE = "https://github.com/edgekit/edgekit/issues/new"
@@ -48,8 +50,8 @@ def as_document(error: EdgekitError) -> dict[str, object]:
 def as_text(error: EdgekitError, *, colour: bool = False) -> str:
     """Return the error as lines: error, why, do, more."""
     red, bold, dim, off = (_RED, _BOLD, _DIM, _OFF) if colour else ("", "", "", "")
-    lines = [f"{red}error:{off} {bold}{error.what}{off}"]
-    lines += [f"  {dim}{'why' if not n else '   '}{off}  {line}" for n, line in enumerate(error.why.splitlines())]
+    lines = [f"{red}error:{off} {bold}{printable(error.what)}{off}"]
+    lines += [f"  {dim}{'why' if not n else '   '}{off}  {line}" for n, line in enumerate(printable(error.why).splitlines())]
     lines += [f"  {dim}{'do' if not n else '  '}{off}   {line}" for n, line in enumerate(_advice_lines(error.do))]
     lines.append(f"  {dim}more docs/troubleshooting.md#{error.code.replace('.', '-')}   [{error.code}]{off}")
     return "\n".join(lines) + "\n"
@@ -57,7 +59,7 @@ def as_text(error: EdgekitError, *, colour: bool = False) -> str:
 
 def _advice_lines(do: Sequence[tuple[str, str]]) -> list[str]:
     width = max((len(advice) for advice, command in do if command), default=0)
-    return [f"{advice:<{width}}   {command}" if command else advice for advice, command in do]
+    return [printable(f"{advice:<{width}}   {command}" if command else advice) for advice, command in do]
 
 
 def is_help(error: typer.TyperException) -> bool:
@@ -91,6 +93,34 @@ def _usage_code(error: typer.TyperException) -> str:
 def interrupted() -> InterruptedRun:
     """Return the error for Ctrl-C where no partial result had to be kept."""
     return InterruptedRun("interrupted", code="run.interrupted", why="stopped by the user; files already written are whole")
+
+
+def with_advice(error: EdgekitError, args: Sequence[str]) -> EdgekitError:
+    """Return `error`; where it does not say what to do, with the place to look next."""
+    if not error.do:
+        command = next((word for word in args if word in COMMANDS), None)
+        takes = ("see what the command takes:", " ".join(filter(None, ("edgekit", command, "--help"))))
+        error.do = (takes if isinstance(error, UsageError) else ("check this machine:", "edgekit doctor"),)
+    return error
+
+
+def from_system(error: OSError | MemoryError) -> SetupError:
+    """Return the error for something that the operating system refused and nobody closer to it explained."""
+    check = ("check this machine:", "edgekit doctor")
+    if isinstance(error, MemoryError):
+        why = str(error) or "this step needs more memory than is free"
+        problem = SetupError("memory ran out", code="system.memory", why=why, do=[("see what is free:", "free -h"), check])
+    else:
+        where = f"{error.filename}: " if error.filename else ""
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        problem = SetupError(
+            "the disk is full" if full else "the operating system refused",
+            code="output.disk_full" if full else "system.refused",
+            why=f"{where}{error.strerror or error}",
+            do=[("see what is free:", "df -h"), check] if full else [check],
+        )
+    problem.__cause__ = error
+    return problem
 
 
 def bug(error: BaseException, args: Sequence[str]) -> EdgekitError:

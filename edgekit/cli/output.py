@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from enum import StrEnum
+from io import StringIO
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:  # forty dataclasses take longer to define than the help page 
     from edgekit.core.protocols import Progress
     from edgekit.core.quantity import Note
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL_BUT_COLOUR = re.compile(r"(?!\x1b\[[0-9;]*m)[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PIPE_WIDTH = 160  # wide enough that a table piped into grep keeps one row on one line
 
 
@@ -107,6 +111,7 @@ class Ui:
 
     def _print_text(self, text: str | RenderableType) -> None:
         if isinstance(text, str):
+            text = printable(text, styled=self.is_rich(sys.stdout))
             sys.stdout.write(text if not text or text.endswith("\n") else text + "\n")
         else:
             self._print_renderable(text)
@@ -120,20 +125,28 @@ class Ui:
             renderable.box = None
             renderable.pad_edge = False
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
-        Console(file=sys.stdout, width=width, force_terminal=rich, no_color=not rich, highlight=False, emoji=False).print(renderable)
+        console = Console(file=StringIO(), width=width, force_terminal=rich, no_color=not rich, highlight=False, emoji=False)
+        with console.capture() as drawn:
+            console.print(renderable)
+        sys.stdout.write(printable(drawn.get(), styled=rich))
 
     def _print_next(self, commands: Sequence[tuple[str, str]]) -> None:
         if not commands:
             return
         width = max(len(advice) for advice, _ in commands)
-        lines = [f"  {advice:<{width}}   {command}".rstrip() for advice, command in commands]
+        lines = [printable(f"  {advice:<{width}}   {command}".rstrip()) for advice, command in commands]
         sys.stdout.write("\nnext\n" + "\n".join(lines) + "\n")
 
 
 def note_lines(note: Note) -> str:
     """Return one remark as lines for stderr."""
     advice = f"\n  do   {note.advice}" if note.advice else ""
-    return f"note: {note.text}{advice}\n"
+    return printable(f"note: {note.text}{advice}\n")
+
+
+def printable(text: str, *, styled: bool = False) -> str:
+    """Return `text` with its control characters written out, so that no name drives the terminal; `styled` keeps our colours."""
+    return (_CONTROL_BUT_COLOUR if styled else _CONTROL).sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _plain(value: Any) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from edgekit.cli.output import note_lines
+from edgekit.cli.output import note_lines, printable
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -36,14 +36,14 @@ class PlainProgress:
     def step(self, title: str, total: float | None = None) -> None:
         """Begin a step and complete the line of the one before."""
         self._finish()
-        self._title, self._total, self._text = title, total, ""
+        self._title, self._total, self._text = printable(title), total, ""
         self._began = self._spoke = self._now()
         self._write(f"{title} ...")
         self._line_is_open = True
 
     def advance(self, done: float, text: str = "") -> None:
         """Remember the state of the step; print it when nothing was printed for five seconds."""
-        self._text = text or self._text
+        self._text = printable(text) or self._text
         if self._now() - self._spoke >= _HEARTBEAT_S:
             share = f"{min(100, 100 * done / self._total):.0f} %" if self._total else ""
             self._line(", ".join(part for part in (f"  {self._elapsed()}", share, self._text) if part))
@@ -104,7 +104,7 @@ class RichProgress:
     def step(self, title: str, total: float | None = None) -> None:
         """Begin a step and tick off the one before."""
         self._finish()
-        self._task = self._bar.add_task(title, total=total, text="")
+        self._task = self._bar.add_task(printable(title), total=total, text="")
         self._bar.refresh()
 
     def advance(self, done: float, text: str = "") -> None:
@@ -112,7 +112,7 @@ class RichProgress:
         if self._task is None:
             return
         if text:
-            self._bar.update(self._task, completed=done, text=text)
+            self._bar.update(self._task, completed=done, text=printable(text))
         else:
             self._bar.update(self._task, completed=done)
         self._bar.refresh()

@@ -13,7 +13,7 @@ from edgekit.cli.output import current
 
 
 def record(
-    name: Annotated[str, typer.Argument(help="A model of `edgekit models list`.")],
+    name: Annotated[str, typer.Argument(help="A model of `edgekit models list`, or your own with --artifact and --into.")],
     device: Annotated[str, typer.Option(help="Where to record.", autocompletion=device_names)] = "cuda",
     batch: Annotated[list[int] | None, typer.Option(help="Inputs per invocation; repeatable.", show_default="1 and 64")] = None,
     windows: Annotated[int, typer.Option(help="Measured windows per batch.")] = 5,
@@ -29,11 +29,16 @@ def record(
     """
     from edgekit.campaigns.record import prepare
     from edgekit.campaigns.record import record as record_runs
-    from edgekit.flows.reference import adopt, model
+    from edgekit.config import load
+    from edgekit.flows.reference import adopt, model, require_device, require_match
     from edgekit.links.clock import SystemClock
     from edgekit.links.files import bundled
+    from edgekit.registry import open_device, resolve_device
 
     ui = current()
+    require_match(name, artifact, into)
+    if not modeled:
+        require_device(open_device(resolve_device(device, load())))
     target = into or bundled("models") / name / "references"
     batches = tuple(batch or (1, 64))
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:

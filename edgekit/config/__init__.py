@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from edgekit.links.files import read_text, write_atomic
 FILE_NAME = "edgekit.toml"
 BUILT_IN_DEVICES = {name: DeviceSpec(name=name, kind=name, address=f"{name}:") for name in ("local", "cuda", "sim")}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_NAMES_HOLD = "a name holds letters, digits, '_', '.' and '-', 64 at most"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,10 @@ def parse(text: str, path: Path) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SetupError(
-            f"{path} is not TOML", code="config.syntax", why=str(error), do=[("open it in an editor:", f"${{EDITOR:-vi}} '{path}'")]
+            f"{path} is not TOML",
+            code="config.syntax",
+            why=str(error),
+            do=[("open it in an editor:", f"${{EDITOR:-vi}} {shlex.quote(str(path))}")],
         ) from error
     page = Page(text, path)
     page.check_keys(data, (), ("runs", "devices", "meters"))
@@ -126,15 +131,15 @@ def add_device(name: str, address: str, *, options: Mapping[str, str], start: Pa
 def check_name(name: str) -> None:
     """Raise UsageError for a name that could not be typed or that means something already."""
     if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{name!r} cannot be the name of a device", code="device.name", why="a name holds letters, digits, '_', '.' and '-', 64 at most"
-        )
+        raise UsageError(f"{name!r} cannot be the name of a device", code="device.name", why=_NAMES_HOLD)
     if name in BUILT_IN_DEVICES:
         raise UsageError(f"the device {name!r} is built in", code="device.name", why="it can be used without adding it")
 
 
 def _device(page: Page, name: str, table: Mapping[str, Any]) -> DeviceSpec:
     where = ("devices", name)
+    if not _NAME.fullmatch(name):  # a name becomes part of the folders of its runs
+        raise page.wrong(where, f"{name!r} cannot be the name of a device: {_NAMES_HOLD}")
     page.check_keys(table, where, ("kind", "address", "options"))
     address = page.text_value(table["address"], (*where, "address")) if "address" in table else None
     kind = table.get("kind") or (address.partition(":")[0] if address else None)

@@ -26,7 +26,14 @@ def kind_of(address: str) -> str:
         )
     if scheme == "ssh":
         _check_ssh(address)
-    if scheme == "cuda" and rest and not rest.isdecimal():
+    if scheme in ("local", "sim") and rest:
+        raise UsageError(
+            f"{address!r} is not the address of a device",
+            code="device.address",
+            why=f"nothing comes after {scheme}:",
+            do=[("use it as it is:", f"edgekit bench ARTIFACT --device {scheme}")],
+        )
+    if scheme == "cuda" and rest and not (rest.isascii() and rest.isdecimal()):
         raise UsageError(
             f"{address!r} is not the address of a GPU", code="device.address", why="after cuda: comes its number, as in cuda:0"
         )

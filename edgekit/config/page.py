@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ class Page:
         """Return the error for the key `where`."""
         line = self._line_of(where)
         place = f"{self._path}, line {line}" if line else str(self._path)
-        edit = ("open it there:", f"${{EDITOR:-vi}} {f'+{line} ' if line else ''}'{self._path}'")
+        edit = ("open it there:", f"${{EDITOR:-vi}} {f'+{line} ' if line else ''}{shlex.quote(str(self._path))}")
         return SetupError(f"{place}: {'.'.join(where)} is wrong", code="config.invalid", why=why, do=[*do, edit])
 
     def check_keys(self, table: Mapping[str, Any], where: tuple[str, ...], allowed: tuple[str, ...]) -> None:

@@ -29,6 +29,7 @@ class KerasSource:
                 do=[("call it once on an input, then save:", "model.save('model.keras')")],
             )
         self.ports = tuple(Port(name=port.name, shape=tuple(port.shape), dtype=port.dtype) for port in self._model.inputs)
+        self._callable = _uniform(self._model)
 
     def facts(self) -> dict[str, Any]:
         """Return family, weights_sha256, parameters and the versions of the tools."""
@@ -39,6 +40,7 @@ class KerasSource:
             "family": family_of(keras_graph(keras.saving.serialize_keras_object(self._model))),
             "weights_sha256": hash_of_arrays(weight.numpy() for weight in self._model.weights),
             "parameters": int(self._model.count_params()),
+            "threshold": _threshold(self._model),
             "tools": {"keras": keras.__version__, "tensorflow": tf.__version__},
         }
 
@@ -47,11 +49,11 @@ class KerasSource:
         import numpy as np
 
         parts = []
-        for start in range(0, len(next(iter(inputs.values()))), _BATCH):
-            batch = {port.name: inputs[port.name][start : start + _BATCH] for port in self.ports}
-            given = batch if len(batch) > 1 else next(iter(batch.values()))
-            parts.append(_flat(self._model(given, training=False)))
-        return [np.concatenate([np.asarray(part[index]) for part in parts]) for index in range(len(parts[0]))]
+        step = _BATCH if all(port.shape[:1] == (None,) for port in self.ports) else 1
+        for start in range(0, len(next(iter(inputs.values()))), step):
+            batch = [inputs[port.name][start : start + step] for port in self.ports]
+            parts.append(self._callable(batch, training=False))
+        return [np.concatenate([np.asarray(part[name]) for part in parts]) for name in sorted(parts[0])]
 
     def export(self, format: str, path: Path, shapes: Mapping[str, Sequence[int]]) -> None:  # noqa: A002
         """Write float TFLite with batch 1, or ONNX at opset 17 with a free batch, checked by ONNX itself."""
@@ -63,16 +65,16 @@ class KerasSource:
     def _export_tflite(self, path: Path, shapes: Mapping[str, Sequence[int]]) -> None:
         import keras
 
-        signature = [keras.InputSpec(shape=(1, *shapes[port.name]), dtype=port.dtype, name=port.name) for port in self._model.inputs]
-        self._model.export(path, format="litert", input_signature=signature, verbose=False)
+        signature = [keras.InputSpec(shape=(1, *shapes[port.name]), dtype=port.dtype, name=port.name) for port in self.ports]
+        self._callable.export(path, format="litert", input_signature=[signature], verbose=False)
 
     def _export_onnx(self, path: Path) -> None:
         import onnx
         import tensorflow as tf
         import tf2onnx
 
-        signature = [tf.TensorSpec(port.shape, port.dtype, name=port.name) for port in self._model.inputs]
-        proto, _ = tf2onnx.convert.from_keras(self._model, input_signature=signature, opset=17)
+        signature = [tf.TensorSpec(port.shape, port.dtype, name=port.name) for port in self.ports]
+        proto, _ = tf2onnx.convert.from_keras(self._callable, input_signature=signature, opset=17)
         onnx.checker.check_model(proto, full_check=True)
         onnx.save(proto, path)
 
@@ -86,7 +88,26 @@ def hash_of_arrays(arrays: Any) -> str:
     return digest.hexdigest()
 
 
-def _flat(value: Any) -> list[Any]:
-    if isinstance(value, Mapping):
-        return [value[key] for key in sorted(value)]
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+def _uniform(model: Any) -> Any:
+    """Return `model` as a functional one that takes a list of inputs and gives its outputs by name, in which order every runtime lists them.
+
+    The exporters trip over what this takes away: sequential models, and several inputs given as arguments or as a dictionary.
+    """
+    import keras
+
+    flat = keras.Model(list(model.inputs), list(model.outputs))
+    names = flat.output_names
+    unique = [name if names.count(name) == 1 else f"{name}_{index:02}" for index, name in enumerate(names)]
+    return keras.Model(list(model.inputs), dict(zip(unique, model.outputs, strict=True)))
+
+
+def _threshold(model: Any) -> float | None:
+    """Return what divides two classes in a single output, by the activation of its last layer: 0.5, 0 for logits, None when unknown."""
+    import keras
+
+    last = model
+    while getattr(last, "layers", None):
+        last = last.layers[-1] if isinstance(last, keras.Sequential) else last.operations[-1]
+    if not isinstance(last, (keras.layers.Dense, keras.layers.Activation)):
+        return None
+    return {"sigmoid": 0.5, "linear": 0.0}.get(getattr(last.activation, "__name__", ""))

@@ -18,8 +18,8 @@ def writable_folder(folder: Path) -> Iterator[None]:
 
     When the context fails, a folder that was made here and is still empty is removed.
     """
-    absent = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     with writing(folder):
+        absent = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"\0")

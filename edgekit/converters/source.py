@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edgekit.core.errors import ModelError, missing_extra, missing_file
-from edgekit.links.files import sha256_of
+from edgekit.core.errors import ModelError, missing_extra
+from edgekit.links.files import require_file, sha256_of
 
 _MAX_CONFIG_BYTES: Final = 64 << 20
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
+_DTYPES: Final = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
 SUFFIXES: Final = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".tflite": "tflite", ".onnx": "onnx"}
 
 
@@ -43,15 +46,14 @@ class Source:
 
 def recognise(path: Path) -> Source:
     """Return what `path` holds; raise UsageError when it is absent and ModelError when it is no model edgekit can read."""
-    if not path.exists():
-        raise missing_file(path, "model")
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 -- a folder that may not be entered is not an error here
         raise ModelError(
             f"{path} is a folder, not a model file",
             code="model.folder",
             why="edgekit reads .keras, .h5, .tflite and .onnx files",
             do=[("save the model as one file:", "model.save('model.keras')")],
         )
+    require_file(path, "model")
     with path.open("rb") as file:
         head = file.read(16)
     expected = SUFFIXES.get(path.suffix.lower())
@@ -59,7 +61,7 @@ def recognise(path: Path) -> Source:
     if found is None or (expected is not None and expected != found):
         raise _not_a(path, expected, head)
     config = {"keras": keras_config, "h5": _hdf5_config}.get(found)
-    ports = tuple(_ports(_safe(config(path), path))) if config else None
+    ports = _read_ports(config(path), path) if config else None
     return Source(path=path, format=found, sha256=sha256_of(path), ports=ports or None)
 
 
@@ -86,7 +88,7 @@ def _not_a(path: Path, expected: str | None, head: bytes) -> ModelError:
         what,
         code="model.format",
         why=why,
-        do=[("look at what the file is:", f"file '{path}'"), ("build a model to try:", "edgekit models build digits_cnn")],
+        do=[("look at what the file is:", f"file {shlex.quote(str(path))}"), ("build a model to try:", "edgekit models build digits_cnn")],
     )
 
 
@@ -95,10 +97,15 @@ def keras_config(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo("config.json").file_size > _MAX_CONFIG_BYTES:
-                raise ModelError(f"{path} is refused", code="model.config", why="its config.json claims to be larger than 64 MiB")
+                raise ModelError(
+                    f"{path} is refused",
+                    code="model.config",
+                    why="its config.json claims to be larger than 64 MiB",
+                    do=[("look inside:", f"unzip -v {shlex.quote(str(path))}")],
+                )
             config: dict[str, Any] = json.loads(archive.read("config.json"))
             return config
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RecursionError, RuntimeError, NotImplementedError) as error:
         raise ModelError(
             f"{path} is not a whole .keras model",
             code="model.damaged",
@@ -116,12 +123,24 @@ def _hdf5_config(path: Path) -> dict[str, Any]:
         with h5py.File(path, "r") as file:
             config: dict[str, Any] = json.loads(file.attrs["model_config"])
             return config
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise ModelError(
             f"{path} is not a whole Keras model",
             code="model.damaged",
             why=f"it holds no readable model_config: {error}",
             do=[("save the whole model, not its weights only:", "model.save('model.keras')")],
+        ) from error
+
+
+def _read_ports(config: Any, path: Path) -> tuple[Port, ...]:
+    try:
+        return tuple(_ports(_safe(config, path)))
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{path} is not a whole Keras model",
+            code="model.damaged",
+            why=f"its description of the layers is not what Keras writes: {error}",
+            do=[("save it again with Keras 3:", "model.save('model.keras')")],
         ) from error
 
 
@@ -154,7 +173,20 @@ def _ports(config: Mapping[str, Any]) -> Iterator[Port]:
     for name in order:
         if name in layers:
             shape = layers[name].get("batch_shape") or layers[name].get("batch_input_shape") or ()
-            yield Port(name=name, shape=tuple(shape), dtype=str(layers[name].get("dtype") or "float32"))
+            if not all(size is None or (isinstance(size, int) and size > 0) for size in shape):
+                raise ValueError(f"input {name} has the shape {shape}")
+            yield Port(name=name, shape=tuple(shape), dtype=_dtype(name, layers[name].get("dtype") or "float32"))
+
+
+def _dtype(name: str, dtype: Any) -> str:
+    if dtype not in _DTYPES:
+        raise ModelError(
+            f"input {name} cannot be fed",
+            code="model.dtype",
+            why=f"its data type is {dtype}; edgekit feeds {', '.join(_DTYPES)}",
+            do=[("save a model whose inputs are numbers:", "model.save('model.keras')")],
+        )
+    return str(dtype)
 
 
 def _histories(value: Any) -> Iterator[list[Any]]:

@@ -109,6 +109,6 @@ def workshop(source: Source, *, progress: Progress) -> Iterator[Workshop]:
     with (
         tempfile.TemporaryDirectory(prefix="edgekit-") as folder,
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
-        Children() as children,
+        Children({**os.environ, "TMPDIR": folder}) as children,  # what a converter leaves when it is ended goes with the folder
     ):
         yield Workshop(source=source, folder=Path(folder), children=children, pool=pool, progress=progress)

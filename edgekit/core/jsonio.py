@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from functools import cache
 from typing import Any, Protocol, TypeVar
 
@@ -42,15 +43,20 @@ def dump_record(record: Any) -> str:
 def load_record(cls: type[T], text: str | bytes, *, where: str) -> T:
     """Return the record stored in `text`; raise UsageError naming `where` when it is not JSON, not this schema, or not valid."""
     schema: str = cls.SCHEMA  # type: ignore[attr-defined]
+    look = [("look at the whole file:", f"python3 -m json.tool {shlex.quote(where)}")]
     try:
         data = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{where} is not JSON", code="json.syntax", why=str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where} is not JSON", code="json.syntax", why=str(error), do=look) from error
     found = data.get("schema") if isinstance(data, dict) else None
     if found != schema:
-        raise UsageError(f"{where} is not a {schema} document", code="json.schema", why=f"its schema is {found!r}")
+        raise UsageError(f"{where} is not a {schema} document", code="json.schema", why=f"its schema is {found!r}", do=look)
     data.pop("schema")
-    return validate(cls, data, where=where)
+    try:
+        return validate(cls, data, where=where)
+    except UsageError as error:
+        error.do = tuple(look)
+        raise
 
 
 def validate(cls: type[T], data: Any, *, where: str) -> T:

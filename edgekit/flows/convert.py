@@ -22,6 +22,7 @@ from edgekit.core.quantity import Note
 from edgekit.links.files import sha256_of
 
 SAMPLES = 64
+_LONGEST_NAME = 200  # leaves room for .int8.tflite.json below the 255 bytes of most file systems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +120,13 @@ def plan(request: ConvertRequest, source_format: str) -> ConvertPlan:
             do=[("convert from the Keras model instead:", "edgekit convert model.keras")],
         )
     name = request.name or request.model.name.removesuffix(request.model.suffix)
-    if Path(name).name != name:
-        raise UsageError(f"--name {name} is not a file name", code="usage.value", why="it names a folder; --out says where to write")
+    if Path(name).name != name or name == ".." or len(name.encode()) > _LONGEST_NAME:
+        raise UsageError(
+            f"--name {name} is not a file name",
+            code="usage.value",
+            why=f"it is a folder, or longer than {_LONGEST_NAME} bytes",
+            do=[("give a plain name, and the folder with --out:", "edgekit convert MODEL --name NAME --out FOLDER")],
+        )
     return ConvertPlan(name=name, recipes=recipes)
 
 

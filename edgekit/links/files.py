@@ -6,11 +6,13 @@ import contextlib
 import errno
 import hashlib
 import os
+import shlex
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgekit.core.errors import SetupError, UsageError
+from edgekit.core.errors import SetupError, UsageError, missing_file
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -41,7 +43,10 @@ def writing(path: Path) -> Iterator[None]:
             f"cannot write {path}",
             code="output.permission",
             why=f"{error.filename or path.parent}: permission denied",
-            do=[("see who owns the folder:", f"ls -ld '{path.parent}'"), ("or write somewhere else:", "edgekit ... --out ./somewhere")],
+            do=[
+                ("see who owns the folder:", f"ls -ld {shlex.quote(str(path.parent))}"),
+                ("or write somewhere else:", "edgekit ... --out ./somewhere"),
+            ],
         ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -49,32 +54,68 @@ def writing(path: Path) -> Iterator[None]:
                 f"cannot write {path}",
                 code="output.disk_full",
                 why="the disk is full; nothing half-written was left",
-                do=[("see what is free:", f"df -h '{path.parent}'")],
+                do=[("see what is free:", f"df -h {shlex.quote(str(path.parent))}")],
             ) from error
-        if error.errno in (errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
-            raise SetupError(
-                f"cannot write {path}",
-                code="output.unwritable",
-                why=str(error.strerror),
-                do=[("choose another place:", "edgekit ... --out ./somewhere")],
-            ) from error
-        raise
+        raise SetupError(
+            f"cannot write {path}",
+            code="output.unwritable",
+            why=error.strerror or str(error),
+            do=[("choose another place:", "edgekit ... --out ./somewhere")],
+        ) from error
+
+
+@contextlib.contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Translate the operating system's refusals while a file the user named is read into errors that say what to do."""
+    quoted = shlex.quote(str(path))
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise missing_file(path, what) from error
+    except IsADirectoryError as error:
+        raise UsageError(
+            f"{what} {path} is a folder", code="file.folder", why="one file is expected here", do=[("look inside:", f"ls {quoted}")]
+        ) from error
+    except PermissionError as error:
+        raise UsageError(
+            f"{what} {path} may not be read", code="file.permission", why="permission denied", do=[("see who may:", f"ls -ld {quoted}")]
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{what} {path} is not text", code="file.binary", why=str(error), do=[("look at what the file is:", f"file {quoted}")]
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"{what} {path} cannot be read",
+            code="file.unreadable",
+            why=error.strerror or str(error),
+            do=[("look at it:", f"ls -ld {quoted}")],
+        ) from error
+
+
+def require_file(path: Path, what: str) -> None:
+    """Raise UsageError unless `path` is an ordinary file that may be read: opening a pipe would wait for its writer for ever."""
+    with reading(path, what):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device, and an ordinary file is expected", str(path))
+        path.open("rb").close()
+
+
+def read_bytes(path: Path, what: str) -> bytes:
+    """Return the bytes of a file the user named; raise UsageError when it is missing, a folder or unreadable."""
+    require_file(path, what)
+    with reading(path, what):
+        return path.read_bytes()
 
 
 def read_text(path: Path, what: str) -> str:
     """Return the text of a file the user named; raise UsageError when it is missing, a folder, unreadable or not UTF-8."""
-    try:
+    require_file(path, what)
+    with reading(path, what):
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"{what} {path} does not exist", code="file.missing", do=[("look at what is there:", f"ls -l '{path.parent}'")]
-        ) from error
-    except IsADirectoryError as error:
-        raise UsageError(f"{what} {path} is a folder", code="file.folder", why="a file is expected here") from error
-    except PermissionError as error:
-        raise UsageError(f"{what} {path} may not be read", code="file.permission", do=[("see its mode:", f"ls -l '{path}'")]) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{what} {path} is not text", code="file.binary", why=str(error)) from error
 
 
 def sha256_of(path: Path) -> str:

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import os
 import select
+import shlex
 import signal
 import subprocess
 import threading
@@ -71,7 +72,7 @@ class LocalShell:
                 f"cannot start {argv[0]}",
                 code="process.start",
                 why=error.strerror or str(error),
-                do=[("see whether it exists:", f"ls -l '{argv[0]}'")],
+                do=[("see whether it exists:", f"ls -l {shlex.quote(argv[0])}")],
             ) from error
 
     def put(self, path: Path) -> str:

@@ -172,6 +172,33 @@ def test_being_stopped_ends_with_130_and_one_document(tmp_path: Path, how: str) 
     assert "Traceback" not in done.stderr
 
 
+def test_pressing_ctrl_c_again_does_not_cut_the_cleaning_up_short(tmp_path: Path) -> None:
+    again = "os.kill(os.getpid(), 2); os.kill(os.getpid(), 15); print('tidy', file=sys.stderr)"
+    body = f"import os, signal\n    try: os.kill(os.getpid(), 2); signal.pause()\n    finally: {again}"
+    done = run_program(acting(body), "--json", "act", cwd=tmp_path)
+    assert (done.returncode, done.json()["data"]["code"]) == (130, "run.interrupted")
+    assert "tidy" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        ("raise OSError(5, 'Input/output error', 'f')", "system.refused"),
+        ("raise OSError(28, 'No space')", "output.disk_full"),
+        ("raise MemoryError", "system.memory"),
+    ],
+)
+def test_what_the_system_refuses_is_no_bug(tmp_path: Path, how: str, code: str) -> None:
+    done = run_program(acting(how), "--json", "act", cwd=tmp_path)
+    assert (done.returncode, done.json()["data"]["code"]) == (6, code)
+    assert done.json()["data"]["do"]
+
+
+def test_an_error_without_advice_of_its_own_says_where_to_look(tmp_path: Path) -> None:
+    body = "from edgekit.core.errors import UsageError; raise UsageError('no', code='usage.value')"
+    assert run_program(acting(body), "--json", "act", cwd=tmp_path).json()["data"]["do"][0]["command"] == "edgekit act --help"
+
+
 def test_a_failing_result_is_still_printed_and_sets_the_exit_code(tmp_path: Path) -> None:
     program = acting("current().result(schema='edgekit.act/1', data={'n': 1}, text='one', status='failed', exit_code=3)")
     assert run_program(program, "act", cwd=tmp_path).returncode == 3

@@ -36,6 +36,7 @@ def desk(tmp_path: Path) -> Path:
     np.savez(tmp_path / "unlabelled.npz", x=np.zeros((4, 8, 8, 1)))
     (tmp_path / "text.keras").write_text("this is no model\n")
     (tmp_path / "folder.keras").mkdir()
+    os.mkfifo(tmp_path / "pipe.keras")  # opening it would wait for a writer for ever
     (tmp_path / "corrupt.onnx").write_bytes((tmp_path / "tiny.onnx").read_bytes()[:60])
     (tmp_path / "garbage.onnx").write_text("garbage")
     code = {"class_name": "__lambda__", "config": {"code": "x"}}
@@ -65,6 +66,13 @@ def desk(tmp_path: Path) -> Path:
         ("graph.keras --min-sqnr int8=high", 2, "usage.value", "decibels"),
         ("graph.keras --min-sqnr int9=10", 2, "recipe.unknown", "did you mean int8?"),
         ("graph.keras --name a/b", 2, "usage.value", "--out"),
+        ("graph.keras --name ..", 2, "usage.value", "--out"),
+        (f"graph.keras --name {'a' * 250}", 2, "usage.value", "200 bytes"),
+        ("graph.keras --min-sqnr int8=nan", 2, "usage.value", "decibels"),
+        (f"{'a' * 300}.keras", 2, "file.unreadable", "too long"),
+        ("pipe.keras", 2, "file.unreadable", "pipe"),
+        ("graph.keras --calib pipe.keras", 2, "file.unreadable", "pipe"),
+        (f"graph.keras --out {'a' * 300}", 6, "output.unwritable", "too long"),
         ("graph.keras --out text.keras", 6, "output.unwritable", "text.keras"),
     ],
 )

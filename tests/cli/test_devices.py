@@ -55,7 +55,8 @@ def test_an_added_device_is_listed_from_then_on(run_edgekit: Run, tmp_path: Path
     done = run_edgekit("devices", "add", "pi", "ssh://pi@raspberrypi.local", "--option", "threads=4")
     assert done.returncode == 0
     assert "added pi (ssh, ssh://pi@raspberrypi.local)" in done.stdout
-    assert "edgekit bench ARTIFACT --device pi" in done.stdout
+    assert "cannot benchmark over ssh yet" in done.stderr
+    assert "edgekit bench" not in done.stdout, "no command is offered that this release refuses"
     assert 'threads = "4"' in (tmp_path / "edgekit.toml").read_text()
     text = run_edgekit("devices").stdout
     assert "pi" in text
@@ -73,6 +74,9 @@ def test_adding_a_device_answers_with_data(run_edgekit: Run, tmp_path: Path) -> 
     [
         (["add", "pi", "raspberrypi.local"], "device.address"),
         (["add", "a b", "local:"], "device.name"),
+        (["add", "../up", "local:"], "device.name"),
+        (["add", "pi", "local:/../../x"], "device.address"),
+        (["add", "pi", "ssh://-oProxyCommand=x"], "device.address"),
         (["add", "sim", "sim:"], "device.name"),
         (["add", "pi", "local:", "--option", "threads"], "usage.value"),
         (["lst"], "usage.arguments"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,29 @@ def test_a_single_unbatched_npy_of_a_flat_input_says_the_sample_axis_is_missing(
 )
 def test_what_is_no_finite_number_is_refused(tmp_path: Path, array: Any, code: str) -> None:
     assert refusal(tmp_path, x=array).code == code
+
+
+def test_values_that_the_input_cannot_hold_are_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path, x=np.full(GOOD.shape, 1e300)).code == "samples.dtype"
+    whole = Port(name="n", shape=(None, 2), dtype="int8")
+    assert refusal(tmp_path, whole, n=np.full((3, 2), 300)).code == "samples.dtype"
+
+
+def test_a_header_that_claims_more_than_there_is_memory_is_refused(tmp_path: Path) -> None:
+    for claim in (10**14, 10**30):
+        with (tmp_path / "data.npy").open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (claim,)})
+        with pytest.raises(UsageError) as caught:
+            read_samples(tmp_path / "data.npy", [IMAGE], option="--calib", labelled=False)
+        assert caught.value.code == "samples.format"
+
+
+def test_a_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "data.npz", "w") as archive:
+        archive.writestr("x.npy", "hello")
+    with pytest.raises(UsageError) as caught:
+        read_samples(tmp_path / "data.npz", [IMAGE], option="--calib", labelled=False)
+    assert caught.value.code == "samples.format"
 
 
 def test_fractions_for_a_whole_number_input_are_refused(tmp_path: Path) -> None:

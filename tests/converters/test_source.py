@@ -3,6 +3,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import h5py  # type: ignore[import-untyped]
 import pytest
 
 from edgekit.converters.source import Port, recognise
@@ -67,6 +68,34 @@ def test_an_archive_without_a_graph_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
         archive.writestr("other.json", "{}")
     assert refusal(tmp_path / "m.keras").code == "model.damaged"
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        "null",
+        "[]",
+        '"text"',
+        '{"config": null}',
+        '{"config": {"layers": [1]}}',
+        '{"class_name": "Lambda", "config": [1]}',
+        '{"config": {"layers": [{"class_name": "InputLayer", "config": {"name": "x", "batch_shape": 5}}]}}',
+        '{"config": {"layers": [{"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [null, -4]}}]}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_graph_that_keras_never_wrote_is_refused(tmp_path: Path, graph: str) -> None:
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("config.json", graph)
+    assert refusal(tmp_path / "m.keras").code in ("model.damaged", "model.lambda")
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["model_config"] = graph if len(graph) < 60_000 else 5
+    assert refusal(tmp_path / "m.h5").code in ("model.damaged", "model.lambda")
+
+
+def test_inputs_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    config = functional(image(dtype="string"), layer("Flatten", "flat", "image"), output="flat")
+    assert refusal(write_keras(tmp_path / "m.keras", config)).code == "model.dtype"
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.core import jsonio
 from edgekit.core.artifact import ModelArtifact, SourceModel
-from edgekit.core.errors import ModelError, UsageError, missing_file
+from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.quantity import Note
-from edgekit.links.files import sha256_of
+from edgekit.links.files import read_bytes, require_file, sha256_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,37 +30,61 @@ def open_subject(path: Path) -> Subject:
             f"artifact {path} is a folder",
             code="artifact.folder",
             why="one .tflite or .onnx file is expected",
-            do=[("look inside:", f"ls '{path}'")],
+            do=[("look inside:", f"ls {shlex.quote(str(path))}")],
         )
-    if not path.is_file():
-        raise missing_file(path, "artifact")
+    require_file(path, "artifact")
     if path.suffix not in (".tflite", ".onnx"):
         raise UsageError(
             f"artifact {path} cannot be benchmarked",
             code="artifact.format",
             why=f"{path.suffix or 'a file without suffix'} is not .tflite or .onnx",
-            do=[("convert it first:", f"edgekit convert '{path}'")],
+            do=[("convert it first:", f"edgekit convert {shlex.quote(str(path))}")],
         )
     _check_magic(path)
     sidecar = path.with_name(path.name + ".json")
     sha256 = sha256_of(path)
     if not sidecar.is_file():
         return Subject(path=path, artifact=_bare(path, sha256), samples=None, notes=(_unverified(path),))
-    artifact = jsonio.load_record(ModelArtifact, sidecar.read_bytes(), where=str(sidecar))
+    artifact = jsonio.load_record(ModelArtifact, read_bytes(sidecar, "the description of the artifact"), where=str(sidecar))
     if artifact.sha256 != sha256:
         raise ModelError(
             f"artifact {path} is not the file that was verified",
             code="artifact.changed",
             why=f"{sidecar.name} describes {artifact.sha256[:12]}, the file is {sha256[:12]}",
             do=[
-                ("convert again:", f"edgekit convert {artifact.source.path} -r {artifact.recipe}"),
-                ("or benchmark it as it is:", f"rm '{sidecar}'"),
+                ("convert again:", shlex.join(["edgekit", "convert", artifact.source.path, "-r", artifact.recipe])),
+                ("or benchmark it as it is:", f"rm {shlex.quote(str(sidecar))}"),
             ],
         )
-    samples = path.parent / artifact.samples if artifact.samples else None
-    if samples is not None and not samples.is_file():
-        samples = None
-    return Subject(path=path, artifact=artifact, samples=samples, notes=_status_notes(artifact))
+    samples = _samples(path, artifact)
+    return Subject(path=path, artifact=artifact, samples=samples, notes=(*_status_notes(artifact), *_samples_notes(artifact, samples)))
+
+
+def _samples(path: Path, artifact: ModelArtifact) -> Path | None:
+    """Return the sample inputs beside the artifact, where they still are."""
+    if not artifact.samples:
+        return None
+    if Path(artifact.samples).name != artifact.samples:
+        raise UsageError(
+            f"{path}.json does not hold a valid ModelArtifact",
+            code="json.invalid",
+            why=f"samples: {artifact.samples!r} is not the name of a file beside the artifact",
+            do=[("convert again:", shlex.join(["edgekit", "convert", artifact.source.path, "-r", artifact.recipe]))],
+        )
+    samples = path.parent / artifact.samples
+    return samples if samples.is_file() else None
+
+
+def _samples_notes(artifact: ModelArtifact, samples: Path | None) -> tuple[Note, ...]:
+    if not artifact.samples:
+        return ()
+    if samples is None:
+        text = f"{artifact.samples} is not beside {artifact.path}: its inputs will be random numbers"
+        return (Note(code="samples.absent", text=text, advice="copy the samples together with the artifact"),)
+    if artifact.samples_sha256 not in (None, sha256_of(samples)):
+        text = f"{artifact.samples} was written again after {artifact.path}: its inputs are others than at its conversion"
+        return (Note(code="samples.changed", text=text, advice="convert all recipes in one command"),)
+    return ()
 
 
 def _check_magic(path: Path) -> None:
@@ -73,7 +98,12 @@ def _check_magic(path: Path) -> None:
             do=[("convert the source again:", "edgekit convert MODEL --to tflite")],
         )
     if not head:
-        raise ModelError(f"artifact {path} is empty", code="artifact.empty", do=[("convert the source again:", "edgekit convert MODEL")])
+        raise ModelError(
+            f"artifact {path} is empty",
+            code="artifact.empty",
+            why="it has no bytes",
+            do=[("convert the source again:", "edgekit convert MODEL")],
+        )
 
 
 def _bare(path: Path, sha256: str) -> ModelArtifact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import tempfile
@@ -74,11 +75,11 @@ def runs_folder(runs: Path) -> list[Checkup]:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        owner = (("see who owns it:", f"ls -ld '{existing}'"),)
+        owner = (("see who owns it:", f"ls -ld {shlex.quote(str(existing))}"),)
         return [Checkup(name="runs folder", status=Status.FAIL, found=f"{existing} cannot be written: {error.strerror}", do=owner)]
     free = shutil.disk_usage(existing).free
     status = Status.FAIL if free < _FREE_FAIL_BYTES else Status.WARN if free < _FREE_WARN_BYTES else Status.OK
-    do: Do = () if status is Status.OK else (("see what fills it:", f"du -xh -d 1 '{existing}' | sort -h | tail"),)
+    do: Do = () if status is Status.OK else (("see what fills it:", f"du -xh -d 1 {shlex.quote(str(existing))} | sort -h | tail"),)
     return [
         Checkup(name="runs folder", status=Status.OK, found=f"{runs} can be written"),
         Checkup(name="disk", status=status, found=f"{format_scaled(free, 'B')} free", do=do),
