@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgekit.core.channel import MeterSpec
-from edgekit.core.errors import HardwareError, unknown_name
+from edgekit.core.errors import HardwareError, UsageError, unknown_name
 from edgekit.core.protocols import DeviceSession, HostMeter, TargetMeter
 from edgekit.core.quantity import Note
 from edgekit.links.clock import HostClock
@@ -89,6 +89,13 @@ def _host_meter(name: str, meter: Any, device: Any) -> HostMeter:
             code="meter.sim_alone",
             why="it reads an emulated plant, which a real device does not touch",
             do=[("rehearse with both:", "edgekit bench ARTIFACT --device sim --meter sim")],
+        )
+    if name == "replay":
+        raise UsageError(
+            "meter replay needs the run to replay",
+            code="meter.replay_what",
+            why="it repeats recorded readings",
+            do=[("name the run:", "edgekit bench ARTIFACT --meter replay:RUN")],
         )
     raise unknown_name("meter", name, meter_names(), list_command="edgekit meters --all")
 

@@ -44,12 +44,14 @@ class Channel:
 class Accuracy:
     """State the limits of an instrument: `gain_rel` (relative standard uncertainty) or `gain_factor` (within a factor of), `offset_w` in W.
 
-    None means nobody states it; `source` says who states the rest and `verified` whether anyone checked.
+    `load_factor` is how far the gain of an estimate may differ from one load to another. None means nobody states it; `source` says who
+    states the rest and `verified` whether anyone checked.
     """
 
     source: str
     gain_rel: float | None = None
     gain_factor: float | None = None
+    load_factor: float | None = None
     offset_w: float | None = None
     verified: bool = False
 

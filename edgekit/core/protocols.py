@@ -75,6 +75,10 @@ class LoadedModel(Protocol):
         """Return the cold start."""
 
     @property
+    def loaded(self) -> Mapping[str, Any]:
+        """Return what took the artifact: engine, engine_version, delegate, threads, and inputs ("samples" or "synthetic")."""
+
+    @property
     def pid(self) -> int | None:
         """Return the process that infers, on the device."""
 

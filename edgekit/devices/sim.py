@@ -21,6 +21,7 @@ from edgekit.sim.plant import Plant
 
 IDLE_W = 2.0
 ACTIVE_W = 5.0
+LOAD_S = 0.05
 
 
 def seconds_per_inference(size_bytes: int) -> float:
@@ -79,8 +80,10 @@ class _SimSession:
         if not artifact.is_file():
             raise missing_file(artifact, "artifact")
         seconds = seconds_per_inference(artifact.stat().st_size) * plan.batch
-        self._device.clock.sleep(0.05 + seconds)
-        return _SimModel(self._device, seconds=seconds, active_w=self._active_w, plan=plan, load_s=0.05)
+        self._device.clock.sleep(LOAD_S + seconds)
+        inputs = plan.inputs if self._device.script else "samples" if samples else "synthetic"
+        loaded = {name: getattr(self.facts(), name) for name in ("engine", "engine_version", "delegate", "threads")}
+        return _SimModel(self._device, seconds=seconds, active_w=self._active_w, plan=plan, loaded={**loaded, "inputs": inputs})
 
     def idle(self, index: int, seconds: float) -> Window:
         if self._device.script:
@@ -107,12 +110,13 @@ class _SimSession:
 class _SimModel:
     pid: int | None = None
 
-    def __init__(self, device: SimDevice, *, seconds: float, active_w: float, plan: RunPlan, load_s: float) -> None:
+    def __init__(self, device: SimDevice, *, seconds: float, active_w: float, plan: RunPlan, loaded: Mapping[str, Any]) -> None:
+        self.loaded = loaded
         self._device = device
         self._invocation_ns = round(seconds * 1e9)
         self._active_w = active_w
         self._plan = plan
-        self.timing = device.load or LoadTiming(load_s=load_s, first_inference_s=seconds)
+        self.timing = device.load or LoadTiming(load_s=LOAD_S, first_inference_s=seconds)
 
     def run(self, phase: Phase, index: int, *, seconds: float, min_inferences: int) -> Window:
         if self._device.script:

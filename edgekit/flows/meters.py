@@ -53,11 +53,13 @@ _ON_HOST = {
         name="sim",
         kind="sim",
         state=State.USABLE,
-        boundaries=(Boundary.CPU_PACKAGE,),
+        boundaries=(Boundary.USB_INPUT,),
         origins=(Origin.EMULATED,),
-        detail="reads the emulated device exactly: edgekit bench ARTIFACT --device sim --meter sim",
+        detail="goes with device sim: edgekit bench ARTIFACT --device sim --meter sim",
     ),
-    "replay": ListedMeter(name="replay", kind="replay", state=State.USABLE, detail="repeats the recorded readings of an earlier run"),
+    "replay": ListedMeter(
+        name="replay", kind="replay", state=State.USABLE, detail="repeats the readings of an earlier run: --meter replay:RUN"
+    ),
 }
 
 

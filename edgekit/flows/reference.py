@@ -5,19 +5,22 @@ A reference is an ordinary run folder under models/NAME/references/. It is found
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import tomllib
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
 from edgekit.core import jsonio
 from edgekit.core.artifact import ModelArtifact
-from edgekit.core.errors import missing_file
+from edgekit.core.errors import UsageError, missing_file, unknown_name
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.core.protocols import Device
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan, RunRecord, RunStatus
 from edgekit.decision.modeled_gpu import ASSUMPTIONS, modeled_gpu
-from edgekit.links.files import read_text, write_atomic, writing
+from edgekit.links.files import bundled, read_text, write_atomic, writing
 from edgekit.store.runs import RECORD, RunStore, read_record
 
 
@@ -27,6 +30,30 @@ class ReferenceResult:
 
     folders: tuple[str, ...]
     runs: tuple[RunRecord, ...]
+
+
+def require_match(name: str, artifact: Path | None, into: Path | None) -> None:
+    """Raise UsageError when `artifact` is not of the family of the reference model `name`; a model of one's own needs both paths."""
+    stated = {path.parent.name: tomllib.loads(path.read_text(encoding="utf-8")) for path in bundled("models").glob("*/model.toml")}
+    if name not in stated:
+        if artifact is None or into is None:
+            error = unknown_name("model", name, stated, list_command="edgekit models list")
+            error.do = (*error.do, ("for a model of your own:", f"edgekit models record {name} --artifact MODEL.fp32.onnx --into refs"))
+            raise error
+        return
+    if artifact is not None and (family := _described(artifact).family) != stated[name]["family"]:
+        raise UsageError(
+            f"{artifact} is not {name}",
+            code="reference.family",
+            why=f"its family is {family}, that of {name} is {stated[name]['family']}",
+            do=[("keep it under a name of its own:", f"edgekit models record NAME --artifact {shlex.quote(str(artifact))} --into refs")],
+        )
+
+
+def require_device(device: Device) -> None:
+    """Raise HardwareError now, before anything is built, when the device cannot be used."""
+    with device.connect():
+        pass
 
 
 def adopt(runs: tuple[str, ...], *, runs_dir: Path, into: Path) -> ReferenceResult:
@@ -47,10 +74,7 @@ def adopt(runs: tuple[str, ...], *, runs_dir: Path, into: Path) -> ReferenceResu
 
 def model(artifact: Path, *, batches: tuple[int, ...], created: str, into: Path) -> ReferenceResult:
     """Write modeled records for a float ONNX artifact, one for each batch; nothing is measured, and every record says so."""
-    sidecar = artifact.with_name(artifact.name + ".json")
-    if not artifact.is_file():
-        raise missing_file(artifact, "artifact")
-    described = jsonio.load_record(ModelArtifact, read_text(sidecar, "the description of the artifact"), where=str(sidecar))
+    described = _described(artifact)
     kernels, flops = _work(artifact)
     folders, records = [], []
     for batch in batches:
@@ -59,6 +83,13 @@ def model(artifact: Path, *, batches: tuple[int, ...], created: str, into: Path)
         folders.append(str(into / record.id))
         records.append(record)
     return ReferenceResult(folders=tuple(folders), runs=tuple(records))
+
+
+def _described(artifact: Path) -> ModelArtifact:
+    sidecar = artifact.with_name(artifact.name + ".json")
+    if not artifact.is_file():
+        raise missing_file(artifact, "artifact")
+    return jsonio.load_record(ModelArtifact, read_text(sidecar, "the description of the artifact"), where=str(sidecar))
 
 
 def _work(artifact: Path) -> tuple[int, float]:

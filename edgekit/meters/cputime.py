@@ -14,6 +14,8 @@ from edgekit.meters.base import require_usable
 # single-board Arm computers add 0.4 to 2 W a core (a Raspberry Pi 4 rises from 3.1 W idle to 6.1 W with four busy cores), Arm laptops and
 # servers up to 6 W; x86 packages range from 3 W (many-core servers, low-power laptops) to 25 W (desktop turbo).
 _WATTS_PER_CORE = {"arm": (1.5, 4.0), "x86": (8.0, 3.0)}
+# Vector and memory instructions draw more than plain ones on the same core, so the gain differs between two models too: also an assumption.
+_LOAD_FACTOR = 1.3
 
 
 class CpuTimeMeter:
@@ -45,6 +47,7 @@ class CpuTimeMeter:
             channels=channels,
             accuracy=Accuracy(
                 gain_factor=factor,
+                load_factor=_LOAD_FACTOR,
                 source=f"assumed {watts:g} W per busy core of this processor family, within a factor of {factor:g}; not measured",
             ),
             detail=f"{watts:g} W per busy core",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from edgekit.core.quantity import Estimate, Quantity, Unknown
-from edgekit.core.run import RunRecord
+from edgekit.core.quantity import Estimate, Note, Quantity, Unknown
+from edgekit.core.run import ChannelAnalysis, RunRecord
 from edgekit.core.units import format_interval, format_scaled
 
 if TYPE_CHECKING:
@@ -14,43 +14,62 @@ if TYPE_CHECKING:
 
 
 def runs_table(records: Sequence[RunRecord]) -> Table:
-    """Return a table with one row per run."""
+    """Return a table with one row per run, narrow enough for 80 columns: second lines carry interval, origin and tail latency."""
     from rich.table import Table
 
-    table = Table(title=None)
-    for title, justify in (
-        ("artifact", "left"),
-        ("J/inference", "right"),
-        ("95 % interval", "left"),
-        ("boundary, origin", "left"),
-        ("idle", "right"),
-        ("net", "right"),
-        ("time", "right"),
-        ("p99", "right"),
-        ("status", "left"),
-    ):
-        table.add_column(title, justify=justify, no_wrap=title == "artifact")  # type: ignore[arg-type]
+    table = Table(padding=(0, 1))
+    table.add_column("artifact", overflow="fold")
+    table.add_column("J/inference\n95 % interval", justify="right", no_wrap=True)
+    table.add_column("boundary\norigin", no_wrap=True)
+    headlines = [channel for channel in map(_headline, records) if channel is not None]
+    idle_known = any(isinstance(channel.idle_w, Estimate) for channel in headlines)
+    if idle_known:
+        table.add_column("net\nidle", justify="right", no_wrap=True)
+    table.add_column("time\np99", justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
     for record in records:
-        table.add_row(*_row(record))
+        table.add_row(*_row(record, with_idle=idle_known))
     return table
 
 
-def _row(record: RunRecord) -> tuple[str, ...]:
+def run_notes(records: Sequence[RunRecord]) -> list[Note]:
+    """Return what the analyses remark, each once; a remark that does not hold for all runs names those it holds for."""
+    found: dict[Note, list[str]] = {}
+    for record in records:
+        for note in _remarks(record):
+            found.setdefault(note, []).append(record.artifact.path)
+    return [
+        note if len(names) == len(records) else Note(code=note.code, text=f"{', '.join(names)}: {note.text}", advice=note.advice)
+        for note, names in found.items()
+    ]
+
+
+def _remarks(record: RunRecord) -> tuple[Note, ...]:
+    if record.analysis is None:
+        return ()
+    energy = record.analysis.energy_j_per_inference
+    unknown = (Note(code="energy.unknown", text=f"energy unknown: {energy.reason}"),) if isinstance(energy, Unknown) else ()
+    return (*unknown, *energy.notes, *record.analysis.notes)
+
+
+def _headline(record: RunRecord) -> ChannelAnalysis | None:
     analysis = record.analysis
+    return next((item for item in analysis.channels if item.channel == analysis.channel), None) if analysis is not None else None
+
+
+def _row(record: RunRecord, *, with_idle: bool) -> tuple[str, ...]:
+    analysis, channel = record.analysis, _headline(record)
     if analysis is None:
-        return (record.artifact.path, "not analysed", "", "", "", "", "", "", str(record.status))
-    headline = analysis.energy_j_per_inference
-    chosen = next((item for item in analysis.channels if item.channel == analysis.channel), None)
+        return (record.artifact.path, "not analysed", "", *([""] if with_idle else []), "", str(record.status))
+    energy = analysis.energy_j_per_inference
+    idle = (f"{short(channel.net_j_per_inference)}\n{short(channel.idle_w)}" if channel else "unknown",) if with_idle else ()
     return (
         record.artifact.path,
-        short(headline),
-        format_interval(headline.low, headline.high, headline.unit) if isinstance(headline, Estimate) else headline.reason,
-        place(headline),
-        short(chosen.idle_w) if chosen else "unknown",
-        short(chosen.net_j_per_inference) if chosen else "unknown",
-        short(analysis.time_s_per_inference),
-        short(analysis.latency_p99_s),
-        str(record.status) + (", quick" if record.plan.quick else ""),
+        f"{short(energy)}\n{format_interval(energy.low, energy.high, energy.unit)}" if isinstance(energy, Estimate) else "unknown",
+        place(energy).replace(", ", "\n"),
+        *idle,
+        f"{short(analysis.time_s_per_inference)}\n{short(analysis.latency_p99_s)}",
+        str(record.status) + ("\nquick plan" if record.plan.quick else ""),
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ from edgekit.core.window import Phase, Window
 from edgekit.links.files import writing
 
 JOURNAL = "journal.jsonl"
+
+
+# Facts of the machine that differ between the artifacts of one session: each was taken by an engine of its own.
+ENGINE_FACTS = ("engine", "engine_version", "delegate", "threads")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,7 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
     header: SessionHeader | None = None
     placed: list[Placed] = []
     loads: dict[int, LoadTiming] = {}
+    engines: dict[int, dict[str, Any]] = {}
     maps: list[ClockMap] = []
     notes: list[Note] = []
     sampler: dict[str, float] = {}
@@ -109,6 +114,7 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
             placed.append(jsonio.validate(Placed, value, where=where))
         elif kind == "load":
             loads[value["artifact"]] = jsonio.validate(LoadTiming, value["timing"], where=where)
+            engines[value["artifact"]] = value.get("engine", {})
         elif kind == "clock_map":
             maps.append(jsonio.validate(ClockMap, value, where=where))
         elif kind == "note":
@@ -129,12 +135,12 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
             status=status,
             artifact=header.artifacts[index],
             device=header.device,
-            plan=_with_inputs(header.plan, header.inputs[index]),
+            plan=replace(header.plan, inputs=header.inputs[index]),
             meters=header.meters,
             traces=traces,
             windows=tuple(item.window for item in placed if item.artifact in (None, index)),
-            facts_before=header.facts,
-            facts_after=facts_after,
+            facts_before=replace(header.facts, **engines.get(index, {})),
+            facts_after=facts_after and replace(facts_after, **engines.get(index, {})),
             clock_maps=tuple(maps),
             load=loads.get(index),
             sampler=sampler,
@@ -144,12 +150,6 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
         )
         for index, run_id in enumerate(header.run_ids)
     ]
-
-
-def _with_inputs(plan: RunPlan, inputs: str) -> RunPlan:
-    from dataclasses import replace
-
-    return replace(plan, inputs=inputs)
 
 
 def measured_windows(record: RunRecord) -> int:

@@ -9,7 +9,7 @@ import os
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -99,40 +99,65 @@ class RunStore:
         """Write a record into its folder, atomically; return the folder."""
         return write_record(self.root / record.id, record)
 
-    def list(self) -> Iterator[RunRecord]:
-        """Yield every readable record under the root, by id."""
-        for path in sorted(self.root.glob(f"*/{RECORD}")):
-            yield read_record(path)
-
     def find(self, name: str) -> Path:
-        """Return the run folder that `name` means: a folder, a run.json, an id, the only id that starts with it, or a tag (newest)."""
+        """Return the one run folder that `name` means; raise UsageError when it means none, or several."""
+        found = self.find_all(name)
+        if len(found) > 1:
+            raise UsageError(
+                f"run {name!r} is ambiguous",
+                code="run.ambiguous",
+                why=f"it means {', '.join(folder.name for folder in found)}",
+                do=[("name one of them:", found[0].name)],
+            )
+        return found[0]
+
+    def find_all(self, name: str) -> list[Path]:
+        """Return the run folders that `name` means, by id.
+
+        A folder, a run.json or an id means one run; the start of ids, all runs of the one session they share; a tag, all runs of the newest
+        session that carries it. Raises UsageError when nothing has this name, or it starts ids of several sessions.
+        """
         direct = Path(name)
         if direct.name == RECORD and direct.is_file():
-            return direct.parent
+            return [direct.parent]
         if (direct / RECORD).is_file():
-            return direct
+            return [direct]
         ids = sorted(path.parent.name for path in self.root.glob(f"*/{RECORD}"))
         if name in ids:
-            return self.root / name
-        matches = [run_id for run_id in ids if run_id.startswith(name)]
-        if len(matches) == 1:
-            return self.root / matches[0]
-        if len(matches) > 1:
-            raise UsageError(f"run {name!r} is ambiguous", code="run.ambiguous", why=f"it starts {', '.join(matches)}")
-        tagged = [run_id for run_id in ids if name in read_record(self.root / run_id / RECORD).tags]
-        if tagged:
-            return self.root / tagged[-1]
-        raise UsageError(
-            f"no run is called {name!r}",
-            code="run.unknown",
-            why=f"looked for a folder, an id, the start of an id or a tag in {self.root}",
-            do=[("list the runs:", f"ls {shlex.quote(str(self.root))}"), ("record one:", "edgekit bench ARTIFACT")],
-        )
+            return [self.root / name]
+        started = self._readable([run_id for run_id in ids if run_id.startswith(name)]) if name else []
+        if len({record.session for _, record in started}) > 1:
+            why = f"it starts {', '.join(folder.name for folder, _ in started)}"
+            raise UsageError(f"run {name!r} is ambiguous", code="run.ambiguous", why=why)
+        tagged = [(folder, record) for folder, record in self._readable(ids) if name in record.tags] if not started else []
+        newest = [(folder, record) for folder, record in tagged if record.session == tagged[-1][1].session]
+        if not started and not newest:
+            raise UsageError(
+                f"no run is called {name!r}",
+                code="run.unknown",
+                why=f"looked for a folder, an id, the start of an id or a tag in {self.root}",
+                do=[("list the runs:", f"ls {shlex.quote(str(self.root))}"), ("record one:", "edgekit bench ARTIFACT")],
+            )
+        return [folder for folder, _ in started or newest]
+
+    def _readable(self, ids: Sequence[str]) -> list[tuple[Path, RunRecord]]:
+        """Return the folders of `ids` whose record can be read: a damaged one must not stand in the way of finding another."""
+        found = []
+        for folder in (self.root / run_id for run_id in ids):
+            with contextlib.suppress(UsageError):
+                found.append((folder, read_record(folder / RECORD)))
+        return found
 
 
 def load_run(name: str | Path, runs_dir: Path) -> RunRecord:
     """Return the run that `name` means in `runs_dir`; raise UsageError when there is none, or more than one."""
     return read_record(RunStore(runs_dir).find(str(name)) / RECORD)
+
+
+def load_runs(names: Sequence[str | Path], runs_dir: Path) -> list[RunRecord]:
+    """Return the runs that `names` mean, in that order, each once; a tag or the start of a session's ids means all of its runs."""
+    folders = dict.fromkeys(folder for name in names for folder in RunStore(runs_dir).find_all(str(name)))
+    return [read_record(folder / RECORD) for folder in folders]
 
 
 def read_record(path: Path) -> RunRecord:

@@ -266,3 +266,23 @@ def test_full_disk_stops_the_run_and_says_so(run_edgekit, model_file, tiny_disk)
     done = run_edgekit("--json", "bench", model_file, "--device", "sim", "--runs", tiny_disk / "runs", "--window", "2000")
     assert done.returncode == 6, done.stderr
     assert done.json()["data"]["code"] == "output.disk_full"
+
+
+def test_a_tag_or_a_session_means_all_of_its_runs(run_edgekit, model_file, tmp_path):
+    other = model_file.with_name("other.tflite")
+    other.write_bytes(model_file.read_bytes() + bytes(1000))
+    runs = _bench(run_edgekit, model_file, other, "--tag", "pair")["data"]["runs"]
+    for name in ("pair", runs[0]["session"]):
+        done = run_edgekit("--json", "bench", "--reanalyse", name, "--runs", "runs")
+        assert [run["id"] for run in done.json()["data"]["runs"]] == sorted(run["id"] for run in runs)
+
+
+def test_a_replay_without_a_run_says_how_to_name_one(run_edgekit, model_file):
+    done = run_edgekit("--json", "bench", model_file, "--device", "sim", "--meter", "replay")
+    assert done.returncode == 2
+    assert done.json()["data"]["do"][0]["command"] == "edgekit bench ARTIFACT --meter replay:RUN"
+
+
+def test_a_remark_that_holds_for_one_artifact_names_it(run_edgekit, model_file):
+    done = run_edgekit("bench", model_file, "--device", "sim", "--windows", "1", "--runs", "runs")
+    assert done.stderr.count("how well the result repeats is unknown") == 1

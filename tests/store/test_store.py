@@ -74,6 +74,7 @@ def test_a_run_is_found_by_folder_id_prefix_and_tag(two_runs):
     assert two_runs.find("base").name == ids[1]
     with pytest.raises(UsageError, match="ambiguous"):
         two_runs.find(ids[0][:4])
+    assert [folder.name for folder in two_runs.find_all("base")] == [ids[1]], "a tag means the newest session that carries it"
     with pytest.raises(UsageError, match="no run"):
         two_runs.find("nothing")
 

@@ -15,6 +15,7 @@ from edgekit.flows.bench.inputs import Subject
 from edgekit.flows.bench.plan import BenchPlan, Step
 from edgekit.flows.bench.recorder import Recorder
 from edgekit.metering import Chosen
+from edgekit.store.journal import ENGINE_FACTS
 
 _SETTLE_S = 0.3  # readings go on this long after the last window, so that its end lies between two of them
 
@@ -44,7 +45,9 @@ def conduct(
 ) -> None:
     """Run every step while the meters are read; record each window as it ends. Interruptions and failures are recorded and raised again."""
     for index, model in enumerate(models):
-        recorder.event("load", {"artifact": index, "timing": model.timing})
+        recorder.event(
+            "load", {"artifact": index, "timing": model.timing, "engine": {name: model.loaded.get(name) for name in ENGINE_FACTS}}
+        )
     recorder.event("clock_map", session.clock_map())
     try:
         with _reading(plan.run, session=session, models=models, chosen=chosen, recorder=recorder):

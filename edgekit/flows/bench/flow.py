@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -20,8 +21,8 @@ from edgekit.flows.bench.recorder import Recorder
 from edgekit.flows.bench.replay import Replay
 from edgekit.links.clock import SystemClock
 from edgekit.metering import Chosen, choose
-from edgekit.store.journal import SessionHeader
-from edgekit.store.runs import RunStore, load_run, read_traces, write_record
+from edgekit.store.journal import SessionHeader, measured_windows
+from edgekit.store.runs import RECORD, RunStore, read_record, read_traces, write_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +68,17 @@ def bench(request: BenchRequest, *, device: Any, progress: Progress, date: Syste
 
 
 def reanalyse(name: str, *, runs_dir: Path) -> BenchResult:
-    """Repeat the analysis of a stored run from its raw data and save it there; the same data gives the same bytes.
+    """Repeat the analysis of the stored runs that `name` means, from their raw data, and save it there; same data, same bytes.
 
     Raises:
         UsageError: the run has no raw data (a modeled one), or its raw data is damaged; what is stored stays as it is.
     """
-    folder = RunStore(runs_dir).find(name)
-    record = load_run(folder, runs_dir)
+    folders = RunStore(runs_dir).find_all(name)
+    return BenchResult(runs=tuple(map(_reanalysed, folders)), runs_dir=folders[0].parent)
+
+
+def _reanalysed(folder: Path) -> RunRecord:
+    record = read_record(folder / RECORD)
     if not record.meters:
         raise UsageError(
             f"run {record.id} has no raw data to analyse",
@@ -82,7 +87,7 @@ def reanalyse(name: str, *, runs_dir: Path) -> BenchResult:
         )
     analysed = replace(record, analysis=analyse(record, read_traces(folder, record)))
     write_record(folder, analysed)
-    return BenchResult(runs=(analysed,), runs_dir=folder.parent)
+    return analysed
 
 
 def _recovered(store: RunStore) -> list[Note]:
@@ -138,9 +143,7 @@ def _header(
         plan=planned.run,
         meters=chosen.specs,
         facts=session.facts(),
-        inputs=tuple(
-            getattr(model, "inputs", "samples" if subject.samples else "synthetic") for model, subject in zip(models, subjects, strict=True)
-        ),
+        inputs=tuple(str(model.loaded.get("inputs", "synthetic")) for model in models),
         tool={"edgekit": version("edgekit")},
         tags=request.tags,
         notes=(chosen.note,),
@@ -163,10 +166,12 @@ def _analysed(store: RunStore, record: RunRecord) -> RunRecord:
 def _interrupted(store: RunStore, session_id: str | None) -> InterruptedRun:
     records = _close(store, session_id)
     kept = [record.id for record in records]
+    windows = sum(measured_windows(record) for record in records)
+    again = shlex.quote(str(store.root / kept[0])) if kept else ""
     return InterruptedRun(
         "the benchmark was stopped",
         code="bench.interrupted",
-        why=f"what was measured until then is kept: {', '.join(kept)}" if kept else "nothing had been measured yet",
-        do=[("analyse what is there:", f"edgekit bench --reanalyse {kept[0]}")] if kept else [],
+        why=f"{windows} measured window(s) and all readings are kept: {', '.join(kept)}" if windows else "no window had been measured yet",
+        do=[("analyse what is there:", f"edgekit bench --reanalyse {again}")] if windows else [],
         data={"runs": kept, "status": RunStatus.INTERRUPTED},
     )
