@@ -22,8 +22,9 @@ class Saying(NamedTuple):
 _SAVE = ("save it again with Keras 3:", "model.save('model.keras')")
 _COPY = ("copy it again and compare the sizes:", "ls -l")
 _UPDATE = ("update the runtime:", "pip install -U onnxruntime")
-_TO_ONNX = ("convert to ONNX instead:", "edgekit convert MODEL --to onnx")
-_TO_TFLITE = ("convert to TFLite instead:", "edgekit convert MODEL --to tflite")
+_TO_ONNX = ("convert to ONNX instead:", "edgekit convert ... --to onnx")
+_TO_FP16 = ("halve its weights instead:", "edgekit convert ... --to tflite -r fp16")
+_TO_TFLITE = ("convert to TFLite instead:", "edgekit convert ... --to tflite")
 _NOT_TFLITE = "it is not a whole .tflite file"
 _NOT_ONNX = "it is not a whole .onnx file"
 _TOO_NEW = "it was written for a newer ONNX Runtime than the one installed"
@@ -36,7 +37,7 @@ _SAYINGS: Final = (
         "fix the batch:",
         "Input(batch_shape=(1, ...))",
     ),
-    Saying("Tensor data is null", "recipe.recurrent", "static int8 in TFLite does not work on loops", *_TO_ONNX),
+    Saying("Tensor data is null", "recipe.recurrent", "a recurrent layer is a loop, and loops have no int8 form", *_TO_FP16),
     Saying("Could not locate class", "model.custom", "it uses a class that this installation does not have", *_SAVE),
     Saying("Lambda", "model.lambda", "it carries Python code that would run on this machine", "replace its Lambda layers, then:", _SAVE[1]),
     Saying("could not deserialize", "model.damaged", "its parts do not fit together", *_SAVE),
@@ -78,8 +79,17 @@ def explain(error: Exception, job: Mapping[str, Any]) -> EdgekitError:
     for saying in _SAYINGS:
         if saying.fragment.lower() in text.lower():
             return ModelError(what, code=saying.code, why=saying.why, do=[(saying.advice, saying.command)], data={"log": text[:2000]})
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
-    why = f"{type(error).__name__}: {first[:200]}"
+    why = f"{type(error).__name__}: {_gist(error)[:200]}"
     return ModelError(
         what, code="convert.failed", why=why, do=[("see all its words:", "edgekit convert ... -v")], data={"log": text[:2000]}
     )
+
+
+def _gist(error: Exception) -> str:
+    """Return the first line that says something: TensorFlow and Keras put their own place and a traceback before it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines and lines[0].startswith("in user code"):
+        lines = [line for line in lines if "Error: " in line] or lines
+    if lines and "Exception encountered when calling" in lines[0]:
+        lines = lines[1:] or lines
+    return lines[0] if lines else "no reason given"

@@ -89,7 +89,7 @@ def hash_of_arrays(arrays: Any) -> str:
 
 
 def _uniform(model: Any) -> Any:
-    """Return `model` as a functional one that takes a list of inputs and gives its outputs by name, in which order every runtime lists them.
+    """Return `model` as a functional one that takes a list of inputs and gives its outputs by name, the order in which runtimes list them.
 
     The exporters trip over what this takes away: sequential models, and several inputs given as arguments or as a dictionary.
     """
@@ -107,7 +107,12 @@ def _threshold(model: Any) -> float | None:
 
     last = model
     while getattr(last, "layers", None):
-        last = last.layers[-1] if isinstance(last, keras.Sequential) else last.operations[-1]
+        last = last.layers[-1] if isinstance(last, keras.Sequential) else _maker(last.outputs[0])
     if not isinstance(last, (keras.layers.Dense, keras.layers.Activation)):
         return None
     return {"sigmoid": 0.5, "linear": 0.0}.get(getattr(last.activation, "__name__", ""))
+
+
+def _maker(tensor: Any) -> Any:
+    """Return the layer that a symbolic tensor comes out of."""
+    return tensor._keras_history.operation  # Keras has no public way from a tensor to its layer

@@ -63,7 +63,8 @@ class LiteRtModel:
 def coverage(path: Path) -> Coverage:
     """Count weight elements by number format, and layers with weights by the format of their results.
 
-    Weights are constant tensors of two or more dimensions, followed through a DEQUANTIZE to the layer that uses them; biases do not count.
+    Weights are constant tensors of two or more dimensions, followed through a DEQUANTIZE to the layer that uses them. Biases do not count,
+    nor do constants that are all zero: the states in which recurrent layers start.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -80,7 +81,9 @@ def coverage(path: Path) -> Coverage:
             used = {dequantize.get(index, index) for index in op.inputs} & constant.keys()
             if not used:
                 continue
-            activations[_TYPES.get(names[graph.tensors[op.outputs[0]].type], "other")] += 1
+            made = _TYPES.get(names[graph.tensors[op.outputs[0]].type])
+            if made is not None:  # a loop gives its counter first, which is no activation
+                activations[made] += 1
             for index in used:
                 elements = 1
                 for size in constant.pop(index).shape:
@@ -91,7 +94,7 @@ def coverage(path: Path) -> Coverage:
 
 def _is_weight(model: Any, tensor: Any, names: Mapping[int, str]) -> bool:
     data = model.buffers[tensor.buffer]
-    stored = (data.data is not None and len(data.data) > 0) or bool(getattr(data, "offset", 0))
+    stored = (data.data is not None and any(bytes(data.data))) or bool(getattr(data, "offset", 0))
     return bool(stored and tensor.shape is not None and len(tensor.shape) >= 2 and names[tensor.type] in _TYPES)
 
 

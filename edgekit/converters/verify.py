@@ -161,7 +161,7 @@ def _share_check(name: str, counts: Mapping[str, int], wanted: str, floor: float
         passed=passed,
         seen=f"{share:.1%} {wanted}" if counts else "the model has none",
         floor=f"{floor:.0%} {wanted}",
-        advice=None if passed else f"found {_words(counts)}: part of the model was left as it was; try another format",
+        advice=None if passed else f"found {_words(counts)}: part was left as it was, as recurrent layers are; use fp16 or fp32",
     )
 
 
