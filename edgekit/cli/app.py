@@ -118,7 +118,7 @@ def _explain(error: BaseException, ui: Ui, args: list[str]) -> int:
             return 2
         return errors.report(errors.from_typer(error), ui)
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        return errors.report(errors.interrupted(), ui)
+        return errors.report(errors.with_advice(errors.interrupted(), args), ui)
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(bool(error.code))
     unforeseen = errors.from_system(error) if isinstance(error, (OSError, MemoryError)) else errors.bug(error, args)

@@ -97,7 +97,9 @@ def interrupted() -> InterruptedRun:
 
 def with_advice(error: EdgekitError, args: Sequence[str]) -> EdgekitError:
     """Return `error`; where it does not say what to do, with the place to look next."""
-    if not error.do:
+    if not error.do and isinstance(error, InterruptedRun):
+        error.do = (("start again:", shlex.join(["edgekit", *args])),)
+    elif not error.do:
         command = next((word for word in args if word in COMMANDS), None)
         takes = ("see what the command takes:", " ".join(filter(None, ("edgekit", command, "--help"))))
         error.do = (takes if isinstance(error, UsageError) else ("check this machine:", "edgekit doctor"),)

@@ -18,7 +18,7 @@ from edgekit.core import jsonio
 from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.run import Analysis, RunRecord
 from edgekit.core.trace import Trace
-from edgekit.links.files import bundled, sha256_of, write_atomic, writing
+from edgekit.links.files import bundled, read_bytes, sha256_of, write_atomic, writing
 from edgekit.links.lock import lock
 from edgekit.store.journal import JOURNAL, fold, read_events
 from edgekit.store.traces import compact, read_trace
@@ -162,7 +162,7 @@ def load_runs(names: Sequence[str | Path], runs_dir: Path) -> list[RunRecord]:
 
 def read_record(path: Path) -> RunRecord:
     """Return the record stored in a run.json."""
-    return jsonio.load_record(RunRecord, path.read_bytes(), where=str(path))
+    return jsonio.load_record(RunRecord, read_bytes(path, "the run record"), where=str(path))
 
 
 def write_record(folder: Path, record: RunRecord) -> Path:

@@ -177,6 +177,7 @@ def test_pressing_ctrl_c_again_does_not_cut_the_cleaning_up_short(tmp_path: Path
     body = f"import os, signal\n    try: os.kill(os.getpid(), 2); signal.pause()\n    finally: {again}"
     done = run_program(acting(body), "--json", "act", cwd=tmp_path)
     assert (done.returncode, done.json()["data"]["code"]) == (130, "run.interrupted")
+    assert done.json()["data"]["do"] == [{"advice": "start again:", "command": "edgekit --json act"}]
     assert "tidy" in done.stderr
 
 

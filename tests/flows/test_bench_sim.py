@@ -236,6 +236,13 @@ def test_samples_that_are_gone_or_others_are_remarked(run_edgekit, model_file, p
     assert code in [note["code"] for note in _bench(run_edgekit, model_file, "--quick")["notes"]]
 
 
+def test_a_record_that_is_no_ordinary_file_is_a_usage_error(run_edgekit, tmp_path):
+    (tmp_path / "runs" / "odd").mkdir(parents=True)
+    os.mkfifo(tmp_path / "runs" / "odd" / "run.json")
+    done = run_edgekit("--json", "bench", "--reanalyse", "odd", timeout=30)
+    assert (done.returncode, done.json()["data"]["code"]) == (2, "file.unreadable")
+
+
 def test_names_cannot_drive_the_terminal(run_edgekit, model_file):
     _describe(model_file, status="\x1b[31mred\x9b2J")
     done = run_edgekit("bench", model_file, "--device", "sim", "--quick")
