@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,7 @@ def report(
             "decision": decision,
             "runs": result.report.runs,
         },
-        text=f"{render(result.report)}\n{written}",
+        text=f"{render(result.report, width=min(100, shutil.get_terminal_size((100, 24)).columns))}\n{written}",
         next_commands=[("open the report:", f"xdg-open {html}"), *decision.verdict.commands],
         notes=(),
     )

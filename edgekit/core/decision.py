@@ -139,7 +139,10 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """Hold one run as a candidate of its side: joules as metered, and why it was or was not chosen."""
+    """Hold one run as a candidate of its side: joules as metered, and why it was or was not chosen.
+
+    `cause` groups the reasons why runs are left out ("accuracy unknown"); it is empty for eligible ones.
+    """
 
     run: str
     side: Side
@@ -150,6 +153,7 @@ class Option:
     chosen: bool
     eligible: bool
     reason: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

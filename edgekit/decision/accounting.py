@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 
 
 class NotComputable(Exception):
-    """Say which input a convention needs and nobody knows."""
+    """Say which input a convention needs and nobody knows; `name` is its name."""
+
+    def __init__(self, name: str, words: str) -> None:
+        super().__init__(words)
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,5 +182,5 @@ def _transport(view: Convention, x: Drawn, use: Usage) -> Slots:
 
 def _need(x: Drawn, name: str, words: str) -> FloatArray:
     if name not in x:
-        raise NotComputable(words)
+        raise NotComputable(name, words)
     return x[name]

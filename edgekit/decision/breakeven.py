@@ -25,7 +25,7 @@ def cloud_factor(view: Convention, x: Drawn, use: Usage) -> Flip:
     device, cloud = float(total(device_slots(view, x, use))[0]), float(total(cloud_slots(view, x, use))[0])
     closed = device / cloud if cloud > 0 and device > 0 else None
     numeric = bisect(lambda factor: factor * cloud - device)
-    words = f"a cloud side that took {times(closed)} stated" if closed else "no factor on the cloud side"
+    words = f"a cloud side that took {times(closed)} stated, at the central values" if closed else "no factor on the cloud side"
     return Flip(name="cloud factor", value=closed, numeric=numeric, unit="1", text=words)
 
 
@@ -110,5 +110,5 @@ def bisect(f: Callable[[float], float], *, low: float = _LOWEST, high: float = _
 
 
 def times(factor: float) -> str:
-    """Return a factor in words: 0.02 is "50 times less than", 3 is "3.00 times more than"."""
-    return f"{multiple(1 / factor, 3)} times less than" if factor < 1 else f"{multiple(factor, 3)} times more than"
+    """Return a factor in words: 0.02 is "50 times less than", 3 is "3.0 times more than"."""
+    return f"{multiple(1 / factor)} times less than" if factor < 1 else f"{multiple(factor)} times more than"

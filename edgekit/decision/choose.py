@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from edgekit.core.boundary import WIDEST_FIRST, Boundary
 from edgekit.core.decision import Option, Scenario, Side
@@ -14,6 +17,14 @@ from edgekit.decision.numerals import rate
 
 # A measurement outranks an estimate: the lowest figure must not win because it came from the weakest source.
 _TRUST = (Origin.MEASURED, Origin.ESTIMATED, Origin.MODELED, Origin.SOURCED, Origin.EMULATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Say why a run is left out: the kind of reason, and the reason itself."""
+
+    cause: str
+    text: str
 
 
 def side_of(run: RunRecord) -> Side:
@@ -50,8 +61,11 @@ def accuracy_of(run: RunRecord) -> Quantity:
     return proof.accuracy
 
 
-def require_one_family(runs: Sequence[RunRecord]) -> None:
-    """Raise UsageError when the runs are of different networks: their joules do not answer one question."""
+def require_one_family(runs: Sequence[RunRecord], folders: Mapping[str, str] | None = None) -> None:
+    """Raise UsageError when the runs are of different networks: their joules do not answer one question.
+
+    `folders` are the folders of the runs by id, for the command that shows the difference.
+    """
     first = runs[0]
     for run in runs[1:]:
         if run.artifact.family != first.artifact.family:
@@ -59,9 +73,14 @@ def require_one_family(runs: Sequence[RunRecord]) -> None:
                 f"runs {first.id} and {run.id} are of different models",
                 code="runs.family",
                 why=f"family {first.artifact.family} ({first.artifact.path}) against {run.artifact.family} ({run.artifact.path})",
-                do=[("choose runs of one model family; each run names its own:", f"grep -m1 '\"family\"' {run.id}/run.json")],
+                do=[("choose runs of one model family; each run names its own:", _families(runs, folders or {}))],
                 data={"families": [first.artifact.family, run.artifact.family]},
             )
+
+
+def _families(runs: Sequence[RunRecord], folders: Mapping[str, str]) -> str:
+    paths = (shlex.quote(f"{folders.get(run.id, f'runs/{run.id}')}/run.json") for run in runs)
+    return f"grep -m1 '\"family\"' {' '.join(paths)}"
 
 
 def options(runs: Sequence[RunRecord], side: Side, scenario: Scenario) -> tuple[tuple[Option, ...], RunRecord | None]:
@@ -70,18 +89,18 @@ def options(runs: Sequence[RunRecord], side: Side, scenario: Scenario) -> tuple[
     fit = [run for run in runs if refused[run.id] is None]
     best = min((_trust(run) for run in fit), default=0)
     for run in [run for run in fit if _trust(run) != best]:
-        refused[run.id] = f"{_TRUST[_trust(run)]}, while other runs of this side are {_TRUST[best]}"
+        refused[run.id] = Refusal("weaker origin", f"{_TRUST[_trust(run)]}, while other runs of this side are {_TRUST[best]}")
         fit.remove(run)
     widest = min((_rank(run) for run in fit), default=0)
     for run in [run for run in fit if _rank(run) != widest]:
-        refused[run.id] = f"metered at {energy_of(run).boundary}, others at {WIDEST_FIRST[widest]}: not comparable"
+        refused[run.id] = Refusal("boundary", f"metered at {energy_of(run).boundary}, others at {WIDEST_FIRST[widest]}: not comparable")
         fit.remove(run)
     chosen = min(fit, key=lambda run: (energy_of(run).value or 0.0, run.id), default=None)
     ordered = sorted(runs, key=lambda run: (refused[run.id] is not None, energy_of(run).value or 0.0, run.id))
     return tuple(_option(run, side, refused[run.id], chosen=run is chosen) for run in ordered), chosen
 
 
-def _option(run: RunRecord, side: Side, refusal: str | None, *, chosen: bool) -> Option:
+def _option(run: RunRecord, side: Side, refusal: Refusal | None, *, chosen: bool) -> Option:
     return Option(
         run=run.id,
         side=side,
@@ -91,7 +110,8 @@ def _option(run: RunRecord, side: Side, refusal: str | None, *, chosen: bool) ->
         energy_j=energy_of(run),
         chosen=chosen,
         eligible=refusal is None,
-        reason=refusal or ("lowest energy of this side" if chosen else "takes more energy than the chosen one"),
+        reason=refusal.text if refusal is not None else "lowest energy of this side" if chosen else "takes more energy than the chosen one",
+        cause=refusal.cause if refusal is not None else "",
     )
 
 
@@ -104,35 +124,37 @@ def _rank(run: RunRecord) -> int:
     return WIDEST_FIRST.index(boundary) if boundary is not None else len(WIDEST_FIRST) - 1
 
 
-def _refusal(run: RunRecord, side: Side, scenario: Scenario) -> str | None:
+def _refusal(run: RunRecord, side: Side, scenario: Scenario) -> Refusal | None:
     energy = energy_of(run)
     if isinstance(energy, Unknown):
-        return f"energy unknown: {energy.reason}"
+        return Refusal("energy unknown", f"energy unknown: {energy.reason}")
     if run.artifact.status != "verified":
-        return f"its artifact is {run.artifact.status}"
+        return Refusal(f"artifact {run.artifact.status}", f"its artifact is {run.artifact.status}")
     return (
         _misses_floor(run, scenario) or _too_slow(run, side, scenario) or (_infeasible_batch(run, scenario) if side is Side.CLOUD else None)
     )
 
 
-def _misses_floor(run: RunRecord, scenario: Scenario) -> str | None:
+def _misses_floor(run: RunRecord, scenario: Scenario) -> Refusal | None:
     if scenario.accuracy_floor is None:
         return None
     accuracy = accuracy_of(run)
     if isinstance(accuracy, Unknown):
-        return f"accuracy unknown: {accuracy.reason}"
+        return Refusal("accuracy unknown", f"accuracy unknown: {accuracy.reason}")
     if accuracy.value < scenario.accuracy_floor:
-        return f"accuracy {100 * accuracy.value:.1f} % is below the floor of {100 * scenario.accuracy_floor:.1f} %"
+        text = f"accuracy {100 * accuracy.value:.1f} % is below the floor of {100 * scenario.accuracy_floor:.1f} %"
+        return Refusal("below accuracy_floor", text)
     return None
 
 
-def _too_slow(run: RunRecord, side: Side, scenario: Scenario) -> str | None:
+def _too_slow(run: RunRecord, side: Side, scenario: Scenario) -> Refusal | None:
     seconds = seconds_of(run)
     if side is Side.DEVICE and seconds * scenario.rate_per_s > 1:
-        return f"needs {format_scaled(seconds, 's')} per inference, too long for {rate(scenario.rate_per_s)}"
+        return Refusal("too slow", f"needs {format_scaled(seconds, 's')} per inference, too long for {rate(scenario.rate_per_s)}")
     p99 = run.analysis.latency_p99_s if run.analysis is not None else None
     if scenario.latency_limit_s is not None and isinstance(p99, Estimate) and p99.value > scenario.latency_limit_s:
-        return f"p99 latency {format_scaled(p99.value, 's')} is above the limit of {format_scaled(scenario.latency_limit_s, 's')}"
+        text = f"p99 latency {format_scaled(p99.value, 's')} is above the limit of {format_scaled(scenario.latency_limit_s, 's')}"
+        return Refusal("above latency_limit", text)
     return None
 
 
@@ -145,14 +167,15 @@ def service_rate(run: RunRecord, scenario: Scenario) -> float:
     return scenario.rate_per_s * scenario.fleet
 
 
-def _infeasible_batch(run: RunRecord, scenario: Scenario) -> str | None:
+def _infeasible_batch(run: RunRecord, scenario: Scenario) -> Refusal | None:
     """Refuse batches the arrivals cannot fill: b <= rate * (latency limit - service time of b)."""
     batch = run.plan.batch
     if scenario.cloud_batch is not None:
-        return None if batch == scenario.cloud_batch else f"batch {batch}, the scenario says {scenario.cloud_batch}"
+        return None if batch == scenario.cloud_batch else Refusal("batch", f"batch {batch}, the scenario says {scenario.cloud_batch}")
     if batch == 1:
         return None
     if scenario.latency_limit_s is None:
-        return f"batch {batch} needs a latency_limit in the scenario to show that requests may wait for one another"
+        return Refusal("batch", f"batch {batch} needs a latency_limit in the scenario to show that requests may wait for one another")
     filled = service_rate(run, scenario) * (scenario.latency_limit_s - batch * seconds_of(run))
-    return None if batch <= filled else f"batch {batch} cannot fill within the latency limit: {max(0.0, filled):.3g} requests arrive"
+    arrive = math.floor(max(0.0, filled))
+    return None if batch <= filled else Refusal("batch", f"batch {batch} cannot fill within the latency limit: {arrive:,} requests arrive")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from edgekit.core.decision import Constant, Decision, Scenario, Side, Slot, SlotEntry
+from edgekit.core.quantity import Estimate
 from edgekit.core.run import RunRecord, TrainingRecord
 from edgekit.decision.assumptions import assumptions, used_constants
-from edgekit.decision.choose import options, require_one_family, seconds_of, service_rate, side_of
-from edgekit.decision.commands import model_name
+from edgekit.decision.choose import options, require_one_family, service_rate, side_of
+from edgekit.decision.commands import Surroundings, model_name
 from edgekit.decision.gather import inputs_from
 from edgekit.decision.montecarlo import DRAWS, SEED
 from edgekit.decision.outcome import one_sided, two_sided
@@ -26,24 +28,28 @@ def decide(
     *,
     training: TrainingRecord | None = None,
     cloud_ids: frozenset[str] = frozenset(),
+    around: Surroundings | None = None,
     draws: int = DRAWS,
     seed: int = SEED,
 ) -> Decision:
     """Return the decision over `runs` of one model family; `cloud_ids` names runs that are the cloud side whatever their device is.
 
+    `around` is what the commands of the verdict need to know beyond the records.
+
     Raises:
         UsageError: the runs are of different model families.
     """
-    require_one_family(runs)
+    around = around or Surroundings()
+    require_one_family(runs, around.folders)
     sides = {run.id: Side.CLOUD if run.id in cloud_ids else side_of(run) for run in runs}
     device_options, device = options([run for run in runs if sides[run.id] is Side.DEVICE], Side.DEVICE, scenario)
     cloud_options, cloud = options([run for run in runs if sides[run.id] is Side.CLOUD], Side.CLOUD, scenario)
     candidates = (*with_standing(device_options, runs, device), *with_standing(cloud_options, runs, cloud))
     inputs = inputs_from(scenario, constants, device, cloud)
     if device is not None and cloud is not None:
-        outcome = two_sided(runs, scenario, inputs, device, cloud, draws=draws, seed=seed)
+        outcome = two_sided(runs, scenario, inputs, device, cloud, around, draws=draws, seed=seed)
     else:
-        outcome = one_sided(runs, scenario, inputs, device, candidates, draws=draws, seed=seed)
+        outcome = one_sided(runs, scenario, inputs, device, candidates, around, draws=draws, seed=seed)
     slots = (
         *outcome.slots,
         training_slot(training, scenario),
@@ -78,11 +84,13 @@ def _counted(slots: Sequence[SlotEntry], side: Side) -> frozenset[Slot]:
     return frozenset(entry.slot for entry in slots if entry.side is side)
 
 
-def _gpu_s_paid(scenario: Scenario, cloud: RunRecord | None) -> float | None:
+def _gpu_s_paid(scenario: Scenario, cloud: RunRecord | None) -> Estimate | None:
     """Return the GPU seconds one inference pays for: its own on a shared GPU, its share of all time on reserved ones."""
-    if cloud is None or not seconds_of(cloud):
+    time = cloud.analysis.time_s_per_inference if cloud is not None and cloud.analysis is not None else None
+    if cloud is None or not isinstance(time, Estimate) or time.value <= 0:
         return None
     if scenario.cloud_shape == "shared":
-        return seconds_of(cloud)
+        return time
     rate = service_rate(cloud, scenario)
-    return max(1, math.ceil(rate * seconds_of(cloud))) / rate
+    value, low, high = (max(1, math.ceil(rate * seconds)) / rate for seconds in (time.value, time.low, time.high))
+    return replace(time, value=value, low=low, high=high, budget=())

@@ -37,13 +37,18 @@ def amount(value: float, unit: str, low: float | None = None, high: float | None
     return f"{format_number(value / divisor, _digits(value, low, high))} {shown}".rstrip()
 
 
-def spread(low: float, high: float, unit: str) -> str:
-    """Return an interval: one unit for both ends, or each its own where they are decades apart; ends that look alike are not shown."""
-    divisor, shown = scale_for(max(abs(low), abs(high)), unit)
-    if 0 < low / divisor < 0.1:
+def spread(low: float, high: float, unit: str, value: float | None = None) -> str:
+    """Return an interval in the unit of `value` where one is given and both ends can be read in it, else in the unit of the larger end.
+
+    Ends that are decades apart and fit no common unit have each their own; ends that look alike are not shown.
+    """
+    divisor, shown = scale_for(max(abs(low), abs(high)) if value is None else value, unit)
+    if value is not None and not (max(abs(low), abs(high)) < 1e5 * divisor and (low <= 0 or low >= 0.01 * divisor)):
+        return spread(low, high, unit)
+    if value is None and 0 < low / divisor < 0.1:
         return f"{format_scaled(low, unit)} to {format_scaled(high, unit)}"
     digits = max(3, _digits((low + high) / 2, low, high))
-    ends = [format_number(end / divisor, digits) for end in (low, high)]
+    ends = [format_number(end / divisor, digits) if abs(end) < 1000 * divisor else multiple(end / divisor, digits) for end in (low, high)]
     return "within 0.1 %" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} {shown}".rstrip()
 
 

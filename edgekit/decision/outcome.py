@@ -8,14 +8,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgekit.core.decision import Flip, Influence, Option, Scenario, Side, SlotEntry, Verdict, View
-from edgekit.core.quantity import Estimate, Origin, Quality, Quantity
+from edgekit.core.quantity import Estimate, Origin, Quality, Quantity, Unknown
 from edgekit.core.run import RunRecord
 from edgekit.decision import breakeven, verdict
 from edgekit.decision.accounting import Convention, NotComputable, Usage, bound, cloud_slots, conventions, device_slots, inputs_of, total
-from edgekit.decision.choose import energy_of
-from edgekit.decision.commands import better_device, model_name, record_cloud, record_device
+from edgekit.decision.choose import energy_of, headline_channel
+from edgekit.decision.commands import (
+    Commands,
+    Surroundings,
+    better_device,
+    measure_idle,
+    model_cloud,
+    model_name,
+    record_cloud,
+    record_device,
+)
+from edgekit.decision.coverage import declared_gap
 from edgekit.decision.gather import unseen, usage
 from edgekit.decision.montecarlo import Inputs, central, draw, influences, summarise
+from edgekit.decision.refused import without
 from edgekit.decision.slots import entries
 from edgekit.decision.views import judge
 
@@ -53,7 +64,15 @@ class Outcome:
 
 
 def two_sided(
-    runs: Sequence[RunRecord], scenario: Scenario, inputs: Inputs, device: RunRecord, cloud: RunRecord, *, draws: int, seed: int
+    runs: Sequence[RunRecord],
+    scenario: Scenario,
+    inputs: Inputs,
+    device: RunRecord,
+    cloud: RunRecord,
+    around: Surroundings,
+    *,
+    draws: int,
+    seed: int,
 ) -> Outcome:
     """Return the comparison of the two chosen runs under every accounting convention."""
     use, x, drawn = usage(scenario, device, cloud), central(inputs), draw(inputs, draws=draws, seed=seed)
@@ -61,11 +80,11 @@ def two_sided(
     known = list(conventions(scenario))
     views = tuple(judge(view, inputs, x, drawn, use, primary=view is known[0], quality=quality) for view in known)
     usable = [pair for pair in zip(known, views, strict=True) if isinstance(pair[1].p_edge, Estimate)]
+    gap = declared_gap(views)
+    unanswered = _unanswered(gap, known[views.index(gap)], views, runs, device, cloud, x, use, around) if gap is not None else None
     if not usable:
-        reason = getattr(views[0].p_edge, "reason", "")
-        return Outcome(
-            verdict=verdict.missing(model_name(runs), f"every accounting view {reason}", record_cloud(runs)), sides={}, views=views
-        )
+        assert unanswered is not None, "without any view, the scenario's own is missing too"
+        return Outcome(verdict=unanswered, sides={}, views=views)
     primary, shown = usable[0]
     spread = _influences(primary, inputs, drawn, use)
     flips, axis_flips = _flips(primary, known, x, use)
@@ -78,7 +97,7 @@ def two_sided(
         payload=flips[1],
         axis_flips=axis_flips,
         influences=spread,
-        commands=tuple(command for command in (better_device(device), _better_cloud(runs, cloud)) if command is not None),
+        commands=(*better_device(device), *_better_cloud(runs, cloud, around)),
     )
     counted = (
         *entries(Side.DEVICE, device_slots(primary, x, use), device_slots(primary, drawn, use), inputs, use, quality),
@@ -86,8 +105,11 @@ def two_sided(
     )
     names = [name for view, _ in usable for slots in (device_slots(view, x, use), cloud_slots(view, x, use)) for name in inputs_of(slots)]
     return Outcome(
-        verdict=verdict.judge(evidence),
-        sides={Side.DEVICE: shown.edge_j, Side.CLOUD: shown.cloud_j},
+        verdict=unanswered or verdict.judge(evidence),
+        sides={
+            Side.DEVICE: shown.edge_j if shown.device == known[0].device else _without_idle(shown.edge_j),
+            Side.CLOUD: shown.cloud_j if shown.cloud == known[0].cloud else _without_idle(shown.cloud_j),
+        },
         slots=counted,
         views=views,
         flips=flips,
@@ -102,29 +124,31 @@ def one_sided(
     inputs: Inputs,
     device: RunRecord | None,
     candidates: Sequence[Option],
+    around: Surroundings,
     *,
     draws: int,
     seed: int,
 ) -> Outcome:
     """Return what can be said when one side has no run that qualifies: the device's own figures, and the command that fills the gap."""
     lacking = Side.DEVICE if device is None else Side.CLOUD
-    refused = [option for option in candidates if option.side is lacking]
-    why = f"no {lacking.value} run of this model is at hand"
-    if refused:
-        why = f"no {lacking.value} run qualifies ({refused[0].artifact}: {refused[0].reason})"
+    record = record_device(runs) if device is None else (*record_cloud(runs, around), *model_cloud(runs, around))
+    left_out = without(lacking, [option for option in candidates if option.side is lacking], runs, scenario, record)
     if device is None:
-        return Outcome(verdict=verdict.missing(model_name(runs), why, record_device(runs)), sides={})
+        return Outcome(verdict=verdict.missing(model_name(runs), left_out.why, left_out.step, left_out.commands), sides={})
     use, x, drawn = usage(scenario, device, None), central(inputs), draw(inputs, draws=draws, seed=seed)
     quality = _quality((device,), scenario)
     view = next(view for view in conventions(scenario) if view.device == "gross" or "device_idle_w" in inputs)
+    complete = view.device == next(conventions(scenario)).device
     point, all_draws = device_slots(view, x, use), device_slots(view, drawn, use)
     used = [inputs[name] for name in inputs_of(point)]
     energy = summarise(
         total(point), total(all_draws), unit="J", boundary=use.device_at, inputs=used, quality=quality, notes=bound(use.device_at)
     )
+    found = energy if complete else _without_idle(energy)
+    known = f"The device takes {verdict.energy(energy)} per inference{'' if complete else ', its idle power not counted'}"
     return Outcome(
-        verdict=verdict.missing(model_name(runs), f"{why}. The device takes {verdict.energy(energy)} per inference", record_cloud(runs)),
-        sides={Side.DEVICE: energy},
+        verdict=verdict.missing(model_name(runs), f"{left_out.why}. {known}", left_out.step, left_out.commands),
+        sides={Side.DEVICE: found},
         slots=tuple(entries(Side.DEVICE, point, all_draws, inputs, use, quality)),
         evidence=tuple(dict.fromkeys(item.evidence for item in used)),
     )
@@ -163,8 +187,45 @@ def _influences(view: Convention, inputs: Inputs, drawn: Drawn, use: Usage) -> t
     return tuple(groups.values())
 
 
-def _better_cloud(runs: Sequence[RunRecord], cloud: RunRecord) -> tuple[str, str] | None:
-    return None if set(energy_of(cloud).origins) == {Origin.MEASURED} else record_cloud(runs)
+def _better_cloud(runs: Sequence[RunRecord], cloud: RunRecord, around: Surroundings) -> Commands:
+    return () if set(energy_of(cloud).origins) == {Origin.MEASURED} else record_cloud(runs, around)
+
+
+def _unanswered(
+    gap: View,
+    convention: Convention,
+    views: Sequence[View],
+    runs: Sequence[RunRecord],
+    device: RunRecord,
+    cloud: RunRecord,
+    x: Drawn,
+    use: Usage,
+    around: Surroundings,
+) -> Verdict:
+    """Return the verdict where the scenario's own view needs an input that nobody knows, with the commands that measure it."""
+    try:
+        device_slots(convention, x, use)
+        cloud_slots(convention, x, use)
+    except NotComputable as missing:
+        name = missing.name
+    run = device if name.startswith("device_") else cloud
+    commands = measure_idle(device) if run is device else record_cloud(runs, around)
+    return verdict.own_view_missing(views, model_name(runs), gap, WORDS[name], _why_unknown(run, name), commands)
+
+
+def _why_unknown(run: RunRecord, name: str) -> str:
+    """Return the run's own reason for a figure that is unknown."""
+    channel = headline_channel(run)
+    if channel is None:
+        return "the run was not analysed"
+    quantity = channel.idle_w if name.endswith("_idle_w") else channel.net_j_per_inference
+    return quantity.reason if isinstance(quantity, Unknown) else "the run does not say"
+
+
+def _without_idle(energy: Quantity) -> Unknown:
+    """Return the joules of a side whose own accounting needs an idle power that nobody knows: not the part that is known."""
+    reason = "the scenario's own accounting charges idle power, which is unknown"
+    return Unknown(reason=reason, unit="J", boundary=energy.boundary, origins=energy.origins)
 
 
 def _quality(runs: Sequence[RunRecord], scenario: Scenario) -> Quality:

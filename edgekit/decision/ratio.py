@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, replace
 
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Quality, Quantity, Unknown, merge_origins
-from edgekit.core.run import RunRecord
-from edgekit.core.units import format_number
+from edgekit.core.run import RunRecord, RunStatus
 from edgekit.decision.choose import accuracy_of, energy_of
+from edgekit.decision.numerals import multiple
 from edgekit.energy.budget import combine
 
 
@@ -16,7 +16,8 @@ from edgekit.energy.budget import combine
 class Comparison:
     """Hold how one run stands against the baseline: `energy` and `speed` are baseline over this run, so more than 1 is better.
 
-    `energy_words` and `speed_words` say the same in a few words; `accuracy` is this run less the baseline.
+    `energy_words` and `speed_words` say the same in a few words; `accuracy` is this run less the baseline; `flaws` are what lessens
+    the worth of the run's figures.
     """
 
     run: str
@@ -30,6 +31,7 @@ class Comparison:
     speed_words: str
     accuracy: Quantity
     cancelled: tuple[str, ...]
+    flaws: tuple[str, ...]
     notes: tuple[Note, ...]
 
 
@@ -45,11 +47,12 @@ def compare(run: RunRecord, baseline: RunRecord) -> Comparison:
         energy_j=energy_of(run),
         time_s=time,
         energy=energy,
-        energy_words=words(energy, less="less energy", more="more energy"),
+        energy_words=words(energy, less="less energy", more="more energy", of="energy"),
         speed=speed,
-        speed_words=words(speed, less="faster", more="slower"),
+        speed_words=words(speed, less="faster", more="slower", of="time"),
         accuracy=accuracy_difference(run, baseline),
         cancelled=cancelled,
+        flaws=flaws(run),
         notes=_notes(run, baseline),
     )
 
@@ -120,14 +123,24 @@ def accuracy_difference(run: RunRecord, baseline: RunRecord) -> Quantity:
     )
 
 
-def words(ratio: Quantity, *, less: str, more: str) -> str:
-    """Return a ratio in words: "2.1x (1.9 to 2.3) less energy", "within noise", or why there is none."""
+def flaws(run: RunRecord) -> tuple[str, ...]:
+    """Return what lessens the worth of a run's figures, in a few words each."""
+    state = {"failed": "artifact failed its gate", "unverified": "artifact not verified"}.get(run.artifact.status)
+    found = (state, run.status.value if run.status is not RunStatus.COMPLETE else None, "quick plan" if run.plan.quick else None)
+    return tuple(item for item in found if item is not None)
+
+
+def words(ratio: Quantity, *, less: str, more: str, of: str) -> str:
+    """Return a ratio (baseline over run) in words: "2.1x (1.9 to 2.3) less energy", or why there is none.
+
+    Within noise there is no better or worse, so the interval is stated the other way round: "0.9x to 1.2x of the baseline's energy".
+    """
     if isinstance(ratio, Unknown):
         return ratio.reason
     if ratio.low <= 1 <= ratio.high:
-        return f"within noise ({ratio.low:.2f}x to {ratio.high:.2f}x)" if ratio.high > ratio.low else "equal"
+        return f"within noise: {1 / ratio.high:.2f}x to {1 / ratio.low:.2f}x of the baseline's {of}" if ratio.high > ratio.low else "equal"
     value, low, high = (ratio.value, ratio.low, ratio.high) if ratio.value > 1 else (1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
-    shown, least, most = (format_number(number) for number in (value, low, high))
+    shown, least, most = (multiple(number, 3) for number in (value, low, high))
     return f"{shown}x ({least} to {most}) {less if ratio.value > 1 else more}"
 
 
@@ -160,8 +173,12 @@ def _in_logs(ratio: Estimate) -> Estimate:
     return replace(ratio, low=ratio.value / factor)
 
 
+def _flawed(run: RunRecord) -> Note:
+    return Note(code="run.flaws", text=f"{run.id}: {', '.join(flaws(run))}")
+
+
 def _notes(run: RunRecord, baseline: RunRecord) -> tuple[Note, ...]:
-    found = []
+    found = [_flawed(run)] if flaws(run) else []
     pair = (energy_of(run), energy_of(baseline))
     ours, theirs = (", ".join(quantity.origins) for quantity in pair)
     if ours and theirs and ours != theirs:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from edgekit.core.boundary import sees
 from edgekit.core.decision import Scenario
 from edgekit.core.quantity import Estimate, Note, Origin
-from edgekit.core.run import RunRecord, TrainingRecord
+from edgekit.core.run import RunRecord, RunStatus, TrainingRecord
 from edgekit.decision.choose import energy_of, service_rate
 from edgekit.decision.gather import unseen
 
@@ -16,7 +16,7 @@ def remarks(
     runs: Sequence[RunRecord], scenario: Scenario, device: RunRecord | None, cloud: RunRecord | None, training: TrainingRecord | None
 ) -> tuple[Note, ...]:
     """Return the remarks, those that weigh most first."""
-    found = [*_emulated(runs), *_quick(runs)]
+    found = [*_emulated(runs), *_unfinished(runs), *_quick(runs)]
     if device is not None:
         found += _lower_bound(device, scenario)
     if device is not None and cloud is not None:
@@ -41,6 +41,16 @@ def _emulated(runs: Sequence[RunRecord]) -> list[Note]:
     return [Note(code="origin.emulated", text=text, advice=f"emulated: {', '.join(names)}")]
 
 
+def _unfinished(runs: Sequence[RunRecord]) -> list[Note]:
+    cut = [run for run in runs if run.status is not RunStatus.COMPLETE]
+    if not cut:
+        return []
+    were = "was" if len(cut) == 1 else "were"
+    text = f"{len(cut)} of {len(runs)} runs {were} cut short: their figures rest on the windows that were finished"
+    named = ", ".join(f"{run.id} ({run.status})" for run in cut)
+    return [Note(code="run.interrupted", text=f"{text}: {named}", advice="repeat them with edgekit bench")]
+
+
 def _quick(runs: Sequence[RunRecord]) -> list[Note]:
     quick = [run for run in runs if run.plan.quick]
     if not quick:
@@ -57,7 +67,10 @@ def _lower_bound(device: RunRecord, scenario: Scenario) -> list[Note]:
     if missing is None or boundary is None:
         return []
     part = missing.partition(" (")[0]
-    text = f"device figures are lower bounds: metered at {boundary} ({sees(boundary)}), so {part} is not counted"
+    text = (
+        f"device figures are lower bounds: metered at {boundary} ({sees(boundary)}), so {part} is not counted; "
+        "an interval is that of what was metered"
+    )
     advice = "meter the device at its plug, or state device.psu_efficiency where only the charger is missing"
     return [Note(code="boundary.unseen", text=text, advice=advice)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -44,7 +45,7 @@ def parse_scenario(text: str, *, where: str, constants: Mapping[str, Constant]) 
                 why="the two lines say the same thing",
                 do=[("keep one of them:", _line(_BY_KEY[pair[0]]))],
             )
-    values = {_BY_KEY[key].attribute: _read(_BY_KEY[key], value, where, constants) for key, value in written.items()}
+    values = {_BY_KEY[key].attribute: _read(_BY_KEY[key], value, where, text, constants) for key, value in written.items()}
     if "inferences_per_day" in written:
         values["rate_per_s"] /= _DAY_S
     if ("prices.electricity" in written or "prices.gpu_hour" in written) and "prices.date" not in written:
@@ -85,7 +86,7 @@ def _line(entry: Field) -> str:
     return f"{entry.key} = {entry.example}"
 
 
-def _read(entry: Field, value: Any, where: str, constants: Mapping[str, Constant]) -> Any:
+def _read(entry: Field, value: Any, where: str, text: str, constants: Mapping[str, Constant]) -> Any:
     try:
         return _typed(entry, value, constants)
     except UnitProblem as error:
@@ -93,20 +94,38 @@ def _read(entry: Field, value: Any, where: str, constants: Mapping[str, Constant
             f"{where}: {entry.key} cannot be {value!r}",
             code="scenario.value",
             why=f"{entry.key} is {entry.about}: {error}",
-            do=[("write it like this:", _line(entry))],
+            do=_corrections(entry, value, text, constants),
             data={"key": entry.key},
         ) from error
 
 
+def _corrections(entry: Field, value: Any, text: str, constants: Mapping[str, Constant]) -> list[tuple[str, str]]:
+    """Return correct lines as they may stand in place of the wrong one: without the table's name where a [table] holds the line."""
+    table, _, bare = entry.key.rpartition(".")
+    dotted = not table or re.search(rf"^\s*{re.escape(table)}\s*\.", text, re.MULTILINE) is not None
+    key, place = (entry.key, "") if dotted else (bare, f" under [{table}]")
+    near = _nearest_region(value, constants) if entry.kind == "region" else None
+    found = [(f"write it like this{place}:", f'{key} = "{near}"' if near else f"{key} = {entry.example}")]
+    if entry.kind == "region":
+        grid = f"{table}.grid" if dotted else "grid"
+        found.append((f"or state the grid's own factor{place} instead:", f'{grid} = "300 gCO2e/kWh"'))
+    return found
+
+
+def _nearest_region(value: Any, constants: Mapping[str, Constant]) -> str | None:
+    near = difflib.get_close_matches(str(value).strip().upper(), regions(constants), n=1, cutoff=0.5)
+    return near[0] if near else None
+
+
 def _typed(entry: Field, value: Any, constants: Mapping[str, Constant]) -> Any:
     readers: dict[str, Callable[[], Any]] = {
-        "quantity": lambda: _within(entry, parse(value, entry.unit)),
+        "quantity": lambda: _within(entry, parse(_of_inferences(value) if entry.unit == "inference/s" else value, entry.unit)),
         "ratio": lambda: _within(entry, parse(value, entry.unit)),
         "count": lambda: _count(entry, value),
         "price": lambda: _price(entry, value),
         "date": lambda: _date(value),
         "choice": lambda: _one_of(value, entry.choices),
-        "region": lambda: _one_of(value, regions(constants)),
+        "region": lambda: _one_of(value, regions(constants), _nearest_region(value, constants)),
         "text": lambda: _text(value),
     }
     return readers[entry.kind]()
@@ -151,9 +170,15 @@ def _date(value: Any) -> str:
         raise UnitProblem("a date is written as year-month-day") from error
 
 
-def _one_of(value: Any, choices: Sequence[str]) -> str:
+def _of_inferences(value: Any) -> Any:
+    """Return "5/min" or "5 per minute" as what a rate means: inferences."""
+    found = re.fullmatch(r"\s*([\d.eE+-]+)\s*(?:/|per\b)\s*([A-Za-z]+)\s*", value) if isinstance(value, str) else None
+    return f"{found[1]} inference/{found[2]}" if found else value
+
+
+def _one_of(value: Any, choices: Sequence[str], near: str | None = None) -> str:
     if value in choices:
         return str(value)
-    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
+    near = near or next(iter(difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)), None)
+    hint = f"did you mean {near}? " if near else ""
     raise UnitProblem(f"{hint}one of {', '.join(choices)} is expected here")

@@ -19,7 +19,7 @@ def totals(
     constants: Mapping[str, Constant],
     sides: Mapping[Side, Quantity],
     slots: tuple[SlotEntry, ...],
-    gpu_s_paid: float | None,
+    gpu_s_paid: Estimate | None,
 ) -> tuple[Total, ...]:
     """Return the totals of each side in the primary view; `gpu_s_paid` is the rented GPU time per inference, None when unknown."""
     fleet_rate = scenario.rate_per_s * scenario.fleet
@@ -91,7 +91,7 @@ def _carbon(scenario: Scenario, constants: Mapping[str, Constant], side: Side, e
     )
 
 
-def _money(scenario: Scenario, side: Side, energy: Quantity, gpu_s_paid: float | None) -> Quantity:
+def _money(scenario: Scenario, side: Side, energy: Quantity, gpu_s_paid: Estimate | None) -> Quantity:
     if side is Side.DEVICE:
         price = scenario.price_electricity
         if price is None:
@@ -100,15 +100,14 @@ def _money(scenario: Scenario, side: Side, energy: Quantity, gpu_s_paid: float |
     price = scenario.price_gpu
     if price is None:
         return Unknown(reason="the scenario gives no prices.gpu_hour", unit="USD")
-    if not gpu_s_paid:
+    if gpu_s_paid is None:
         return Unknown(reason="the cloud run does not say how long one inference takes", unit="USD")
-    cost = price.amount * gpu_s_paid
-    origins = merge_origins((Origin.SOURCED,), energy.origins)
     return Estimate(
-        value=cost,
-        low=cost,
-        high=cost,
+        value=price.amount * gpu_s_paid.value,
+        low=price.amount * gpu_s_paid.low,
+        high=price.amount * gpu_s_paid.high,
         unit="EUR" if price.currency == "EUR" else "USD",
-        origins=origins,
+        origins=merge_origins((Origin.SOURCED,), gpu_s_paid.origins),
+        quality=gpu_s_paid.quality,
         notes=(Note(code="money.gpu", text="GPU rent alone: no data transfer, no people"),),
     )

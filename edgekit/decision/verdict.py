@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Flip, Influence, Scenario, Verdict, VerdictKind, View
 from edgekit.core.quantity import Estimate, Origin, Quantity
 from edgekit.decision.breakeven import times
+from edgekit.decision.coverage import computed, name, robust_in
 from edgekit.decision.numerals import amount, multiple
 
 SURE = 0.95
@@ -23,6 +25,21 @@ AXES = {
         {"incremental": "only what the inference adds", "gross": "all power while it infers", "dedicated": "all power, idle time included"},
     ),
     "cloud": ("whether the cloud's GPUs are shared", {"shared": "a shared pool", "dedicated": "GPUs reserved for this service"}),
+}
+
+_PLACES = {
+    Boundary.USB_INPUT: "the USB input",
+    Boundary.BATTERY: "the battery",
+    Boundary.MODULE: "the compute module",
+    Boundary.PLATFORM: "the platform rail",
+    Boundary.SOC_RAIL: "the rails of the chip",
+    Boundary.CPU_PACKAGE: "the processor package",
+    Boundary.CPU_CORE: "the processor cores",
+    Boundary.DRAM: "the memory modules",
+    Boundary.GPU_MODULE: "the GPU module",
+    Boundary.GPU_BOARD: "the GPU board",
+    Boundary.GPU_MEMORY: "the memory of the GPU",
+    Boundary.MCU_SUPPLY: "the microcontroller's supply pin",
 }
 
 
@@ -42,8 +59,8 @@ class Evidence:
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Return the verdict over all views that can be computed; there is at least one."""
-    known = [view for view in evidence.views if isinstance(view.p_edge, Estimate)]
+    """Return the verdict over all views that can be computed; the scenario's own is one of them."""
+    known = computed(evidence.views)
     chances = [view.p_edge.value or 0.0 for view in known]
     if min(chances) >= SURE:
         room = _room(known)
@@ -55,28 +72,57 @@ def judge(evidence: Evidence) -> Verdict:
     return _open(evidence, known)
 
 
-def missing(model: str, why: str, command: tuple[str, str]) -> Verdict:
-    """Return the verdict when one side has no usable run; `command` is (advice, command) that records it."""
-    advice = command[0].rstrip(":")
+def missing(
+    model: str,
+    why: str,
+    step: str,
+    commands: Sequence[tuple[str, str]],
+    *,
+    regime: str = "one side of the comparison is not known",
+) -> Verdict:
+    """Return the verdict when something that it needs is not known; `step` gets it, `commands` are (advice, command)."""
     return Verdict(
         kind=VerdictKind.INCONCLUSIVE,
-        headline=f"inconclusive: {advice}",
+        headline=f"inconclusive: {step}",
         sentence=f"No verdict for {model} yet: {why}.",
-        regime="one side of the comparison is not known",
-        condition=f"The next step is to {advice}.",
-        next_measurement=advice,
-        commands=(command,),
+        regime=regime,
+        condition=f"The next step is to {step}.",
+        next_measurement=None,
+        commands=tuple(commands),
     )
+
+
+def own_view_missing(views: Sequence[View], model: str, gap: View, what: str, reason: str, commands: Sequence[tuple[str, str]]) -> Verdict:
+    """Return the verdict when the scenario's own view needs `what`, unknown for `reason`: what other views say is no answer."""
+    known = computed(views)
+    why = f"the scenario's own accounting ({name(gap)}) needs {what}, which is unknown ({reason})"
+    others = f". The {len(known)} views that can be computed {_lean(known)}, but they leave it out" if known else ""
+    return missing(model, why + others, f"measure {what}", commands, regime="the accounting view of the scenario itself cannot be computed")
+
+
+def _lean(known: Sequence[View]) -> str:
+    """Return what several views say: "all say that the device takes less"."""
+    wins, losses = sum(_chance(view) >= SURE for view in known), sum(_chance(view) <= 1 - SURE for view in known)
+    primary = _primary(known)
+    figures = f"({_against(primary)}: {name(primary)})"
+    if wins == len(known):
+        return f"all say that the device takes less {figures}"
+    if losses == len(known):
+        return f"all say that the cloud takes less {figures}"
+    return f"do not agree: {wins} for the device, {losses} for the cloud, {len(known) - wins - losses} open {figures}"
 
 
 def _edge(evidence: Evidence, known: Sequence[View]) -> Verdict:
     primary = _primary(known)
     sentence = (
         f"Keep {evidence.model} {evidence.recipe} on the device: {energy(primary.edge_j)} there against "
-        f"{energy(primary.cloud_j)} in the cloud{_factor(primary)}, {_robust(evidence.views, known)}."
+        f"{energy(primary.cloud_j)} in the cloud{_factor(primary)}, {robust_in(evidence.views)}."
     )
     worst = min(known, key=_low_ratio)
-    condition = f"Flips only if the cloud took {multiple(max(1.0, _low_ratio(worst)))} times less than stated ({name(worst)})"
+    condition = (
+        f"Flips only if the cloud took {_central(primary)}{multiple(max(1.0, _low_ratio(worst)))} times less "
+        f"even at the unfavourable 95 % edge ({name(worst)})"
+    )
     if evidence.unseen is not None:
         condition += f", or if {evidence.unseen} took more than {multiple(_room(known))} times what was metered"
     condition += ". No payload size flips it: the device takes less even when nothing is sent." if evidence.payload.value is None else "."
@@ -87,10 +133,10 @@ def _cloud(evidence: Evidence, known: Sequence[View]) -> Verdict:
     primary = _primary(known)
     sentence = (
         f"Send {evidence.model} to the cloud: {energy(primary.cloud_j)} there, network included, against "
-        f"{energy(primary.edge_j)} on the device{_factor(primary)}, {_robust(evidence.views, known)}."
+        f"{energy(primary.edge_j)} on the device{_factor(primary)}, {robust_in(evidence.views)}."
     )
     condition = f"Flips with {evidence.payload.text}" if evidence.payload.value is not None else "The network does not flip it"
-    condition += f", or if the device took {_times_less(primary)}."
+    condition += f", or if the device took {_times_less(primary)} at the central values."
     if evidence.unseen is not None:
         condition += f" {evidence.unseen[0].upper()}{evidence.unseen[1:]} is not counted; it can only strengthen this."
     return _verdict(
@@ -223,29 +269,29 @@ def _times_less(view: View) -> str:
     return times(view.ratio.value) + " stated" if isinstance(view.ratio, Estimate) else "less than stated"
 
 
+def _central(view: View) -> str:
+    """Return the factor at the central values, to stand before the one at the edge of the interval."""
+    return f"{multiple(view.ratio.value)} times less than stated at the central values, " if isinstance(view.ratio, Estimate) else ""
+
+
 def _factor(view: View) -> str:
+    """Return the ratio in brackets, and which way what was not metered would move it; its interval says nothing of that."""
     if not isinstance(view.ratio, Estimate):
         return ""
     ratio = view.ratio.value
-    limit = {"upper_bound": ("up to ", "at least "), "lower_bound": ("at least ", "up to ")}
-    words = next((limit[note.code] for note in view.ratio.notes if note.code in limit), ("", ""))
-    return f" ({words[0]}{multiple(ratio)}x)" if ratio >= 1 else f" ({words[1]}{multiple(1 / ratio)}x)"
-
-
-def _robust(views: Sequence[View], known: Sequence[View]) -> str:
-    text = f"robust in {len(known)} of {len(known)} accounting views"
-    return text if len(known) == len(views) else f"{text} ({len(views) - len(known)} more cannot be computed)"
-
-
-def name(view: View) -> str:
-    """Return a view in words."""
-    network = "no network" if view.network == "none" else f"{view.network} network"
-    return f"{network}, {view.device} device, {view.cloud} cloud"
+    unseen = {
+        "upper_bound": ("less once the rest of the device is counted", "more once the rest of the device is counted"),
+        "lower_bound": ("more once the rest of the cloud is counted", "less once the rest of the cloud is counted"),
+        "partial": ("neither side metered in full", "neither side metered in full"),
+    }
+    words = next((f", {unseen[note.code][ratio < 1]}" for note in view.ratio.notes if note.code in unseen), "")
+    return f" ({multiple(ratio if ratio >= 1 else 1 / ratio)}x{words})"
 
 
 def energy(quantity: Quantity) -> str:
-    """Return joules with the origins behind them: "0.02 mJ (estimated)"; a lower bound is "at least" that."""
+    """Return joules with the origins behind them: "0.02 mJ (estimated)"; a lower bound says where alone it was metered."""
     if not isinstance(quantity, Estimate):
         return "an unknown energy"
-    least = "at least " if any(note.code == "lower_bound" for note in quantity.notes) else ""
-    return f"{least}{amount(quantity.value, 'J', quantity.low, quantity.high)} ({', '.join(quantity.origins)})"
+    partial = any(note.code == "lower_bound" for note in quantity.notes) and quantity.boundary is not None
+    place = f" at {_PLACES.get(quantity.boundary, 'its meter')} alone" if partial and quantity.boundary is not None else ""
+    return f"{amount(quantity.value, 'J', quantity.low, quantity.high)}{place} ({', '.join(quantity.origins)})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,9 @@ from edgekit.core.protocols import Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord
 from edgekit.decision.choose import require_one_family
-from edgekit.decision.ratio import Comparison
+from edgekit.decision.ratio import Comparison, flaws
 from edgekit.decision.ratio import compare as compare_two
-from edgekit.store.runs import load_run
+from edgekit.store.runs import RECORD, load_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,9 @@ def compare(request: CompareRequest, *, progress: Progress, load: Callable[[str]
     """Return every run against the baseline; raise UsageError when fewer than two are named or they are of different models."""
     names = plan(request)
     progress.step("reading runs")
-    return analyse(conduct(names, load=load or partial(load_run, runs_dir=request.runs_dir)))
+    named = conduct(names, load=load or partial(load_run, runs_dir=request.runs_dir))
+    folders = {run.id: _folder(name, run, request.runs_dir) for name, run in named.items()}
+    return analyse(tuple({run.id: run for run in named.values()}.values()), folders)
 
 
 def plan(request: CompareRequest) -> tuple[str, ...]:
@@ -55,14 +57,20 @@ def plan(request: CompareRequest) -> tuple[str, ...]:
     return names
 
 
-def conduct(names: Sequence[str], *, load: Callable[[str], RunRecord]) -> tuple[RunRecord, ...]:
-    """Read the runs."""
-    return tuple({run.id: run for run in map(load, names)}.values())
+def conduct(names: Sequence[str], *, load: Callable[[str], RunRecord]) -> dict[str, RunRecord]:
+    """Read the runs, by the name they were given."""
+    return {name: load(name) for name in names}
 
 
-def analyse(runs: Sequence[RunRecord]) -> CompareResult:
-    """Return the comparison of every run with the first one. Pure."""
-    require_one_family(runs)
+def analyse(runs: Sequence[RunRecord], folders: Mapping[str, str] | None = None) -> CompareResult:
+    """Return the comparison of every run with the first one. Pure; `folders` are those of the runs, for the command of an error."""
+    require_one_family(runs, folders)
     baseline, *others = runs
     rows = tuple(compare_two(run, baseline) for run in others)
-    return CompareResult(baseline=baseline, rows=rows, notes=tuple(note for row in rows for note in row.notes))
+    first = (Note(code="run.flaws", text=f"{baseline.id}, the baseline: {', '.join(flaws(baseline))}"),) if flaws(baseline) else ()
+    return CompareResult(baseline=baseline, rows=rows, notes=(*first, *(note for row in rows for note in row.notes)))
+
+
+def _folder(name: str, run: RunRecord, runs_dir: Path) -> str:
+    typed = Path(name).parent if Path(name).name == RECORD else Path(name)
+    return str(typed if (typed / RECORD).is_file() else runs_dir / run.id)

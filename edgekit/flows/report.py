@@ -16,13 +16,14 @@ from edgekit.core.protocols import Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord, TrainingRecord
 from edgekit.decision.choose import side_of
+from edgekit.decision.commands import Surroundings
 from edgekit.decision.constants import load_constants
 from edgekit.decision.decide import decide
 from edgekit.decision.scenario import default_scenario, parse_scenario
 from edgekit.links.files import read_text, write_atomic
 from edgekit.reports import charts, html, markdown
 from edgekit.reports.model import Report, build
-from edgekit.store.runs import find_references, load_run
+from edgekit.store.runs import RECORD, find_references, load_run
 
 LoadRun = Callable[[str], RunRecord]
 FindReferences = Callable[[str], Sequence[RunRecord]]
@@ -44,6 +45,15 @@ class ReportRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Hold what runs are judged by."""
+
+    constants: Mapping[str, Constant]
+    scenario: Scenario
+    training: TrainingRecord | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """Hold everything a decision is made from."""
 
@@ -52,6 +62,7 @@ class Material:
     scenario: Scenario
     constants: Mapping[str, Constant]
     training: TrainingRecord | None
+    around: Surroundings
     notes: tuple[Note, ...] = ()
 
 
@@ -73,8 +84,9 @@ def report(
         SetupError: the extra "report" is missing, or the files cannot be written.
     """
     targets = plan(request)
+    frame = read_frame(request)
     progress.step("reading runs")
-    material = conduct(request, load=load or partial(load_run, runs_dir=request.runs_dir), references=references)
+    material = conduct(request, frame, load=load or partial(load_run, runs_dir=request.runs_dir), references=references)
     progress.step("deciding")
     made = analyse(material, command=repeat_command(request))
     progress.step("drawing the report")
@@ -100,8 +112,8 @@ def plan(request: ReportRequest) -> dict[str, Path]:
     return {kind.removeprefix("."): stem.with_name(stem.name + kind) for kind in known}
 
 
-def conduct(request: ReportRequest, *, load: LoadRun, references: FindReferences) -> Material:
-    """Read everything from disk."""
+def read_frame(request: ReportRequest) -> Frame:
+    """Read what the runs are judged by, before any of them is read: a misspelt scenario is said at once."""
     constants = load_constants(files("edgekit.decision").joinpath("constants.toml").read_text(encoding="utf-8"))
     scenario = default_scenario(constants)
     if request.scenario is not None:
@@ -109,17 +121,50 @@ def conduct(request: ReportRequest, *, load: LoadRun, references: FindReferences
     training = None
     if request.training is not None:
         training = load_record(TrainingRecord, read_text(request.training, "training record"), where=str(request.training))
-    runs = list({run.id: run for run in map(load, request.runs)}.values())
-    runs, cloud_ids, notes = _with_cloud(runs, request.cloud, load, references)
-    return Material(runs=tuple(runs), cloud_ids=cloud_ids, scenario=scenario, constants=constants, training=training, notes=tuple(notes))
+    return Frame(constants=constants, scenario=scenario, training=training)
+
+
+def conduct(request: ReportRequest, frame: Frame, *, load: LoadRun, references: FindReferences) -> Material:
+    """Read the runs from disk."""
+    folders: dict[str, str] = {}
+    named: dict[str, RunRecord] = {}
+    for name in request.runs:
+        run = load(name)
+        named[run.id] = run
+        folders[run.id] = _folder(name, run, request.runs_dir)
+    shipped = tuple(references(next(iter(named.values())).artifact.family))
+    runs, cloud_ids, notes = _with_cloud(list(named.values()), request.cloud, load, shipped)
+    return Material(
+        runs=tuple(runs),
+        cloud_ids=cloud_ids,
+        scenario=frame.scenario,
+        constants=frame.constants,
+        training=frame.training,
+        around=Surroundings(
+            reference=shipped[0].artifact.source.name if shipped else None,
+            report=repeat_command(replace(request, cloud="auto")),
+            folders=folders,
+        ),
+        notes=tuple(notes),
+    )
 
 
 def analyse(material: Material, *, command: str) -> Report:
     """Return the report of the decision over what was read. Pure."""
-    decision = decide(material.runs, material.scenario, material.constants, training=material.training, cloud_ids=material.cloud_ids)
+    decision = decide(
+        material.runs,
+        material.scenario,
+        material.constants,
+        training=material.training,
+        cloud_ids=material.cloud_ids,
+        around=material.around,
+    )
     decision = replace(decision, notes=(*decision.notes, *material.notes))
-    chosen = [option.run for option in decision.options if option.chosen]
-    again = [("repeat the analysis of a run from its raw readings", f"edgekit bench --reanalyse {shlex.quote(run)}") for run in chosen[:1]]
+    chosen = [material.around.folders[option.run] for option in decision.options if option.chosen and option.run in material.around.folders]
+    again = [
+        ("repeat the analysis of a run from its raw readings", shlex.join(["edgekit", "bench", "--reanalyse", folder]))
+        for folder in chosen[:1]
+    ]
     return build(decision, material.runs, commands=[("repeat this report", command), *again])
 
 
@@ -129,6 +174,8 @@ def repeat_command(request: ReportRequest) -> str:
     words += ["--scenario", str(request.scenario)] if request.scenario is not None else []
     words += ["--training", str(request.training)] if request.training is not None else []
     words += ["--cloud", request.cloud] if request.cloud != "auto" else []
+    words += ["--runs", str(request.runs_dir)] if request.runs_dir != Path("runs") else []
+    words += ["--out", str(request.out)] if request.out != Path("report") else []
     return shlex.join(words)
 
 
@@ -137,8 +184,15 @@ def asset(name: str) -> str:
     return files("edgekit.reports").joinpath("assets", name).read_text(encoding="utf-8")
 
 
+def _folder(name: str, run: RunRecord, runs_dir: Path) -> str:
+    """Return the folder of a run as the user may type it: as it was typed, or inside the runs folder."""
+    typed = Path(name)
+    typed = typed.parent if typed.name == RECORD else typed
+    return str(typed if (typed / RECORD).is_file() else runs_dir / run.id)
+
+
 def _with_cloud(
-    runs: list[RunRecord], cloud: str, load: LoadRun, references: FindReferences
+    runs: list[RunRecord], cloud: str, load: LoadRun, references: Sequence[RunRecord]
 ) -> tuple[list[RunRecord], frozenset[str], list[Note]]:
     """Return the runs with the cloud side added, which of them are the cloud by decree, and what to say about it."""
     if cloud == "none":
@@ -148,7 +202,7 @@ def _with_cloud(
         return [*(run for run in runs if run.id != named.id), named], frozenset({named.id}), []
     if any(side_of(run) is Side.CLOUD for run in runs):
         return runs, frozenset(), []
-    found = [run for run in references(runs[0].artifact.family) if run.id not in {known.id for known in runs}]
+    found = [run for run in references if run.id not in {known.id for known in runs}]
     if not found:
         return runs, frozenset(), []
     names = ", ".join(run.id for run in found)

@@ -11,7 +11,8 @@ from edgekit.core.decision import Side, Slot, SlotEntry
 from edgekit.core.errors import missing_extra
 from edgekit.core.quantity import Estimate
 from edgekit.core.units import scale_for
-from edgekit.reports.findings import SLOT_WORDS, key_figures
+from edgekit.decision.coverage import shown, stand_in
+from edgekit.reports.findings import SLOT_WORDS
 from edgekit.reports.model import Report, RunRow
 from edgekit.reports.remarks import run_names
 from edgekit.reports.show import Cell, figure
@@ -112,9 +113,13 @@ def joules_by_slot(report: Report) -> Chart | None:
         }
         for index, (entry, energy) in enumerate(counted)
     ]
-    lines = [_Line(words, item.cell) for words, item in zip(("on the device", "in the cloud"), key_figures(report), strict=False)]
+    view = shown(report.decision.views)
+    if view is None:
+        return None
+    lines = [_Line("on the device", figure(view.edge_j)), _Line("in the cloud", figure(view.cloud_j))]
     label = "Joules per inference by slot: " + "; ".join(f"{line.name} {line.cell.text} ({', '.join(line.cell.tags)})" for line in lines)
-    caption = "The primary accounting view. Both bars share one linear axis, so what cannot be seen is that small."
+    where = stand_in(report.decision.views) or "the primary accounting view"
+    caption = f"{where[0].upper()}{where[1:]}. Both bars share one linear axis, so what cannot be seen is that small."
     return _twice("slots", label, caption, lambda wide: _stacks(values, lines, wide=wide))
 
 

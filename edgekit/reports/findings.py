@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from edgekit.core.decision import Side, SlotEntry, View
 from edgekit.core.quantity import Estimate
+from edgekit.decision.coverage import stand_in
 from edgekit.decision.numerals import count, rate
 from edgekit.decision.totals import scaled
 from edgekit.reports.model import Report
@@ -40,7 +41,7 @@ class KeyFigure:
 def key_figures(report: Report) -> list[KeyFigure]:
     """Return what the four readers look for first."""
     decision = report.decision
-    primary = next((view for view in decision.views if isinstance(view.ratio, Estimate)), None)
+    primary = next((view for view in decision.views if view.primary), None)
     found = []
     for side, words in ((Side.DEVICE, "one inference on the device"), (Side.CLOUD, "one inference in the cloud")):
         total = next((item for item in decision.totals if item.side is side and item.period == "million inferences"), None)
@@ -69,7 +70,8 @@ def slots(report: Report) -> Table:
         Column("how it was counted", prose=True),
         Column("evidence", prose=True),
     )
-    return Table("slots", "Where the joules go", columns, tuple(rows))
+    other = stand_in(report.decision.views)
+    return Table("slots", "Where the joules go", columns, tuple(rows), intro=f"View: {other}." if other else "")
 
 
 def not_included(report: Report) -> Table:
@@ -184,6 +186,9 @@ def scale_remarks(report: Report) -> tuple[Remark, ...]:
         why = dict.fromkeys(f"{side.value}: {amount.reason}" for side, amount in amounts if not isinstance(amount, Estimate))
         if why and not any(isinstance(amount, Estimate) for _, amount in amounts):
             found[f"{name} is unknown ({'; '.join(why)})"] = None
+    currencies = {item.side.value: item.money.unit for item in report.decision.totals if isinstance(item.money, Estimate)}
+    if len(set(currencies.values())) > 1:
+        found[f"Money: {', '.join(f'{unit} for the {side}' for side, unit in currencies.items())}; no currency was converted"] = None
     return tuple(Remark(text) for text in found)
 
 
@@ -196,7 +201,8 @@ def _at_scale(report: Report) -> str:
 def flips(report: Report) -> Table:
     """Return the values at which the answer turns."""
     rows = [(Cell(item.name), Cell(f"{item.text[0].upper()}{item.text[1:]}")) for item in report.decision.flips]
-    intro = "Derived from the figures above: one input moves, everything else stays as stated."
+    where = f"In the view {stand_in(report.decision.views)}" if stand_in(report.decision.views) else "In the primary view"
+    intro = f"{where}: one input moves from its central value, everything else stays as stated. Intervals are not used here."
     columns = (Column("input"), Column("the answer turns at", prose=True))
     return Table("flips", "Where it flips", columns, tuple(rows), intro=intro)
 

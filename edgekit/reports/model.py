@@ -67,7 +67,7 @@ class Report:
     commands: tuple[tuple[str, str], ...] = field(default=())
 
 
-BANNERS = frozenset({"origin.emulated", "plan.quick"})
+BANNERS = frozenset({"origin.emulated", "run.interrupted", "plan.quick"})
 
 
 def build(decision: Decision, runs: Sequence[RunRecord], *, commands: Sequence[tuple[str, str]] = ()) -> Report:

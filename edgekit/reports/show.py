@@ -82,7 +82,7 @@ def figure(
     if not isinstance(quantity, Estimate):
         return Cell("unknown", detail=quantity.reason, tone="unknown")
     text = value(quantity) if value else amount(quantity.value, quantity.unit, quantity.low, quantity.high)
-    between = interval or (lambda low, high: spread(low, high, quantity.unit))
+    between = interval or (lambda low, high: spread(low, high, quantity.unit, quantity.value))
     detail = between(quantity.low, quantity.high) if quantity.high > quantity.low else ""
     return Cell(text, detail=detail, tags=tags(quantity), tone="caveats" if quantity.quality is not Quality.GOOD else "")
 
@@ -100,8 +100,12 @@ def electricity(quantity: Quantity) -> Cell:
     return figure(
         quantity,
         lambda joules: watt_hours(amount(joules.value / 3600, "W", joules.low / 3600, joules.high / 3600)),
-        lambda low, high: watt_hours(spread(low / 3600, high / 3600, "W")),
+        lambda low, high: watt_hours(spread(low / 3600, high / 3600, "W", _central(quantity, 3600))),
     )
+
+
+def _central(quantity: Quantity, divisor: float = 1.0) -> float | None:
+    return quantity.value / divisor if isinstance(quantity, Estimate) else None
 
 
 def watt_hours(watts: str) -> str:
@@ -112,7 +116,9 @@ def watt_hours(watts: str) -> str:
 def carbon(quantity: Quantity) -> Cell:
     """Return kilograms as grams of CO2e."""
     return figure(
-        quantity, lambda mass: f"{amount(mass.value, 'kg', mass.low, mass.high)} CO2e", lambda low, high: _of_co2e(spread(low, high, "kg"))
+        quantity,
+        lambda mass: f"{amount(mass.value, 'kg', mass.low, mass.high)} CO2e",
+        lambda low, high: _of_co2e(spread(low, high, "kg", _central(quantity))),
     )
 
 

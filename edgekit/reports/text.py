@@ -13,29 +13,47 @@ from edgekit.reports.show import carbon, electricity, money, one_line
 
 
 def render(report: Report, *, width: int = 100) -> str:
-    """Return the verdict, its condition and the key figures as plain text."""
-    verdict = report.decision.verdict
-    lines = [f"! {note.text}" for note in report.banners]
-    lines += ["", f"verdict: {verdict.headline}", "", *_wrap(verdict.sentence, width), *_wrap(verdict.condition, width), ""]
+    """Return the verdict, its condition and the key figures as plain text, wrapped between words to `width` columns."""
+    verdict, remarks = report.decision.verdict, [note for note in report.decision.notes if note not in report.banners]
+    lines = [line for note in report.banners for line in wrapped(f"! {note.text}", width, rest="  ")]
+    lines += ["", *wrapped(f"verdict: {verdict.headline}", width, rest="  "), ""]
+    lines += [*wrapped(verdict.sentence, width, "  "), *wrapped(verdict.condition, width, "  "), ""]
     figures = key_figures(report)
     label = max((len(item.label) for item in figures), default=0)
-    lines += [f"  {item.label:<{label}}  {one_line(item.cell)}" for item in figures]
-    lines += ["", *_scale(report)] if report.decision.totals else []
-    lines += ["", *_unknown(report)]
-    wins = [note for note in report.decision.notes if note not in report.banners]
-    lines += ["", *(f"note: {note.text}" for note in wins)] if wins else []
+    lines += [
+        line for item in figures for line in wrapped(f"  {item.label:<{label}}  {one_line(item.cell)}", width, rest=" " * (label + 4))
+    ]
+    lines += ["", *_scale(report, width)] if report.decision.totals else []
+    lines += ["", *(line for text in _unknown(report) for line in wrapped(text, width, rest="  "))]
+    lines += ["", *(line for note in remarks for line in wrapped(f"note: {note.text}", width, rest="  "))]
     return "\n".join(lines).strip("\n") + "\n"
 
 
-def _scale(report: Report) -> list[str]:
+def wrapped(text: str, width: int, first: str = "", rest: str | None = None) -> list[str]:
+    """Return a text in lines of `width` columns, broken between words only; what `text` starts with stays as it is."""
+    lead = len(text) - len(text.lstrip())
+    return textwrap.wrap(
+        text[lead:],
+        width,
+        initial_indent=first + text[:lead],
+        subsequent_indent=first if rest is None else rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+        drop_whitespace=True,
+    )
+
+
+def _scale(report: Report, width: int) -> list[str]:
     """Return what a year of the fleet takes on each side."""
     year = [item for item in report.decision.totals if item.period == "year"]
     found = [f"  a year of {count(year[0].inferences)} inferences"] if year else []
     for item in year:
         parts = [one_line(electricity(item.energy_j))]
         parts += [one_line(show(value)) for show, value in ((carbon, item.co2e_kg), (money, item.money)) if isinstance(value, Estimate)]
-        found += [f"    {item.side.value:<6}  {parts[0]}", *(f"            {part}" for part in parts[1:])]
-    return [*found, *(f"  {remark.text}" for remark in scale_remarks(report))]
+        for side, part in zip((item.side.value, *[""] * len(parts)), parts, strict=False):
+            found += wrapped(f"    {side:<6}  {part}", width, rest=" " * 14)
+    return [*found, *(line for remark in scale_remarks(report) for line in wrapped(remark.text, width, "  ", rest="    "))]
 
 
 def _unknown(report: Report) -> list[str]:
@@ -53,7 +71,3 @@ def _unknown(report: Report) -> list[str]:
                 by_reason.setdefault(value.reason, []).append(row.run)
         found += [f"{name} of {whose(runs, report.runs)}: {reason}" for reason, runs in by_reason.items()]
     return [f"unknown: {line}" for line in found]
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

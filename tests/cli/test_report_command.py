@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edgekit.core.jsonio import dump_record
+from edgekit.core.run import RunStatus
 from tests.reports.records import artifact, cloud_gpu, edge_rapl
 
 
@@ -95,6 +96,25 @@ def test_compare_prints_ratios_with_intervals(runs, run_edgekit):
     assert "baseline" in done.stdout
     assert "not comparable" in done.stdout
     assert "edgekit report edge edge-fp32 cloud" in done.stdout
+
+
+@pytest.mark.parametrize("width", ["80", "60"])
+def test_compare_and_report_can_be_read_on_a_narrow_terminal(runs, run_edgekit, width):
+    for arguments in (("compare", "edge", "edge-fp32", "cloud"), ("report", "edge", "cloud")):
+        done = run_edgekit(*arguments, cwd=runs, env={"COLUMNS": width})
+        result = done.stdout.partition("\nnext\n")[0]
+        assert max(map(len, result.splitlines())) <= int(width), result
+    assert "per inference" in result or "one inference" in result
+
+
+def test_compare_says_what_lessens_the_worth_of_a_run(runs, run_edgekit):
+    folder = runs / "runs" / "poor"
+    folder.mkdir()
+    poor = replace(edge_rapl("poor", quick=True, model=artifact(status="failed")), status=RunStatus.INTERRUPTED)
+    (folder / "run.json").write_text(dump_record(poor), encoding="utf-8")
+    done = run_edgekit("compare", "runs/edge", "poor", cwd=runs)
+    assert "artifact failed its gate, interrupted, quick plan" in done.stdout
+    assert "edgekit report runs/edge poor" in done.stdout
 
 
 def test_compare_as_json_holds_quantities(runs, run_edgekit):

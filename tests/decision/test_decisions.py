@@ -28,7 +28,9 @@ def default(constants):
 def test_a_small_model_stays_on_the_device_in_all_eight_views(default, constants):
     decision = decide([edge_rapl(), cloud_gpu()], default, constants)
     assert decision.verdict.kind is VerdictKind.EDGE
-    assert decision.verdict.sentence.startswith("Keep digits_cnn int8 on the device: at least 30.0 µJ (measured) there against ")
+    assert decision.verdict.sentence.startswith(
+        "Keep digits_cnn int8 on the device: 30.0 µJ at the processor package alone (measured) there"
+    )
     assert "robust in 8 of 8 accounting views" in decision.verdict.sentence
     assert "Flips only if" in decision.verdict.condition
     assert len(decision.views) == 8
@@ -95,7 +97,7 @@ def test_without_a_cloud_run_the_verdict_is_the_command_that_records_one(default
     decision = decide([edge_rapl(), onnx], default, constants)
     assert decision.verdict.kind is VerdictKind.INCONCLUSIVE
     assert decision.verdict.headline == "inconclusive: record a cloud run on a machine with an NVIDIA GPU"
-    assert decision.verdict.commands[0][1] == "edgekit bench digits_cnn.fp32.onnx --device cuda --meter nvml"
+    assert decision.verdict.commands[0][1] == "edgekit bench PATH/TO/digits_cnn.fp32.onnx --device cuda --meter nvml"
     assert decision.views == ()
     assert {item.side for item in decision.totals} == {Side.DEVICE}
     assert all(isinstance(entry.energy_j, Unknown) for entry in decision.slots if entry.side is Side.CLOUD)
@@ -109,7 +111,9 @@ def test_without_a_device_run_the_verdict_is_the_command_that_records_one(defaul
 
 def test_unknown_idle_power_leaves_views_unknown_and_says_how_many(default, constants):
     decision = decide([edge_estimated(), cloud_gpu()], default, constants)
-    assert "robust in 4 of 4 accounting views (4 more cannot be computed)" in decision.verdict.sentence
+    assert decision.verdict.kind is VerdictKind.EDGE
+    assert "robust in 4 of 8 accounting views; not covered: the 4 with an incremental device" in decision.verdict.sentence
+    assert "net joules" in decision.verdict.sentence
     unknown = [view for view in decision.views if isinstance(view.p_edge, Unknown)]
     assert {view.device for view in unknown} == {"incremental"}
     assert all("net joules" in view.p_edge.reason for view in unknown)

@@ -42,6 +42,13 @@ def test_ends_that_are_decades_apart_have_their_own_units():
     assert spread(1.11e-5, 1.26e-4, "J") == "11.1 to 126 µJ"
 
 
+def test_an_interval_takes_the_unit_of_its_value_where_it_can_be_read_in_it():
+    assert spread(26.2, 2610.0, "W", 260.0) == "26.2 to 2,610 W"
+    assert spread(1.11e-5, 1.26e-4, "J", 3.7e-5) == "11.1 to 126 µJ"
+    assert spread(1e-6, 1.0, "J", 1e-3) == "1.00 µJ to 1.00 J"
+    assert spread(-1e-5, 1e-3, "J", 5e-4) == "-10.0 to 1,000 µJ"
+
+
 def test_bytes_are_whole_and_constants_have_no_exponent():
     assert size(40) == "40 B"
     assert size(14_336) == "14.3 kB"

@@ -6,6 +6,7 @@ import pytest
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.quantity import BudgetTerm, Origin, Unknown
+from edgekit.core.run import RunStatus
 from edgekit.decision.ratio import compare
 from tests.reports.records import artifact, edge_emulated, edge_rapl, edge_wall, run
 
@@ -50,6 +51,22 @@ def test_more_energy_is_said_the_other_way_round():
 
 def test_a_difference_inside_the_interval_is_noise():
     assert compare(edge_rapl("a", joules=3.0e-5), edge_rapl("b", joules=3.02e-5)).energy_words.startswith("within noise")
+
+
+def test_within_noise_the_interval_is_that_of_the_run_over_the_baseline():
+    row = compare(edge_rapl("a", joules=3.0e-5), edge_rapl("b", joules=3.06e-5))
+    assert 1 / row.energy.high < 30 / 30.6 < 1 / row.energy.low
+    assert row.energy_words == f"within noise: {1 / row.energy.high:.2f}x to {1 / row.energy.low:.2f}x of the baseline's energy"
+
+
+def test_what_lessens_a_runs_worth_is_said():
+    whole = compare(edge_rapl("a"), edge_rapl("b"))
+    assert whole.flaws == ()
+    poor = replace(edge_rapl("a", model=artifact(status="failed"), quick=True), status=RunStatus.INTERRUPTED)
+    row = compare(poor, edge_rapl("b"))
+    assert row.flaws == ("artifact failed its gate", "interrupted", "quick plan")
+    assert [note.code for note in row.notes] == ["run.flaws"]
+    assert compare(edge_rapl("a", model=artifact(status="unverified")), edge_rapl("b")).flaws == ("artifact not verified",)
 
 
 def test_two_boundaries_do_not_compare():

@@ -109,3 +109,32 @@ def test_a_bad_line_gives_one_clear_error_with_a_correct_line(text, code, says, 
     assert says in " ".join([error.what, error.why, *(word for pair in error.do for word in pair)])
     assert "s.toml" in error.what
     assert error.do
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "grid"),
+    [
+        ('[cloud]\nregion = "USA"', 'region = "US"', 'grid = "300 gCO2e/kWh"'),
+        ('cloud.region = "nl"', 'cloud.region = "NL"', 'cloud.grid = "300 gCO2e/kWh"'),
+        ('[device]\nregion = "Atlantis"', 'region = "DE"', 'grid = "300 gCO2e/kWh"'),
+    ],
+)
+def test_the_line_offered_for_a_region_fits_where_the_wrong_one_stood(text, line, grid, constants):
+    with pytest.raises(UsageError) as caught:
+        read(text, constants)
+    assert [command for _, command in caught.value.do] == [line, grid]
+    wrong = text.splitlines()[-1]
+    for offered in (line, grid):
+        assert read(text.replace(wrong, offered), constants).given
+
+
+@pytest.mark.parametrize("text", ["5/min", "5 / min", "5 per minute", "5 inference/min", "5 inferences/minute"])
+def test_a_rate_without_a_noun_is_one_of_inferences(text, constants):
+    assert read(f'rate = "{text}"', constants).rate_per_s == pytest.approx(5 / 60)
+
+
+def test_a_rate_of_something_else_is_still_refused(constants):
+    with pytest.raises(UsageError):
+        read('rate = "5 kg/min"', constants)
+    with pytest.raises(UsageError):
+        read('rate = "5/kg"', constants)

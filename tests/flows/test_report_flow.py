@@ -148,3 +148,29 @@ def test_the_json_file_is_one_document(tmp_path):
     data = json.loads(make(tmp_path, [edge_rapl(), cloud_gpu()]).files["json"].read_text(encoding="utf-8"))
     assert data["schema"] == "edgekit.report/1"
     assert data["decision"]["views"][0]["edge_j"]["boundary"] == "cpu_package"
+
+
+def test_the_commands_repeat_what_was_asked_with_folders_as_they_were_typed(tmp_path):
+    folder = tmp_path / "my runs" / "edge"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(dump_record(edge_rapl("edge")), encoding="utf-8")
+    request = ReportRequest(runs=(str(folder),), runs_dir=tmp_path / "other", out=tmp_path / "out", cloud="none")
+    made = report(request, progress=Silent(), references=lambda family: [])
+    repeat, again = (command for _, command in made.report.commands)
+    assert repeat == f"edgekit report '{folder}' --cloud none --runs {tmp_path / 'other'} --out {tmp_path / 'out'}"
+    assert again == f"edgekit bench --reanalyse '{folder}'"
+
+
+def test_a_misspelt_scenario_is_said_before_any_run_is_read(tmp_path):
+    scenario = tmp_path / "s.toml"
+    scenario.write_text("rat = 1", encoding="utf-8")
+    request = ReportRequest(runs=("nobody",), runs_dir=tmp_path, out=tmp_path / "out", scenario=scenario)
+    steps = Silent()
+    steps.step = lambda title, total=None: pytest.fail(f"{title} came before the scenario")
+    with pytest.raises(UsageError, match="rat"):
+        report(request, progress=steps)
+
+
+def test_a_family_with_shipped_references_names_the_command_that_records_it(tmp_path):
+    made = make(tmp_path, [edge_rapl()], references=[cloud_gpu()], cloud="none")
+    assert [command for _, command in made.report.decision.verdict.commands] == ["edgekit models record digits_cnn"]

@@ -9,6 +9,7 @@ import pytest
 
 from edgekit.core.jsonio import dump_record, load_record
 from edgekit.core.quantity import Note
+from edgekit.core.run import RunStatus
 from edgekit.decision.constants import load_constants
 from edgekit.decision.decide import decide
 from edgekit.decision.scenario import default_scenario, parse_scenario
@@ -184,7 +185,9 @@ def test_a_report_without_a_cloud_side_still_says_what_is_known():
         assert "record a cloud run" in found
         assert "21 µJ" in flat(found)
     for found in (page(lonely), markdown.render(lonely)):
-        assert "edgekit bench digits_cnn.int8.tflite --device cuda --meter nvml" in found
+        assert "edgekit convert PATH/TO/digits_cnn.keras -r fp32 --to onnx" in found
+        assert "edgekit bench PATH/TO/digits_cnn.fp32.onnx --device cuda --meter nvml" in found
+        assert "tflite --device cuda" not in found
 
 
 def test_the_document_is_json_with_a_schema_and_nulls_for_unknowns(rendered):
@@ -286,3 +289,44 @@ def test_markdown_stays_short(many):
     for table in tables:
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
         assert len(widths) == 1, table
+
+
+@pytest.mark.parametrize("kind", ["html", "md", "text"])
+def test_an_interrupted_run_is_stated_before_the_verdict(kind):
+    cut = made(replace(edge_rapl("cut"), status=RunStatus.INTERRUPTED), cloud_gpu())
+    found = flat({"html": page, "md": markdown.render, "text": text.render}[kind](cut).replace("\\", ""))
+    lead = found[: found.index("Keep digits_cnn")]
+    assert "1 of 2 runs was cut short" in lead
+    assert "cut (interrupted)" in lead
+    assert kind != "html" or "<strong>Interrupted</strong>" in lead
+
+
+def test_no_chart_calls_a_view_primary_that_is_not():
+    own = charts.draw(made(edge_rapl(), cloud_gpu()))["slots"].caption
+    assert own.startswith("The primary accounting view.")
+    dedicated = parse_scenario('device.role = "dedicated"', where="s.toml", constants=CONSTANTS)
+    report = made(edge_estimated(), cloud_gpu(), scenario=dedicated)
+    caption = charts.draw(report)["slots"].caption
+    assert caption.startswith("Marginal network, gross device, shared cloud; the primary view of this scenario cannot be computed")
+    assert "the primary accounting view" not in page(report).lower()
+    assert [item.cell.text for item in findings.key_figures(report)] == ["unknown", "4.18 mJ", "unknown"]
+
+
+def test_a_report_without_figures_has_no_empty_heading():
+    assert "Key figures" not in page(made(cloud_gpu()))
+
+
+def test_lines_for_the_terminal_break_between_words_at_any_width(many, report):
+    for width in (60, 80, 100):
+        lines = text.render(report, width=width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert flat(report.decision.verdict.sentence) in flat(" ".join(lines))
+
+
+def test_money_says_that_no_currency_was_converted():
+    prices = 'prices.electricity = "0.30 {}/kWh"\nprices.gpu_hour = "2 USD/h"\nprices.date = "2026-05-01"'
+    mixed, one = (parse_scenario(prices.format(currency), where="s.toml", constants=CONSTANTS) for currency in ("EUR", "USD"))
+    assert "Money: EUR for the device, USD for the cloud; no currency was converted" in flat(
+        text.render(made(edge_rapl(), cloud_gpu(), scenario=mixed))
+    )
+    assert "converted" not in text.render(made(edge_rapl(), cloud_gpu(), scenario=one))
