@@ -15,7 +15,7 @@ import typer
 
 from edgekit.cli import errors
 from edgekit.cli.commands import CONTEXT, LazyGroup, set_json, set_style, set_verbose
-from edgekit.cli.output import Style, Ui, current, install
+from edgekit.cli.output import Heedless, Style, Ui, current, install
 from edgekit.core.errors import EdgekitError
 
 _HELP = """Should this model run on the device or in the cloud, in which format, and what does one inference cost: and how sure are we?
@@ -129,6 +129,9 @@ def _prepare_process() -> None:
     """Let a polite kill end like Ctrl-C, keep odd terminals from failing on a micro sign, and keep libraries' warnings to themselves."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+    _open_closed_streams()
+    if not isinstance(sys.stderr, Heedless):
+        sys.stderr = Heedless(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -136,6 +139,17 @@ def _prepare_process() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _stop)
+
+
+def _open_closed_streams() -> None:
+    """Point each closed standard stream nowhere; the next file opened would take its place otherwise, and hear what is printed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_RDWR)
+            os.dup2(handle, number)
+            if handle > 2:
+                os.close(handle)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115 -- for the process's life
 
 
 def _stop(number: int, frame: object) -> None:
@@ -149,7 +163,7 @@ def _stop(number: int, frame: object) -> None:
 def _flush() -> None:
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         _drop_stdout()
 
 

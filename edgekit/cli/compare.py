@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli.output import current
+from edgekit.cli.report import from_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ def compare(
 
     ui = current()
     typed = list(dict.fromkeys([*([baseline] if baseline is not None else []), *(runs or ())]))
-    request = CompareRequest(runs=tuple(runs or ()), runs_dir=runs_dir or load().runs, baseline=baseline)
+    request = CompareRequest(runs=tuple(runs or ()), runs_dir=from_here(runs_dir or load().runs), baseline=baseline)
     result = compare_runs(request, progress=ui.progress)
     command = ["edgekit", "report", *typed, *(["--runs", str(runs_dir)] if runs_dir is not None else [])]
     ui.result(

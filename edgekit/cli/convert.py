@@ -11,13 +11,13 @@ import typer
 
 from edgekit.cli.output import current
 from edgekit.core.errors import UsageError
-from edgekit.core.quantity import Estimate, Note, Quantity
+from edgekit.core.quantity import Estimate, Note, Quantity, Unknown
 from edgekit.core.units import format_number, format_scaled
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from edgekit.flows.convert import ConvertResult, ConvertRow
+    from edgekit.flows.convert import ConvertResult, ConvertRow, Failure
 
 
 def convert(
@@ -132,26 +132,36 @@ def _accuracy(value: Quantity | None) -> str:
 
 
 def _remarks(result: ConvertResult) -> list[Note]:
-    """Return one note per failed check and per recipe that gave nothing."""
-    notes = []
+    """Return one note per failed check, one per failure with the recipes it took, and why accuracy is not told."""
+    notes = _failures(result)
+    for artifact in (row.artifact for row in result.rows if row.artifact):
+        for check in artifact.verification.checks if artifact.verification else ():
+            if not check.passed:
+                floor = f", the floor is {check.floor}" if check.floor else ""
+                text = f"{artifact.path}: {check.name}: {check.seen}{floor}"
+                notes.append(Note(code=f"gate.{check.name}", text=text, advice=check.advice))
+    accuracy = [row.artifact.verification.source_accuracy for row in result.rows if row.artifact and row.artifact.verification]
+    reasons = dict.fromkeys(value.reason for value in accuracy if isinstance(value, Unknown))
+    return [*notes, *(Note(code="accuracy.unknown", text=f"accuracy is not computed: {reason}") for reason in reasons)]
+
+
+def _failures(result: ConvertResult) -> list[Note]:
+    taken: dict[Failure, list[str]] = {}
     for row in result.rows:
         if row.failure is not None:
-            advice = "; ".join(f"{text} {command}".rstrip() for text, command in row.failure.do) or None
-            if row.failure.log and current().verbose:
-                notes.append(Note(code="convert.log", text=row.failure.log))
-            notes.append(
-                Note(code=row.failure.code, text=f"{row.recipe}.{row.format}: {row.failure.what}: {row.failure.why}", advice=advice)
-            )
-        elif row.artifact is not None and row.artifact.verification is not None:
-            for check in row.artifact.verification.checks:
-                if not check.passed:
-                    floor = f", the floor is {check.floor}" if check.floor else ""
-                    notes.append(
-                        Note(code=f"gate.{check.name}", text=f"{row.artifact.path}: {check.name}: {check.seen}{floor}", advice=check.advice)
-                    )
+            taken.setdefault(row.failure, []).append(f"{row.recipe}.{row.format}")
+    notes = []
+    for failure, recipes in taken.items():
+        advice = "; ".join(f"{text} {command}".rstrip() for text, command in failure.do) or None
+        if failure.log and current().verbose:
+            notes.append(Note(code="convert.log", text=failure.log))
+        notes.append(Note(code=failure.code, text=f"{', '.join(recipes)}: {failure.what}: {failure.why}", advice=advice))
     return notes
 
 
 def _next(result: ConvertResult) -> list[tuple[str, str]]:
-    made = [row.path for row in result.rows if row.path is not None]
-    return [("measure what one inference costs:", f"edgekit bench {shlex.join(made)}")] if made else []
+    """Return the benchmark of what was verified; what was not is not proposed."""
+    good = [row.path for row in result.rows if row.path is not None and row.artifact is not None and row.artifact.status == "verified"]
+    left = len(result.rows) - len(good)
+    advice = "measure what one inference costs" + (f" (without the {left} that failed):" if left else ":")
+    return [(advice, f"edgekit bench {shlex.join(good)}")] if good else []

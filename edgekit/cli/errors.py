@@ -22,15 +22,22 @@ _NEW_ISSUE = "https://github.com/edgekit/edgekit/issues/new"
 def report(error: EdgekitError, ui: Ui) -> int:
     """Print `error` in the form the user asked for and return the exit code."""
     ui.close_progress(finished=False)
-    if ui.json and not ui.printed:
-        ui.document(schema="edgekit.error/1", status="error", data=as_document(error))
-        sys.stdout.flush()
-    else:
+    if not (ui.json and not ui.printed and _print_document(error, ui)):
         sys.stderr.write(as_text(error, colour=ui.is_rich(sys.stderr)))
     if ui.verbose:
         sys.stderr.write(str(error.data.get("log", "")))  # the last words of a child process
         traceback.print_exception(error.__cause__ or error, file=sys.stderr)
     return error.exit_code
+
+
+def _print_document(error: EdgekitError, ui: Ui) -> bool:
+    """Print `error` as the one JSON document; return False when stdout cannot take it."""
+    try:
+        ui.document(schema="edgekit.error/1", status="error", data=as_document(error))
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
 
 
 def as_document(error: EdgekitError) -> dict[str, object]:

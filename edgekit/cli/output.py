@@ -7,10 +7,12 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from enum import StrEnum
 from io import StringIO
 from pathlib import PurePath
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
@@ -26,6 +28,7 @@ if TYPE_CHECKING:  # forty dataclasses take longer to define than the help page 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CONTROL_BUT_COLOUR = re.compile(r"(?!\x1b\[[0-9;]*m)[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NARROWEST = 60  # below, a table would lose its figures; wrapped lines keep them
 _PIPE_WIDTH = 160  # wide enough that a table piped into grep keeps one row on one line
 
 
@@ -35,6 +38,27 @@ class Style(StrEnum):
     AUTO = "auto"
     RICH = "rich"
     PLAIN = "plain"
+
+
+class Heedless:
+    """Pass text on to a stream, and go on when nobody takes it: a terminal that went away must not end a measurement."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text` where that is possible."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush where that is possible."""
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Ui:
@@ -124,7 +148,8 @@ class Ui:
         if isinstance(renderable, Table) and not rich:
             renderable.box = None
             renderable.pad_edge = False
-        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+        width = get_terminal_size((_PIPE_WIDTH, 24)).columns if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+        width = max(width, _NARROWEST)
         console = Console(file=StringIO(), width=width, force_terminal=rich, no_color=not rich, highlight=False, emoji=False)
         with console.capture() as drawn:
             console.print(renderable)

@@ -48,6 +48,11 @@ class PlainProgress:
             share = f"{min(100, 100 * done / self._total):.0f} %" if self._total else ""
             self._line(", ".join(part for part in (f"  {self._elapsed()}", share, self._text) if part))
 
+    def fail(self) -> None:
+        """Complete the line of a step that came to nothing."""
+        self._text = "failed"
+        self._finish()
+
     def note(self, note: Note) -> None:
         """Print one remark."""
         self._line(note_lines(note).rstrip())
@@ -116,6 +121,10 @@ class RichProgress:
         else:
             self._bar.update(self._task, completed=done)
         self._bar.refresh()
+
+    def fail(self) -> None:
+        """Cross out a step that came to nothing."""
+        self._finish(finished=False)
 
     def note(self, note: Note) -> None:
         """Print one remark above the bar."""

@@ -36,7 +36,7 @@ def report(
 
     ui = current()
     request = ReportRequest(
-        runs=tuple(runs or ()), runs_dir=runs_dir or load().runs, out=out, scenario=scenario, training=training, cloud=cloud
+        runs=tuple(runs or ()), runs_dir=from_here(runs_dir or load().runs), out=out, scenario=scenario, training=training, cloud=cloud
     )
     result = make_report(request, progress=ui.progress)
     decision = result.report.decision
@@ -57,3 +57,9 @@ def report(
         next_commands=[("open the report:", f"xdg-open {html}"), *decision.verdict.commands],
         notes=(),
     )
+
+
+def from_here(folder: Path) -> Path:
+    """Return a folder as seen from the working directory, for commands that are printed to be pasted there."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder

@@ -44,7 +44,7 @@ def writing(path: Path) -> Iterator[None]:
             code="output.permission",
             why=f"{error.filename or path.parent}: permission denied",
             do=[
-                ("see who owns the folder:", f"ls -ld {shlex.quote(str(path.parent))}"),
+                ("see who owns the folder:", f"ls -ld {_existing(path)}"),
                 ("or write somewhere else:", "edgekit ... --out ./somewhere"),
             ],
         ) from error
@@ -54,7 +54,7 @@ def writing(path: Path) -> Iterator[None]:
                 f"cannot write {path}",
                 code="output.disk_full",
                 why="the disk is full; nothing half-written was left",
-                do=[("see what is free:", f"df -h {shlex.quote(str(path.parent))}")],
+                do=[("see what is free:", f"df -h {_existing(path)}")],
             ) from error
         raise SetupError(
             f"cannot write {path}",
@@ -62,6 +62,12 @@ def writing(path: Path) -> Iterator[None]:
             why=error.strerror or str(error),
             do=[("choose another place:", "edgekit ... --out ./somewhere")],
         ) from error
+
+
+def _existing(path: Path) -> str:
+    """Return the nearest folder above `path` that is there, quoted for a shell."""
+    folders = (folder for folder in path.absolute().parents if os.path.isdir(folder))  # noqa: PTH112 -- closed folders are no error here
+    return shlex.quote(str(next(folders, "/")))
 
 
 @contextlib.contextmanager

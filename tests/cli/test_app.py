@@ -177,8 +177,36 @@ def test_pressing_ctrl_c_again_does_not_cut_the_cleaning_up_short(tmp_path: Path
     body = f"import os, signal\n    try: os.kill(os.getpid(), 2); signal.pause()\n    finally: {again}"
     done = run_program(acting(body), "--json", "act", cwd=tmp_path)
     assert (done.returncode, done.json()["data"]["code"]) == (130, "run.interrupted")
-    assert done.json()["data"]["do"] == [{"advice": "start again:", "command": "edgekit --json act"}]
+    assert done.json()["data"]["do"] == [{"advice": "start again:", "command": "edgekit act"}]
     assert "tidy" in done.stderr
+
+
+ACT = acting("current().progress.step('look'); current().result(schema='edgekit.act/1', data={'n': 'x' * 20000}, text='done')")
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full", "2> >(true)", "<&-", "<&- >&- 2>&-", ">&-"])
+def test_streams_that_nobody_reads_do_not_end_the_work(tmp_path: Path, closed: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f'"$0" -c "$1" act {closed}; echo "status $?"', sys.executable, ACT],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "status 0" in done.stdout, done.stderr
+    assert ("done" in done.stdout) is not (">&-" in closed.replace("2>&-", ""))
+    assert not {"Traceback", "ignored"} & set(done.stderr.split())
+
+
+@pytest.mark.parametrize("args", [["act"], ["act", "--json"], ["atc", "--json"]])
+def test_a_full_disk_behind_stdout_is_said_on_stderr(tmp_path: Path, args: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", ACT, *args]
+        done = subprocess.run(command, cwd=tmp_path, env=clean_environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == (2 if "atc" in args else 6)
+    assert ("command.unknown" if "atc" in args else "output.disk_full") in done.stderr
+    assert not {"Traceback", "ignored"} & set(done.stderr.split())
 
 
 @pytest.mark.parametrize(
@@ -241,6 +269,18 @@ def complete(words: str, cwd: Path) -> list[str]:
     )
     done = subprocess.run([sys.executable, "-m", "edgekit"], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     return done.stdout.split()
+
+
+@pytest.mark.parametrize("columns", ["20", "1", "0", "-5", "x"])
+def test_a_table_on_a_narrow_terminal_keeps_its_figures(tmp_path: Path, columns: str) -> None:
+    program = acting(
+        "from rich.table import Table; table = Table(); table.add_column('artifact'); table.add_column('energy'); "
+        "table.add_row('model.int8.tflite', '1.25 mJ per inference'); current().result(schema='edgekit.act/1', data={}, text=table)"
+    )
+    done = run_program(f"import os; os.environ['COLUMNS'] = '{columns}'\n{program}", "act", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "model.int8.tflite" in done.stdout
+    assert "1.25 mJ" in done.stdout
 
 
 def test_the_shell_completes_commands_devices_and_survives_a_broken_configuration(tmp_path: Path) -> None:
