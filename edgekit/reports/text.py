@@ -24,8 +24,8 @@ def render(report: Report, *, width: int = 100) -> str:
         line for item in figures for line in wrapped(f"  {item.label:<{label}}  {one_line(item.cell)}", width, rest=" " * (label + 4))
     ]
     lines += ["", *_scale(report, width)] if report.decision.totals else []
-    lines += ["", *(line for text in _unknown(report) for line in wrapped(text, width, rest="  "))]
-    lines += ["", *(line for note in remarks for line in wrapped(f"note: {note.text}", width, rest="  "))]
+    for texts in (_unknown(report), [f"note: {note.text}" for note in remarks]):
+        lines += ["", *(line for text in texts for line in wrapped(text, width, rest="  "))] if texts else []
     return "\n".join(lines).strip("\n") + "\n"
 
 

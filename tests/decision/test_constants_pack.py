@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edgekit.decision.constants import ConstantProblem, load_constants, regions
@@ -67,3 +69,8 @@ def test_a_wrong_entry_is_refused_at_load(old, new, words):
     assert load_constants(GOOD)
     with pytest.raises(ConstantProblem, match=words):
         load_constants(GOOD.replace(old, new))
+
+
+def test_the_manual_lists_every_region(constants):
+    manual = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding="utf-8")
+    assert f"factor: {', '.join(regions(constants))}." in manual
