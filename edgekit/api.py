@@ -38,6 +38,9 @@ class Silent:
     def advance(self, done: float, text: str = "") -> None:
         """Ignore how far a step is."""
 
+    def fail(self) -> None:
+        """Ignore that a step came to nothing; results say so themselves."""
+
     def note(self, note: Note) -> None:
         """Ignore a remark; results carry their notes themselves."""
 

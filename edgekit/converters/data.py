@@ -158,10 +158,22 @@ def _with_labels(samples: Samples, labels: Any, path: Path, option: str) -> Samp
             "add the class number of each sample:",
             "numpy.savez('test.npz', x=x, y=y)",
         )
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != samples.count:
+    if labels.dtype.kind not in "biuf" or labels.ndim < 1 or len(labels) != samples.count:
         why = f"y is {labels.dtype} of shape {_shown(labels.shape)}; expected {samples.count} class numbers, one per sample"
-        raise _wrong(path, option, "labels.shape", why, "store class numbers:", "numpy.savez('test.npz', x=x, y=y.astype('int64'))")
-    return Samples(path=samples.path, sha256=samples.sha256, inputs=samples.inputs, labels=labels, notes=samples.notes)
+        raise _wrong(path, option, "labels.shape", why, "store one label per sample:", _WRITE[1])
+    return Samples(path=samples.path, sha256=samples.sha256, inputs=samples.inputs, labels=_class_numbers(labels), notes=samples.notes)
+
+
+def _class_numbers(labels: Any) -> Any:
+    """Return labels that mean classes as one whole number each: those of a column, one-hot rows and truth values; others as they are."""
+    import numpy as np
+
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim == 2 and np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all():
+        labels = labels.argmax(1)
+    truths = labels.dtype.kind == "b" or (labels.dtype.kind == "f" and np.isin(labels, (0, 1)).all())
+    return labels.astype("int64") if truths else labels
 
 
 def _hint(wanted: Sequence[int | None], got: Sequence[int]) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from edgekit.core.errors import EdgekitError, ModelError, SetupError, missing_extra
+
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Saying(NamedTuple):
@@ -39,6 +42,7 @@ _SAYINGS: Final = (
     ),
     Saying("Tensor data is null", "recipe.recurrent", "a recurrent layer is a loop, and loops have no int8 form", *_TO_FP16),
     Saying("Could not locate class", "model.custom", "it uses a class that this installation does not have", *_SAVE),
+    Saying("scope name", "model.name", "TensorFlow refuses the name of a layer", "use letters, digits and . _ - in names, then:", _SAVE[1]),
     Saying("Lambda", "model.lambda", "it carries Python code that would run on this machine", "replace its Lambda layers, then:", _SAVE[1]),
     Saying("could not deserialize", "model.damaged", "its parts do not fit together", *_SAVE),
     Saying("valid Flatbuffer", "model.damaged", _NOT_TFLITE, *_COPY),
@@ -86,10 +90,10 @@ def explain(error: Exception, job: Mapping[str, Any]) -> EdgekitError:
 
 
 def _gist(error: Exception) -> str:
-    """Return the first line that says something: TensorFlow and Keras put their own place and a traceback before it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """Return the first line that says something: TensorFlow and Keras put a traceback and the place before it, and colours around it."""
+    lines = [line.strip() for line in _COLOUR.sub("", str(error)).splitlines() if line.strip()]
     if lines and lines[0].startswith("in user code"):
-        lines = [line for line in lines if "Error: " in line] or lines
-    if lines and "Exception encountered when calling" in lines[0]:
-        lines = lines[1:] or lines
+        lines = lines[max((at for at, line in enumerate(lines) if "Error: " in line), default=0) :]
+    if len(lines) > 1 and "Exception encountered when calling" in lines[0]:
+        lines = lines[1:]
     return lines[0] if lines else "no reason given"

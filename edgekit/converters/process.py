@@ -19,7 +19,7 @@ from edgekit.core import errors
 from edgekit.core.errors import EdgekitError, ModelError
 
 WORKER = (sys.executable, "-P", "-m", "edgekit.converters.worker")
-_TAIL_BYTES = 4000
+_TAIL_BYTES = 20_000  # a traceback through Keras and TensorFlow is long
 
 OnProcess = Callable[[int], AbstractContextManager[None]]
 OnEvent = Callable[[dict[str, Any]], None]
@@ -132,7 +132,10 @@ def run_worker(children: Children, job: Mapping[str, Any], *, on_stage: Callable
 
     ended = children.run(WORKER, job=job, on_event=hear)
     if "error" in answer:
-        raise rebuild(answer["error"])
+        error = rebuild(answer["error"])
+        if "log" in error.data:  # it comes from a library, whose traceback went to stderr
+            error.data["log"] = ended.tail or error.data["log"]
+        raise error
     if ended.crashed or "result" not in answer:
         raise ModelError(
             f"{what} crashed while {stage}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from importlib.metadata import version
@@ -37,6 +38,7 @@ def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
         reference=[reference[str(index)] for index in range(len(reference))],
         calibration_samples=len(next(iter(calibration.values()))) if calibration else 0,
         labels=np.load(labels) if labels.exists() else None,
+        threshold=json.loads((work / "facts.json").read_text()).get("threshold"),
         min_sqnr_db=job["min_sqnr_db"],
     )
     return {

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import glob
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from edgekit.converters.base import RECIPES
 from edgekit.links.files import writing
 
 
@@ -46,6 +49,26 @@ def publish(files: Mapping[str, Path | bytes], folder: Path) -> None:
                 (staging / name).replace(folder / name)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def leftovers(folder: Path, name: str, written: Collection[str], *, source_sha256: str, samples_sha256: str | None) -> list[str]:
+    """Return the artifacts called `name` in `folder`, with their samples, that an earlier conversion left beside those `written` now.
+
+    Those of the same source with the same samples belong to the new ones and are not returned.
+    """
+    stale = []
+    for record in sorted(folder.glob(f"{glob.escape(name)}.*.json")):
+        artifact = record.name.removesuffix(".json")
+        if artifact in written or artifact not in {f"{name}.{recipe.key}" for recipe in RECIPES}:
+            continue
+        try:
+            said = json.loads(record.read_text(encoding="utf-8"))
+            belongs = (said["source"]["sha256"], said["samples_sha256"]) == (source_sha256, samples_sha256)
+        except (OSError, ValueError, LookupError, TypeError):
+            belongs = False
+        stale += [] if belongs else [artifact]
+    samples = f"{name}.samples.npz"
+    return [*stale, samples] if samples not in written and (folder / samples).exists() and samples_sha256 is None else stale
 
 
 def _copy(content: Path | bytes, target: Path) -> None:

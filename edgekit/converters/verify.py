@@ -15,6 +15,7 @@ from edgekit.core.artifact import Check, TensorSpec, Verification
 from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown
 
 _Z95 = 1.959963984540054
+_SIGMOID = 0.5  # the threshold of an output between 0 and 1
 
 
 class RunnableModel(Protocol):
@@ -53,11 +54,13 @@ def verify(
     reference: Sequence[Any],
     calibration_samples: int,
     labels: Any | None = None,
+    threshold: float | None = None,
     min_sqnr_db: float | None = None,
 ) -> Verification:
     """Return the verification of a loaded artifact.
 
-    `proof` holds inputs by name, `reference` the source's outputs for them in the source's order, `labels` class numbers.
+    `proof` holds inputs by name, `reference` the source's outputs for them in the source's order, `labels` class numbers or other
+    targets; `threshold` divides the two classes of a model with a single output.
     """
     outputs = model.run(proof)
     compared = _shapes_agree(outputs, reference)
@@ -74,16 +77,17 @@ def verify(
         *([_calibration_check(calibration_samples)] if recipe.needs_calibration else []),
         _sqnr_check(sqnr, floor, comparable=comparable),
     )
-    classes = comparable and len(outputs) == 1 and outputs[0].ndim == 2 and outputs[0].shape[1] > 1
+    known = None if labels is None else accuracy(reference, labels, threshold)
+    classes = comparable and _scores(outputs) and (outputs[0].shape[1] > 1 or threshold == _SIGMOID or isinstance(known, Estimate))
     return Verification(
         passed=all(check.passed for check in checks),
         checks=checks,
         sqnr_db=sqnr if sqnr is None or math.isfinite(sqnr) else None,
         max_abs_error=max(float(abs(a - b).max()) for a, b in zip(outputs, reference, strict=True)) if comparable else None,
-        top1_agreement=float((outputs[0].argmax(1) == reference[0].argmax(1)).mean()) if classes else None,
+        top1_agreement=float((_decisions(outputs, threshold) == _decisions(reference, threshold)).mean()) if classes else None,
         samples=len(next(iter(proof.values()))),
-        accuracy=accuracy(outputs, labels) if labels is not None else None,
-        source_accuracy=accuracy(reference, labels) if labels is not None else None,
+        accuracy=None if labels is None else accuracy(outputs, labels, threshold),
+        source_accuracy=known,
         quantized_share=None if recipe.weights == "float32" else _share(found.weights, recipe.weights),
         runtime=model.runtime,
     )
@@ -102,13 +106,43 @@ def sqnr_db(outputs: Sequence[Any], reference: Sequence[Any]) -> float:
     return min(ratios)
 
 
-def accuracy(outputs: Sequence[Any], labels: Any) -> Quantity:
-    """Return the share of samples whose largest output is their label, with its Wilson interval; Unknown for other kinds of output."""
-    if len(outputs) != 1 or outputs[0].ndim != 2:
+def accuracy(outputs: Sequence[Any], labels: Any, threshold: float | None = None) -> Quantity:
+    """Return the share of samples whose largest output is their label, with its Wilson interval; Unknown when there are no classes.
+
+    A single column means class 1 above `threshold`, class 0 below.
+    """
+    if not _scores(outputs):
         return Unknown(reason="the model does not have one output with a score per class", unit="1")
     if not _finite(outputs[0]):
         return Unknown(reason="the outputs are not finite", unit="1")
-    return wilson(int((outputs[0].argmax(1) == labels).sum()), len(labels))
+    columns = outputs[0].shape[1]
+    if (problem := _not_classes(labels, columns)) is not None:
+        return Unknown(reason=f"this is not a classification: {problem}", unit="1")
+    if columns == 1 and threshold is None:
+        return Unknown(reason="the model has a single output of unknown activation, so nothing tells where class 1 begins", unit="1")
+    return wilson(int((_decisions(outputs, threshold) == labels).sum()), len(labels))
+
+
+def _scores(outputs: Sequence[Any]) -> bool:
+    return len(outputs) == 1 and outputs[0].ndim == 2 and outputs[0].shape[1] > 0
+
+
+def _decisions(outputs: Sequence[Any], threshold: float | None) -> Any:
+    """Return the class of each sample."""
+    scores = outputs[0]
+    return scores.argmax(1) if scores.shape[1] > 1 else (scores[:, 0] > (threshold or 0.0)).astype("int64")
+
+
+def _not_classes(labels: Any, columns: int) -> str | None:
+    """Return why `labels` are no class numbers of a model with so many output columns, None when they are."""
+    classes = max(2, columns)
+    if labels.ndim != 1:
+        return f"y has the shape {labels.shape}, not one class number per sample"
+    if labels.dtype.kind == "f" and (columns == 1 or not (labels == labels.round()).all()):
+        return "y holds fractions or other measured numbers"
+    if labels.min() < 0 or labels.max() >= classes:
+        return f"y goes from {labels.min()} to {labels.max()}, and the model has {classes} classes"
+    return None
 
 
 def wilson(hits: int, count: int) -> Estimate:

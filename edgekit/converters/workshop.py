@@ -70,6 +70,7 @@ class Workshop:
                 if not begun or begun[-1] not in formats or isinstance(error, SetupError):
                     raise
                 failures[begun[-1]] = error
+                self.progress.fail()
                 remaining = remaining[remaining.index(begun[-1]) + 1 :]
         facts: dict[str, Any] = json.loads((self.folder / "facts.json").read_text())
         return facts, failures

@@ -40,6 +40,9 @@ class Progress(Protocol):
     def advance(self, done: float, text: str = "") -> None:
         """Report how much of the current step is done, with a few words such as the current estimate."""
 
+    def fail(self) -> None:
+        """End the current step, which came to nothing."""
+
     def note(self, note: Note) -> None:
         """Show one remark."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -11,7 +12,7 @@ from typing import Any
 
 from edgekit.converters.base import RECIPES, Recipe, choose
 from edgekit.converters.data import Samples, read_samples, synthetic_samples
-from edgekit.converters.publish import publish, writable_folder
+from edgekit.converters.publish import leftovers, publish, writable_folder
 from edgekit.converters.source import Port, Source, recognise
 from edgekit.converters.workshop import Workshop, workshop
 from edgekit.core.artifact import ModelArtifact, SourceModel, TensorSpec, Verification
@@ -21,6 +22,7 @@ from edgekit.core.protocols import Progress
 from edgekit.core.quantity import Note
 from edgekit.links.files import sha256_of
 
+DEFAULT_OUT = Path("artifacts")
 SAMPLES = 64
 _LONGEST_NAME = 200  # leaves room for .int8.tflite.json below the 255 bytes of most file systems
 
@@ -37,6 +39,25 @@ class ConvertRequest:
     evaluation: Path | None = None
     name: str | None = None
     min_sqnr_db: Mapping[str, float] = field(default_factory=dict)
+
+    def command(self, change: str = "") -> str:
+        """Return the command line of this request with the options of `change`, whose formats and recipes take the place of its own."""
+        options: list[tuple[str, Iterable[object]]] = [
+            ("--to", () if "--to " in change else self.formats),
+            ("-r", () if "--to " in change or "-r " in change else self.recipes),
+            ("--calib", [self.calibration] if self.calibration else ()),
+            ("--eval", [self.evaluation] if self.evaluation else ()),
+            ("--out", [self.out] if self.out != DEFAULT_OUT else ()),
+            ("--name", [self.name] if self.name else ()),
+            ("--min-sqnr", [f"{name}={floor:g}" for name, floor in self.min_sqnr_db.items()]),
+        ]
+        words = [
+            "edgekit",
+            "convert",
+            str(self.model),
+            *(str(word) for option, values in options for value in values for word in (option, value)),
+        ]
+        return " ".join(filter(None, (shlex.join(words), change)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +156,12 @@ def convert(request: ConvertRequest, *, progress: Progress) -> ConvertResult:
     source = recognise(request.model)
     planned = plan(request, source.format)
     _require_packages(source, planned)
-    with writable_folder(request.out), workshop(source, progress=progress) as shop:
-        return conduct(request, planned, shop)
+    try:
+        with writable_folder(request.out), workshop(source, progress=progress) as shop:
+            return conduct(request, planned, shop)
+    except EdgekitError as error:
+        error.do = _advice(error, request)
+        raise
 
 
 def conduct(request: ConvertRequest, planned: ConvertPlan, shop: Workshop) -> ConvertResult:
@@ -157,12 +182,13 @@ def conduct(request: ConvertRequest, planned: ConvertPlan, shop: Workshop) -> Co
         name=planned.name,
     )
     rows = tuple(
-        _row(recipe, answers[recipe.key], source, shop.folder / planned.file(recipe), data, facts["tools"], request.out)
+        _row(recipe, answers[recipe.key], source, shop.folder / planned.file(recipe), data, facts["tools"], request)
         for recipe in planned.recipes
     )
     shop.progress.step("writing the artifacts")
-    _publish(rows, data, shop.folder, request.out)
-    return ConvertResult(source=source, rows=rows, notes=(*data.calibration_notes, *data.notes))
+    written = _publish(rows, data, shop.folder, request.out)
+    notes = (*data.calibration_notes, *data.notes, *_stale(request.out, source, written, data))
+    return ConvertResult(source=source, rows=rows, notes=notes)
 
 
 def _prepare_data(request: ConvertRequest, planned: ConvertPlan, ports: Sequence[Port], work: Path) -> _Data:
@@ -196,10 +222,17 @@ def _prepare_data(request: ConvertRequest, planned: ConvertPlan, ports: Sequence
 
 
 def _row(
-    recipe: Recipe, answer: dict[str, Any] | EdgekitError, source: SourceModel, file: Path, data: _Data, tools: Mapping[str, str], out: Path
+    recipe: Recipe,
+    answer: dict[str, Any] | EdgekitError,
+    source: SourceModel,
+    file: Path,
+    data: _Data,
+    tools: Mapping[str, str],
+    request: ConvertRequest,
 ) -> ConvertRow:
     if isinstance(answer, EdgekitError):
-        failure = Failure(what=answer.what, why=answer.why, code=answer.code, do=answer.do, log=str(answer.data.get("log", "")))
+        do = _advice(answer, request)
+        failure = Failure(what=answer.what, why=answer.why, code=answer.code, do=do, log=str(answer.data.get("log", "")))
         return ConvertRow(recipe=recipe.name, format=recipe.format, failure=failure)
     where = "the converter's answer"
     verification = validate(Verification, answer["verification"], where=where)
@@ -222,10 +255,30 @@ def _row(
         tools={"edgekit": version("edgekit"), **tools, **answer["tools"]},
         notes=(*(data.calibration_notes if recipe.needs_calibration else ()), *data.notes),
     )
-    return ConvertRow(recipe=recipe.name, format=recipe.format, path=str(out / file.name), artifact=artifact)
+    return ConvertRow(recipe=recipe.name, format=recipe.format, path=str(request.out / file.name), artifact=artifact)
 
 
-def _publish(rows: Sequence[ConvertRow], data: _Data, work: Path, out: Path) -> None:
+def _advice(error: EdgekitError, request: ConvertRequest) -> tuple[tuple[str, str], ...]:
+    """Return what the error advises, with this request's own command line where converters, which do not know it, wrote dots."""
+    advice = []
+    for text, command in error.do:
+        before, dots, change = command.partition("edgekit convert ...")
+        advice.append((text, before + request.command(change.strip()) if dots else command))
+    return tuple(advice)
+
+
+def _stale(out: Path, source: SourceModel, written: Collection[str], data: _Data) -> tuple[Note, ...]:
+    """Return a remark that names what an earlier conversion left in `out` under the same name."""
+    samples = sha256_of(data.samples) if data.samples else None
+    stale = leftovers(out, source.name or "", written, source_sha256=source.sha256, samples_sha256=samples)
+    if not written or not stale:
+        return ()
+    text = f"{out} still holds {', '.join(stale)} of an earlier conversion, with other data or of another model"
+    return (Note(code="convert.stale", text=text, advice="convert them again in the same command, or delete them"),)
+
+
+def _publish(rows: Sequence[ConvertRow], data: _Data, work: Path, out: Path) -> tuple[str, ...]:
+    """Write the artifacts, their records and the samples into `out`; return the names of the files."""
     files: dict[str, Path | bytes] = {}
     for artifact in (row.artifact for row in rows if row.artifact):
         files[artifact.path] = work / artifact.path
@@ -234,6 +287,7 @@ def _publish(rows: Sequence[ConvertRow], data: _Data, work: Path, out: Path) -> 
         files[data.samples.name] = data.samples
     if files:
         publish(files, out)
+    return tuple(files)
 
 
 def _require_packages(source: Source, planned: ConvertPlan) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekit.flows.convert import ConvertRequest
 from tests.conftest import Completed, clean_environment
 from tests.converters.graphs import functional, image, layer, write_keras
 from tests.tiny import write_onnx
@@ -122,6 +123,55 @@ def test_without_data_the_record_says_so_and_keeps_no_samples(desk: Path, run_ed
 def test_samples_from_calibration_data_are_called_that(desk: Path, run_edgekit: Run) -> None:
     done = run_edgekit("convert", "tiny.onnx", "--calib", "calib.npz", "--json", cwd=desk)
     assert done.json()["data"]["rows"][0]["artifact"]["samples_origin"] == "40 calibration inputs"
+
+
+def test_only_what_was_verified_is_proposed_for_a_benchmark(desk: Path, run_edgekit: Run) -> None:
+    done = run_edgekit("convert", "tiny.onnx", "--calib", "calib.npz", "--min-sqnr", "int8=200", cwd=desk)
+    assert done.returncode == 3, done.stderr
+    (bench,) = (line for line in done.stdout.splitlines() if "edgekit bench" in line)
+    assert "without the 1 that failed" in bench
+    assert bench.split("edgekit bench ")[1] == "artifacts/tiny.fp32.onnx"
+
+
+def test_what_an_earlier_conversion_left_under_the_same_name_is_named(desk: Path, run_edgekit: Run) -> None:
+    def stale(*words: str) -> list[str]:
+        done = run_edgekit("convert", "tiny.onnx", "--json", *words, cwd=desk)
+        assert done.returncode == 0, done.stderr
+        return [note["text"] for note in done.json()["notes"] if note["code"] == "convert.stale"]
+
+    assert stale("--calib", "calib.npz") == []
+    assert stale("--calib", "calib.npz", "-r", "fp32") == []  # int8 is of the same model and data
+    (text,) = stale()
+    assert "tiny.int8.onnx, tiny.samples.npz" in text
+    assert (desk / "artifacts" / "tiny.int8.onnx").exists()
+
+
+def test_values_to_predict_instead_of_classes_are_welcome(desk: Path, run_edgekit: Run) -> None:
+    np.savez(desk / "measured.npz", x=np.zeros((40, 8)), y=np.linspace(0, 1, 40))
+    done = run_edgekit("convert", "tiny.onnx", "-r", "fp32", "--eval", "measured.npz", cwd=desk)
+    assert done.returncode == 0, done.stderr
+    assert "accuracy is not computed: this is not a classification" in done.stderr
+    assert "astype" not in done.stderr
+
+
+def test_verbose_shows_the_traceback_of_the_child(desk: Path, run_edgekit: Run) -> None:
+    done = run_edgekit("convert", "garbage.onnx", "-r", "fp32", "-v", cwd=desk)
+    assert done.returncode == 5
+    assert 'onnx.py", line' in done.stderr
+
+
+def test_advice_repeats_the_command_line_that_was_given(tmp_path: Path) -> None:
+    request = ConvertRequest(
+        model=Path("my model.keras"),
+        out=Path("o"),
+        formats=("onnx",),
+        recipes=("int8",),
+        calibration=Path("c.npz"),
+        min_sqnr_db={"int8": 15},
+    )
+    assert request.command("-v") == "edgekit convert 'my model.keras' --to onnx -r int8 --calib c.npz --out o --min-sqnr int8=15 -v"
+    assert request.command("--to tflite -r fp16").endswith("--calib c.npz --out o --min-sqnr int8=15 --to tflite -r fp16")
+    assert "--to onnx" not in request.command("--to tflite -r fp16")
 
 
 def test_a_missing_package_is_answered_with_its_extra(desk: Path, run_edgekit: Run) -> None:

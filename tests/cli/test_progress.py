@@ -96,6 +96,23 @@ def test_a_step_that_was_stopped_short_is_not_ticked_off() -> None:
     assert "✗ convert" in "".join(on_screen(drawn.getvalue()))
 
 
+def test_a_step_that_failed_is_not_ticked_off_though_others_follow() -> None:
+    out, plain = io.StringIO(), io.StringIO()
+    for progress in (RichProgress(out), PlainProgress(plain)):
+        for title in ("export a", "export b"):
+            progress.step(title)
+            if title == "export a":
+                progress.fail()
+        progress.close()
+    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
+    assert "✗ export a" in lines
+    assert "✓ export a" not in lines
+    assert "✓ export b" in lines
+    first, second = plain.getvalue().splitlines()
+    assert first.endswith("failed")
+    assert not second.endswith("failed")
+
+
 def test_closing_without_a_step_is_harmless() -> None:
     for progress in (PlainProgress(io.StringIO()), RichProgress(io.StringIO(), width=80)):
         progress.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
 from tests.converters.digits import digits
+from tests.converters.zoo import zoo
 
-__all__ = ["digits"]
+__all__ = ["digits", "zoo"]

@@ -154,12 +154,28 @@ def test_inputs_of_different_lengths_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("y", "numbers"),
+    [
+        (np.array([[0], [1], [0], [1], [1]]), [0, 1, 0, 1, 1]),
+        (np.eye(5, dtype=np.float32)[[3, 1, 0, 2, 4]], [3, 1, 0, 2, 4]),
+        (np.array([True, False, True, True, False]), [1, 0, 1, 1, 0]),
+        (np.array([0.0, 1.0, 1.0, 0.0, 1.0]), [0, 1, 1, 0, 1]),
+        (np.array([0.5, 1.0, -3.0, 0.0, 1.0]), [0.5, 1.0, -3.0, 0.0, 1.0]),
+    ],
+)
+def test_labels_in_other_forms_become_class_numbers_where_they_mean_classes(tmp_path: Path, y: Any, numbers: list[float]) -> None:
+    labels = read(tmp_path, x=GOOD, y=y, labelled=True).labels
+    assert labels is not None
+    assert labels.tolist() == numbers
+
+
+@pytest.mark.parametrize(
     ("arrays", "code"),
     [
         ({}, "labels.missing"),
         ({"y": np.arange(4)}, "labels.shape"),
-        ({"y": np.zeros((5, 10), int)}, "labels.shape"),
-        ({"y": np.zeros(5)}, "labels.shape"),
+        ({"y": np.array(["cat"] * 5)}, "labels.shape"),
+        ({"y": np.array(3)}, "labels.shape"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(tmp_path: Path, arrays: dict[str, Any], code: str) -> None:

@@ -109,3 +109,12 @@ def test_a_full_temporary_disk_is_a_matter_of_set_up() -> None:
     error = explain(OSError(errno.ENOSPC, "No space left on device"), {"what": "recipe int8.onnx"})
     assert isinstance(error, SetupError)
     assert error.code == "output.disk_full"
+
+
+def test_what_tensorflow_wraps_around_a_message_is_taken_off() -> None:
+    from edgekit.converters.explain import explain
+
+    place = 'in user code:\n\n    File "x.py", line 1\n        raise e\n\n'
+    words = "    ValueError: Exception encountered when calling D.call().\n    \n    \x1b[1mno such shape\x1b[0m"
+    error = explain(ValueError(place + words), {})
+    assert error.why == "ValueError: no such shape"

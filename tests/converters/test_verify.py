@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgekit.converters.base import RECIPES
-from edgekit.converters.verify import Coverage, sqnr_db, verify, wilson
+from edgekit.converters.verify import Coverage, accuracy, sqnr_db, verify, wilson
 from edgekit.core.artifact import Verification
 from edgekit.core.quantity import Estimate, Unknown
 
@@ -147,3 +147,46 @@ def test_the_wilson_interval_is_the_published_one() -> None:
         interval = wilson(hits, count)
         assert (interval.low, interval.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
     assert wilson(7, 7).high == 1.0
+
+
+COLUMN = np.array([[0.2], [0.7], [0.4], [0.9]], np.float32)
+
+
+@pytest.mark.parametrize(("threshold", "hits"), [(0.5, 4), (0.0, 2), (None, None)])
+def test_a_single_column_is_divided_where_its_activation_says(threshold: float | None, hits: int | None) -> None:
+    found = accuracy([COLUMN], np.array([0, 1, 0, 1]), threshold)
+    assert found.value == (None if hits is None else hits / 4)
+    if isinstance(found, Unknown):
+        assert "activation" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("columns", "labels", "why"),
+    [
+        (1, [0.3, 1.7, 0.2, 0.5], "measured"),
+        (1, [3.0, 1.0, 2.0, 0.0], "measured"),
+        (1, [0, 3, 1, 7], "from 0 to 7"),
+        (4, [1, 2, 3, 4], "from 1 to 4, and the model has 4 classes"),
+        (4, [[1, 2]] * 4, "shape"),
+    ],
+)
+def test_labels_that_are_no_classes_give_no_accuracy_and_say_why(columns: int, labels: Any, why: str) -> None:
+    found = accuracy([np.tile(COLUMN, (1, columns))], np.array(labels), 0.0)
+    assert isinstance(found, Unknown)
+    assert "not a classification" in found.reason
+    assert why in found.reason
+
+
+def test_classes_stored_as_whole_floats_are_classes() -> None:
+    assert accuracy([REFERENCE], REFERENCE.argmax(1).astype(float)).value == 1.0
+
+
+def test_two_models_with_a_single_output_agree_where_they_decide_alike() -> None:
+    said, reference = np.tile(COLUMN, (13, 1))[:50], np.tile(COLUMN, (13, 1))[:50]
+    said[0] = 0.6
+    sure = judge(said, reference=[reference], threshold=0.5)
+    assert sure.top1_agreement == 0.98
+    assert judge(said, reference=[reference], threshold=0.0).top1_agreement is None  # it may be a regression
+    measured = judge(said, reference=[reference], threshold=0.0, labels=reference[:, 0])
+    assert measured.top1_agreement is None
+    assert isinstance(measured.accuracy, Unknown)
