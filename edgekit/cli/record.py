@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -56,6 +57,9 @@ def record(
         schema="edgekit.models.record/1",
         data={"folders": kept.folders, "runs": kept.runs},
         text=runs_table(kept.runs),
-        next_commands=[("compare with it:", "edgekit report RUN"), ("see what is stored:", "edgekit models list")],
+        next_commands=[
+            ("decide with it:", f"edgekit report RUN --cloud {shlex.quote(kept.folders[0])}" if into else "edgekit report RUN"),
+            ("see what is stored:", "edgekit models list"),
+        ],
         notes=[note for run in kept.runs[:1] for note in run.notes],
     )

@@ -14,7 +14,7 @@ from edgekit.core.run import RunRecord
 from edgekit.decision.choose import require_one_family
 from edgekit.decision.ratio import Comparison, flaws
 from edgekit.decision.ratio import compare as compare_two
-from edgekit.store.runs import RECORD, load_run
+from edgekit.store.runs import load_runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,31 +35,29 @@ class CompareResult:
     notes: tuple[Note, ...]
 
 
-def compare(request: CompareRequest, *, progress: Progress, load: Callable[[str], RunRecord] | None = None) -> CompareResult:
-    """Return every run against the baseline; raise UsageError when fewer than two are named or they are of different models."""
-    names = plan(request)
+def compare(request: CompareRequest, *, progress: Progress, load: Callable[[str], Mapping[str, RunRecord]] | None = None) -> CompareResult:
+    """Return every run against the baseline; raise UsageError when fewer than two are meant or they are of different models."""
     progress.step("reading runs")
-    named = conduct(names, load=load or partial(load_run, runs_dir=request.runs_dir))
-    folders = {run.id: _folder(name, run, request.runs_dir) for name, run in named.items()}
-    return analyse(tuple({run.id: run for run in named.values()}.values()), folders)
+    runs, folders = conduct(plan(request), load=load or partial(load_runs, runs_dir=request.runs_dir))
+    if len(runs) < 2:
+        raise UsageError(
+            "a comparison needs two runs",
+            code="compare.runs",
+            why=f"{len(runs)} named",
+            do=[("name a baseline and at least one more:", "edgekit compare BASELINE RUN...")],
+        )
+    return analyse(runs, folders)
 
 
 def plan(request: CompareRequest) -> tuple[str, ...]:
     """Return the names to read, baseline first."""
-    names = tuple(dict.fromkeys(([request.baseline] if request.baseline is not None else []) + list(request.runs)))
-    if len(names) < 2:
-        raise UsageError(
-            "a comparison needs two runs",
-            code="compare.runs",
-            why=f"{len(names)} named",
-            do=[("name a baseline and at least one more:", "edgekit compare BASELINE RUN...")],
-        )
-    return names
+    return tuple(dict.fromkeys(([request.baseline] if request.baseline is not None else []) + list(request.runs)))
 
 
-def conduct(names: Sequence[str], *, load: Callable[[str], RunRecord]) -> dict[str, RunRecord]:
-    """Read the runs, by the name they were given."""
-    return {name: load(name) for name in names}
+def conduct(names: Sequence[str], *, load: Callable[[str], Mapping[str, RunRecord]]) -> tuple[tuple[RunRecord, ...], dict[str, str]]:
+    """Return the runs in the order in which they are named, each once, and their folders by id."""
+    found = {run.id: (run, folder) for name in names for folder, run in load(name).items()}
+    return tuple(run for run, _ in found.values()), {run_id: folder for run_id, (_, folder) in found.items()}
 
 
 def analyse(runs: Sequence[RunRecord], folders: Mapping[str, str] | None = None) -> CompareResult:
@@ -69,8 +67,3 @@ def analyse(runs: Sequence[RunRecord], folders: Mapping[str, str] | None = None)
     rows = tuple(compare_two(run, baseline) for run in others)
     first = (Note(code="run.flaws", text=f"{baseline.id}, the baseline: {', '.join(flaws(baseline))}"),) if flaws(baseline) else ()
     return CompareResult(baseline=baseline, rows=rows, notes=(*first, *(note for row in rows for note in row.notes)))
-
-
-def _folder(name: str, run: RunRecord, runs_dir: Path) -> str:
-    typed = Path(name).parent if Path(name).name == RECORD else Path(name)
-    return str(typed if (typed / RECORD).is_file() else runs_dir / run.id)

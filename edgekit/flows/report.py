@@ -23,9 +23,9 @@ from edgekit.decision.scenario import default_scenario, parse_scenario
 from edgekit.links.files import read_text, write_atomic
 from edgekit.reports import charts, html, markdown
 from edgekit.reports.model import Report, build
-from edgekit.store.runs import RECORD, find_references, load_run
+from edgekit.store.runs import find_references, load_runs
 
-LoadRun = Callable[[str], RunRecord]
+LoadRuns = Callable[[str], Mapping[str, RunRecord]]
 FindReferences = Callable[[str], Sequence[RunRecord]]
 
 
@@ -75,7 +75,7 @@ class ReportResult:
 
 
 def report(
-    request: ReportRequest, *, progress: Progress, load: LoadRun | None = None, references: FindReferences = find_references
+    request: ReportRequest, *, progress: Progress, load: LoadRuns | None = None, references: FindReferences = find_references
 ) -> ReportResult:
     """Decide over the runs, write report.html, report.md and report.json, and return them.
 
@@ -86,7 +86,7 @@ def report(
     targets = plan(request)
     frame = read_frame(request)
     progress.step("reading runs")
-    material = conduct(request, frame, load=load or partial(load_run, runs_dir=request.runs_dir), references=references)
+    material = conduct(request, frame, load=load or partial(load_runs, runs_dir=request.runs_dir), references=references)
     progress.step("deciding")
     made = analyse(material, command=repeat_command(request))
     progress.step("drawing the report")
@@ -124,14 +124,14 @@ def read_frame(request: ReportRequest) -> Frame:
     return Frame(constants=constants, scenario=scenario, training=training)
 
 
-def conduct(request: ReportRequest, frame: Frame, *, load: LoadRun, references: FindReferences) -> Material:
+def conduct(request: ReportRequest, frame: Frame, *, load: LoadRuns, references: FindReferences) -> Material:
     """Read the runs from disk."""
     folders: dict[str, str] = {}
     named: dict[str, RunRecord] = {}
     for name in request.runs:
-        run = load(name)
-        named[run.id] = run
-        folders[run.id] = _folder(name, run, request.runs_dir)
+        for folder, run in load(name).items():
+            named[run.id] = run
+            folders[run.id] = folder
     shipped = tuple(references(next(iter(named.values())).artifact.family))
     runs, cloud_ids, notes = _with_cloud(list(named.values()), request.cloud, load, shipped)
     return Material(
@@ -184,22 +184,15 @@ def asset(name: str) -> str:
     return files("edgekit.reports").joinpath("assets", name).read_text(encoding="utf-8")
 
 
-def _folder(name: str, run: RunRecord, runs_dir: Path) -> str:
-    """Return the folder of a run as the user may type it: as it was typed, or inside the runs folder."""
-    typed = Path(name)
-    typed = typed.parent if typed.name == RECORD else typed
-    return str(typed if (typed / RECORD).is_file() else runs_dir / run.id)
-
-
 def _with_cloud(
-    runs: list[RunRecord], cloud: str, load: LoadRun, references: Sequence[RunRecord]
+    runs: list[RunRecord], cloud: str, load: LoadRuns, references: Sequence[RunRecord]
 ) -> tuple[list[RunRecord], frozenset[str], list[Note]]:
     """Return the runs with the cloud side added, which of them are the cloud by decree, and what to say about it."""
     if cloud == "none":
         return [run for run in runs if side_of(run) is Side.DEVICE] or runs, frozenset(), []
     if cloud != "auto":
-        named = load(cloud)
-        return [*(run for run in runs if run.id != named.id), named], frozenset({named.id}), []
+        named = {run.id: run for run in load(cloud).values()}
+        return [*(run for run in runs if run.id not in named), *named.values()], frozenset(named), []
     if any(side_of(run) is Side.CLOUD for run in runs):
         return runs, frozenset(), []
     found = [run for run in references if run.id not in {known.id for known in runs}]

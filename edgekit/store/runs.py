@@ -154,10 +154,9 @@ def load_run(name: str | Path, runs_dir: Path) -> RunRecord:
     return read_record(RunStore(runs_dir).find(str(name)) / RECORD)
 
 
-def load_runs(names: Sequence[str | Path], runs_dir: Path) -> list[RunRecord]:
-    """Return the runs that `names` mean, in that order, each once; a tag or the start of a session's ids means all of its runs."""
-    folders = dict.fromkeys(folder for name in names for folder in RunStore(runs_dir).find_all(str(name)))
-    return [read_record(folder / RECORD) for folder in folders]
+def load_runs(name: str, runs_dir: Path) -> dict[str, RunRecord]:
+    """Return the runs that `name` means by their folders, as the user may type them; a tag or a session means all of its runs."""
+    return {str(folder): read_record(folder / RECORD) for folder in RunStore(runs_dir).find_all(name)}
 
 
 def read_record(path: Path) -> RunRecord:

@@ -293,3 +293,13 @@ def test_a_replay_without_a_run_says_how_to_name_one(run_edgekit, model_file):
 def test_a_remark_that_holds_for_one_artifact_names_it(run_edgekit, model_file):
     done = run_edgekit("bench", model_file, "--device", "sim", "--windows", "1", "--runs", "runs")
     assert done.stderr.count("how well the result repeats is unknown") == 1
+
+
+def test_compare_and_report_take_a_tag_for_all_runs_of_its_session(run_edgekit, model_file):
+    other = model_file.with_name("other.tflite")
+    other.write_bytes(model_file.read_bytes())
+    runs = _bench(run_edgekit, model_file, other, "--tag", "pair")["data"]["runs"]
+    done = run_edgekit("--json", "compare", "pair")
+    assert done.returncode == 0, done.stdout
+    compared = done.json()["data"]
+    assert {compared["baseline"], *(row["run"] for row in compared["rows"])} == {run["id"] for run in runs}

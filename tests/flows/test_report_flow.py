@@ -30,7 +30,7 @@ def shelf(*runs: RunRecord):
     def load(name):
         if name not in known:
             raise UsageError(f"no run is called {name!r}", code="run.unknown")
-        return known[name]
+        return {name: known[name]}
 
     return load
 
