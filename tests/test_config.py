@@ -54,6 +54,8 @@ def test_the_file_of_a_folder_above_is_found_and_runs_are_relative_to_it(tmp_pat
         ('[devices.pi]\noptions = { threads = "2" }', 1, "devices.pi", "neither a kind nor an address"),
         ('[meters.desk]\naddress = "x"', 1, "meters.desk", "no kind"),
         ('[devices.pi]\nkind = "local"\noptions = 3', 3, "devices.pi.options", "table of single values"),
+        ('[devices.pi]\nkind = "ssh"\naddress = "ssh://-oProxyCommand=x@host"', 3, "devices.pi.address", "not an ssh address"),
+        ('[devices."../up"]\nkind = "local"', 1, "devices.../up", "cannot be the name"),
         ('runs = "x"\ndevices = 3', 2, "devices", "write [devices.NAME]"),
         ('devices = { pi = { adress = "x" } }', 1, "devices.pi.adress", "did you mean address?"),
     ],

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgekit.config.address import kind_of
+from edgekit.config.address import check_ssh, kind_of
 from edgekit.config.page import Page
 from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.hardware import DeviceSpec
@@ -80,7 +80,7 @@ def parse(text: str, path: Path) -> Config:
     """Return the configuration in `text`; raise SetupError that names file, line and key."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SetupError(
             f"{path} is not TOML",
             code="config.syntax",
@@ -143,6 +143,11 @@ def _device(page: Page, name: str, table: Mapping[str, Any]) -> DeviceSpec:
     page.check_keys(table, where, ("kind", "address", "options"))
     address = page.text_value(table["address"], (*where, "address")) if "address" in table else None
     kind = table.get("kind") or (address.partition(":")[0] if address else None)
+    if address is not None and address.startswith("ssh:"):
+        try:
+            check_ssh(address)
+        except UsageError as error:
+            raise page.wrong((*where, "address"), f"{error.what}: {error.why}") from error
     if kind is None:
         raise page.wrong(where, f"the device {name!r} has neither a kind nor an address")
     return DeviceSpec(name=name, kind=page.text_value(kind, (*where, "kind")), address=address, options=page.options(table, where))

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from edgekit.core.errors import UsageError
 
 SCHEMES = {"ssh": "ssh://USER@HOST", "local": "local:", "cuda": "cuda:0", "sim": "sim:"}
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:]+\]")
 
 
@@ -25,7 +26,7 @@ def kind_of(address: str) -> str:
             do=[*advice, ("write it like this:", "edgekit devices add pi ssh://pi@raspberrypi.local")],
         )
     if scheme == "ssh":
-        _check_ssh(address)
+        check_ssh(address)
     if scheme in ("local", "sim") and rest:
         raise UsageError(
             f"{address!r} is not the address of a device",
@@ -40,14 +41,24 @@ def kind_of(address: str) -> str:
     return scheme
 
 
-def _check_ssh(address: str) -> None:
+def check_ssh(address: str) -> None:
+    """Raise UsageError for an address that cannot be meant, or whose parts the program ssh would take for options."""
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname or "", parts.port
     except ValueError as error:
         raise UsageError(f"{address!r} is not an ssh address", code="device.address", why=str(error)) from error
-    bare = parts.netloc.rpartition("@")[2].removesuffix(f":{parts.port}")
-    if parts.path not in ("", "/") or parts.query or parts.password or not host or not _HOST.fullmatch(bare):
+    user, at, bare = parts.netloc.rpartition("@")
+    user, bare = user if at else "anyone", bare.removesuffix(f":{parts.port}")
+    if (
+        parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
+        or parts.password
+        or not host
+        or not _HOST.fullmatch(bare)
+        or not _USER.fullmatch(user)
+    ):
         raise UsageError(
             f"{address!r} is not an ssh address",
             code="device.address",

@@ -68,7 +68,7 @@ _SAYINGS: Final = (
 def explain(error: Exception, job: Mapping[str, Any]) -> EdgekitError:
     """Return the EdgekitError for a library's exception while `job` was done."""
     what = f"{job.get('what', 'the conversion')} failed"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if "No space left on device" in str(error) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
         return SetupError(
             what,
             code="output.disk_full",

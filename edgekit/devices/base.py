@@ -158,7 +158,15 @@ class RunnerSession:
 
     def _threads(self, plan: RunPlan) -> int:
         """Return the plan's threads, or the device's own setting where the plan leaves the default of one."""
-        return int(self.spec.options.get("threads", plan.threads)) if plan.threads == 1 else plan.threads
+        stated = self.spec.options.get("threads", "1")
+        if not stated.isdecimal() or not 1 <= int(stated) <= 1024:
+            raise SetupError(
+                f"the option threads of device {self.spec.name} is {stated!r}",
+                code="config.invalid",
+                why="it is a whole number from 1 to 1024",
+                do=[("look at the devices:", "edgekit devices --all")],
+            )
+        return int(stated) if plan.threads == 1 else plan.threads
 
 
 class RunnerModel:

@@ -141,11 +141,11 @@ def plan(request: ConvertRequest, source_format: str) -> ConvertPlan:
             do=[("convert from the Keras model instead:", "edgekit convert model.keras")],
         )
     name = request.name or request.model.name.removesuffix(request.model.suffix)
-    if Path(name).name != name or name == ".." or len(name.encode()) > _LONGEST_NAME:
+    if Path(name).name != name or name == ".." or not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
         raise UsageError(
             f"--name {name} is not a file name",
             code="usage.value",
-            why=f"it is a folder, or longer than {_LONGEST_NAME} bytes",
+            why=f"it is a folder, longer than {_LONGEST_NAME} bytes, or holds what cannot be shown",
             do=[("give a plain name, and the folder with --out:", "edgekit convert MODEL --name NAME --out FOLDER")],
         )
     return ConvertPlan(name=name, recipes=recipes)

@@ -101,6 +101,13 @@ def reading(path: Path, what: str) -> Iterator[None]:
 
 def require_file(path: Path, what: str) -> None:
     """Raise UsageError unless `path` is an ordinary file that may be read: opening a pipe would wait for its writer for ever."""
+    if not path.name.isprintable():  # such a name goes into reports, tables and commands to paste
+        raise UsageError(
+            f"{what} {path} has a name that cannot be shown",
+            code="file.name",
+            why="it holds control characters, or is not UTF-8",
+            do=[("rename it:", f"mv {shlex.quote(str(path))} {shlex.quote(str(path.parent / ('model' + path.suffix)))}")],
+        )
     with reading(path, what):
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):

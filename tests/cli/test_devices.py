@@ -77,6 +77,8 @@ def test_adding_a_device_answers_with_data(run_edgekit: Run, tmp_path: Path) -> 
         (["add", "../up", "local:"], "device.name"),
         (["add", "pi", "local:/../../x"], "device.address"),
         (["add", "pi", "ssh://-oProxyCommand=x"], "device.address"),
+        (["add", "pi", "ssh://-oProxyCommand=x@host"], "device.address"),
+        (["add", "pi", "ssh://$(x)@host"], "device.address"),
         (["add", "sim", "sim:"], "device.name"),
         (["add", "pi", "local:", "--option", "threads"], "usage.value"),
         (["lst"], "usage.arguments"),

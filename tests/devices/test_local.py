@@ -323,6 +323,12 @@ def test_threads_come_from_the_plan_or_else_from_the_device(tmp_path: Path) -> N
         assert session.load(model_file, samples=None, plan=plan(threads=3)).loaded["threads"] == 3
 
 
+def test_threads_that_are_no_number_are_a_setup_error(tmp_path: Path) -> None:
+    with local(tmp_path, threads="many").connect() as session, pytest.raises(SetupError) as caught:
+        session.load(tiny.tflite(tmp_path / "m.tflite"), samples=None, plan=PLAN)
+    assert caught.value.code == "config.invalid"
+
+
 def cuda(tmp_path: Path, shell: LocalShell) -> CudaDevice:
     return CudaDevice(DeviceSpec(name="cloud", kind="cuda"), shell=shell, cache_dir=tmp_path / "cache")
 
