@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli.complete import device_names, meter_names
+from edgekit.cli.folders import from_here
 from edgekit.cli.output import current
 from edgekit.core.errors import UsageError
 
@@ -58,7 +59,7 @@ def bench(
     from edgekit.registry import resolve_meter
 
     settings = load()
-    runs_dir = runs or settings.runs
+    runs_dir = from_here(runs or settings.runs)
     if reanalyse is not None:
         if artifacts:
             raise UsageError("--reanalyse takes no artifacts", code="bench.reanalyse", why="it repeats the analysis of one stored run")

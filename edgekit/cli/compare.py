@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.cli.folders import from_here
 from edgekit.cli.output import current
-from edgekit.cli.report import from_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

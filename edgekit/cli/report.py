@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from edgekit.cli.folders import from_here
 from edgekit.cli.output import current
 
 
@@ -57,9 +58,3 @@ def report(
         next_commands=[("open the report:", f"xdg-open {html}"), *decision.verdict.commands],
         notes=(),
     )
-
-
-def from_here(folder: Path) -> Path:
-    """Return a folder as seen from the working directory, for commands that are printed to be pasted there."""
-    here = Path.cwd()
-    return folder.relative_to(here) if folder.is_relative_to(here) else folder
