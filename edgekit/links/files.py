@@ -17,7 +17,7 @@ from edgekit.core.errors import SetupError, UsageError, missing_file
 
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Write `content` to `path` in one step; raise SetupError when that is refused, leaving nothing behind."""
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode(errors="replace") if isinstance(content, str) else content
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

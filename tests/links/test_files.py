@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edgekit.core.errors import SetupError, UsageError
+from edgekit.links.files import read_text, write_atomic
+
+
+def test_text_that_no_encoding_holds_is_written_with_a_mark_in_its_place(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "a.json", '"half a pair: \ud800"')
+    assert (tmp_path / "a.json").read_text() == '"half a pair: ?"'
+
+
+def test_a_refusal_names_a_folder_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "it's a file").write_text("")
+    with pytest.raises(SetupError) as caught:
+        write_atomic(tmp_path / "it's a file" / "x" / "y.json", "")
+    assert caught.value.code == "output.unwritable"
+    assert sorted(os.listdir(tmp_path)) == ["it's a file"]
+
+
+def test_advice_about_a_file_can_be_pasted_whatever_its_name(tmp_path: Path) -> None:
+    (tmp_path / "it's; rm -r .toml").mkdir()
+    with pytest.raises(UsageError) as caught:
+        read_text(tmp_path / "it's; rm -r .toml", "scenario")
+    assert caught.value.code == "file.folder"
+    assert caught.value.do[0][1] == f"ls '{tmp_path}/it'\"'\"'s; rm -r .toml'"
