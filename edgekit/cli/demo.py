@@ -22,8 +22,14 @@ def demo(
     The benchmark follows a quick plan of few, short windows, and the report says so.
     """
     from edgekit.campaigns.demo import demo as run_demo
+    from edgekit.config import load
+    from edgekit.registry import meter_class, resolve_device, resolve_meter
 
     ui = current()
+    settings = load()
+    resolve_device(device, settings)  # a misspelt name is said now, not after the training
+    if meter is not None:
+        meter_class(resolve_meter(meter, settings))
     result = run_demo(out, device=device, meter=meter, announce=ui.heading)
     text = "\n".join([result.verdict, "", *(f"  {kind:<5} {path}" for kind, path in result.report.items())])
     where, runs = shlex.quote(str(out)), shlex.quote(str(out / "runs"))

@@ -29,7 +29,7 @@ def parse_scenario(text: str, *, where: str, constants: Mapping[str, Constant]) 
     """Return the scenario in TOML `text`; raise UsageError that names the line, what is wrong, and a correct line to paste."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(
             f"{where} is not valid TOML", code="scenario.syntax", why=str(error), do=[("a line looks like this:", 'rate = "1 inference/s"')]
         ) from error

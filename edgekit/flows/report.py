@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from edgekit.core.decision import Constant, Scenario, Side
-from edgekit.core.errors import UsageError
+from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.jsonio import dump_record, load_record
 from edgekit.core.protocols import Progress
 from edgekit.core.quantity import Note
@@ -109,7 +109,16 @@ def plan(request: ReportRequest) -> dict[str, Path]:
     known = (".html", ".md", ".json")
     stem = request.out / "report" if request.out.is_dir() else request.out
     stem = stem.with_suffix("") if stem.suffix in known else stem
-    return {kind.removeprefix("."): stem.with_name(stem.name + kind) for kind in known}
+    targets = {kind.removeprefix("."): stem.with_name(stem.name + kind) for kind in known}
+    for path in targets.values():
+        if path.is_dir():  # said before any of the three is written
+            raise SetupError(
+                f"cannot write {path}",
+                code="output.unwritable",
+                why="a folder has this name",
+                do=[("write somewhere else:", repeat_command(replace(request, out=Path("elsewhere"))))],
+            )
+    return targets
 
 
 def read_frame(request: ReportRequest) -> Frame:

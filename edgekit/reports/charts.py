@@ -237,7 +237,7 @@ def _svg(chart: Any, *, prefix: str, label: str) -> Markup:
         legend={"labelColor": _HEX["--ink"], "labelFontSize": _SMALL, "rowPadding": 4, "offset": 14},
         font="Liberation Sans",
     ).to_dict()
-    return Markup(inline(vl_convert.vegalite_to_svg(spec), prefix=prefix, label=label, colours=COLOURS))
+    return Markup(inline(vl_convert.vegalite_to_svg(_shown(spec)), prefix=prefix, label=label, colours=COLOURS))
 
 
 def _at(x: Any, name: str) -> Any:
@@ -248,3 +248,12 @@ def _at(x: Any, name: str) -> Any:
 
 def _sides(alt: Any) -> Any:
     return alt.Scale(domain=["device", "cloud"], range=[_HEX["--device"], _HEX["--cloud"]])
+
+
+def _shown(value: Any) -> Any:
+    """Return a chart's description with control characters made visible: the renderer aborts the process on them."""
+    if isinstance(value, dict):
+        return {key: _shown(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value) if isinstance(value, str) else value

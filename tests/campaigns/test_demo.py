@@ -28,6 +28,14 @@ def finished(tmp_path_factory):
     return folder, json.loads(done.stdout), done.stderr
 
 
+@pytest.mark.parametrize("option", ["--device", "--meter"])
+def test_a_misspelt_name_is_said_before_anything_is_trained(run_edgekit, tmp_path, option):
+    done = run_edgekit("--json", "demo", option, "nope", timeout=30)
+    assert done.returncode == 2, done.stdout
+    assert done.json()["data"]["code"] == f"{option[2:]}.unknown"
+    assert not (tmp_path / "demo").exists()
+
+
 def test_it_ends_with_a_verdict_and_three_reports(finished):
     folder, document, _ = finished
     assert document["schema"] == "edgekit.demo/1"

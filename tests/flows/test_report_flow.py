@@ -174,3 +174,12 @@ def test_a_misspelt_scenario_is_said_before_any_run_is_read(tmp_path):
 def test_a_family_with_shipped_references_names_the_command_that_records_it(tmp_path):
     made = make(tmp_path, [edge_rapl()], references=[cloud_gpu()], cloud="none")
     assert [command for _, command in made.report.decision.verdict.commands] == ["edgekit models record digits_cnn"]
+
+
+def test_a_folder_in_the_place_of_one_file_is_said_before_any_is_written(tmp_path):
+    out = tmp_path / "out"
+    (out / "report.md").mkdir(parents=True)
+    with pytest.raises(SetupError) as caught:
+        make(tmp_path, [edge_rapl(), cloud_gpu()], out=out / "report")
+    assert caught.value.code == "output.unwritable"
+    assert [path.name for path in out.iterdir()] == ["report.md"]

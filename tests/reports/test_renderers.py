@@ -151,6 +151,12 @@ def test_hostile_names_are_shown_as_text():
     assert all(len(re.findall(r"(?<!\\)\|", row)) <= 9 for row in rows)
 
 
+def test_a_control_character_in_a_stored_name_does_not_bring_the_chart_renderer_down():
+    model = artifact(model="a\x1bb", recipe="int\x1b8", path="a\x1bb.tflite")
+    found = page(made(replace(edge_rapl("odd", model=model), device=replace(edge_rapl().device, name="d\x1be")), cloud_gpu()))
+    assert "<svg" in found
+
+
 @pytest.mark.parametrize("kind", ["html", "md", "text"])
 def test_emulated_runs_carry_a_banner_no_renderer_can_drop(kind):
     emulated = made(edge_emulated(), cloud_gpu())
