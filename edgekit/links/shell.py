@@ -106,6 +106,8 @@ class LocalProcess:
         try:
             self._stdin.write(line.encode() + b"\n")
         except (OSError, ValueError) as error:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(1.0)  # its pipe closes a moment before it ends, and its last words come with the end
             raise HardwareError(
                 "the process takes no more input", code="process.closed", why=self.complaints() or f"exit status {self.returncode}"
             ) from error
