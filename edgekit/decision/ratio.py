@@ -100,6 +100,7 @@ def speed_ratio(run: RunRecord, baseline: RunRecord) -> Quantity:
         value=theirs.value / ours.value,
         low=theirs.low / ours.high,
         high=theirs.high / ours.low,
+        level=1.0,  # all that was seen, not a 95 % interval
         unit="1",
         origins=merge_origins(ours.origins, theirs.origins),
     )
