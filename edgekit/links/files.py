@@ -53,7 +53,7 @@ def writing(path: Path) -> Iterator[None]:
             raise SetupError(
                 f"cannot write {path}",
                 code="output.disk_full",
-                why="the disk is full; nothing half-written was left",
+                why="the disk is full; files that were complete before are whole",
                 do=[("see what is free:", f"df -h {_existing(path)}")],
             ) from error
         raise SetupError(
