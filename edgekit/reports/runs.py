@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgekit.core.quantity import Estimate, Note, Quantity, Unknown
-from edgekit.core.run import ChannelAnalysis, RunRecord
+from edgekit.core.run import RunRecord
 from edgekit.core.units import format_interval, format_scaled
+from edgekit.decision.choose import headline_channel
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,7 +22,7 @@ def runs_table(records: Sequence[RunRecord]) -> Table:
     table.add_column("artifact", overflow="fold")
     table.add_column("J/inference\n95 % interval", justify="right", no_wrap=True)
     table.add_column("boundary\norigin", no_wrap=True)
-    headlines = [channel for channel in map(_headline, records) if channel is not None]
+    headlines = [channel for channel in map(headline_channel, records) if channel is not None]
     idle_known = any(isinstance(channel.idle_w, Estimate) for channel in headlines)
     if idle_known:
         table.add_column("net\nidle", justify="right", no_wrap=True)
@@ -52,13 +53,8 @@ def _remarks(record: RunRecord) -> tuple[Note, ...]:
     return (*unknown, *energy.notes, *record.analysis.notes)
 
 
-def _headline(record: RunRecord) -> ChannelAnalysis | None:
-    analysis = record.analysis
-    return next((item for item in analysis.channels if item.channel == analysis.channel), None) if analysis is not None else None
-
-
 def _row(record: RunRecord, *, with_idle: bool) -> tuple[str, ...]:
-    analysis, channel = record.analysis, _headline(record)
+    analysis, channel = record.analysis, headline_channel(record)
     if analysis is None:
         return (record.artifact.path, "not analysed", "", *([""] if with_idle else []), "", str(record.status))
     energy = analysis.energy_j_per_inference
