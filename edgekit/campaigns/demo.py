@@ -18,8 +18,9 @@ STEPS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoResult:
-    """Hold what the demo made: the verdict, the report files, the run ids and the commands that made them."""
+    """Hold what the demo made: the verdict in a few words and as a sentence, the report files, the run ids, the commands that made them."""
 
+    headline: str
     verdict: str
     report: dict[str, str]
     runs: tuple[str, ...]
@@ -69,6 +70,7 @@ def demo(
     training = model / f"{MODEL}.training.json"
     decided = act("report", "report", *folders, "--scenario", scenario, "--training", training, "--out", out / "report")
     return DemoResult(
+        headline=decided["headline"],
         verdict=decided["verdict"],
         report={kind: str(path) for kind, path in decided["files"].items()},
         runs=tuple(ids),

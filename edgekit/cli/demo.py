@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from textwrap import wrap
 from typing import Annotated
 
 import typer
@@ -31,7 +32,9 @@ def demo(
     if meter is not None:
         meter_class(resolve_meter(meter, settings))
     result = run_demo(out, device=device, meter=meter, announce=ui.heading)
-    text = "\n".join([result.verdict, "", *(f"  {kind:<5} {path}" for kind, path in result.report.items())])
+    text = "\n".join(
+        [f"verdict: {result.headline}", "", *wrap(result.verdict, 96), "", *(f"  {kind:<5} {path}" for kind, path in result.report.items())]
+    )
     where, runs = shlex.quote(str(out)), shlex.quote(str(out / "runs"))
     opener = "open" if sys.platform == "darwin" else "xdg-open"
     commands = [

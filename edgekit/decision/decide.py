@@ -17,7 +17,7 @@ from edgekit.decision.montecarlo import DRAWS, SEED
 from edgekit.decision.outcome import one_sided, two_sided
 from edgekit.decision.remarks import remarks
 from edgekit.decision.slots import not_included, training_slot
-from edgekit.decision.standing import with_standing
+from edgekit.decision.standing import noise_notes, with_standing
 from edgekit.decision.totals import totals
 
 
@@ -76,7 +76,7 @@ def decide(
         evidence=outcome.evidence,
         draws=draws,
         seed=seed,
-        notes=remarks(runs, scenario, device, cloud, training),
+        notes=(*remarks(runs, scenario, device, cloud, training), *noise_notes(candidates)),
     )
 
 
