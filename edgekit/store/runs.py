@@ -10,13 +10,12 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from edgekit.core import jsonio
 from edgekit.core.errors import SetupError, UsageError
-from edgekit.core.run import Analysis, RunRecord
+from edgekit.core.run import RunRecord
 from edgekit.core.trace import Trace
 from edgekit.links.files import bundled, read_bytes, sha256_of, write_atomic, writing
 from edgekit.links.lock import lock
@@ -182,11 +181,6 @@ def read_traces(folder: Path, record: RunRecord) -> Mapping[str, Trace]:
                 do=[("copy the run folder again, its traces included:", f"ls -l '{folder}/traces'")],
             )
     return {item.channel: read_trace(folder / item.path) for item in record.traces}
-
-
-def with_analysis(record: RunRecord, analysis: Analysis) -> RunRecord:
-    """Return the record with its analysis filled in."""
-    return replace(record, analysis=analysis)
 
 
 def find_references(family: str, root: Path | None = None) -> list[RunRecord]:

@@ -114,10 +114,9 @@ def _run_ids(session_id: str, subjects: Sequence[Subject], device: str) -> tuple
 
 
 def _clocks(chosen: Chosen, session: DeviceSession) -> dict[str, str]:
-    device_clock = session.clock_map().source
-    host_clock = session.clock_map().target
+    clocks = session.clock_map()
     on_host = {channel.id for meter in chosen.hosts for channel in meter.spec().channels}
-    return {channel.id: host_clock if channel.id in on_host else device_clock for spec in chosen.specs for channel in spec.channels}
+    return {channel.id: clocks.target if channel.id in on_host else clocks.source for spec in chosen.specs for channel in spec.channels}
 
 
 def _header(
