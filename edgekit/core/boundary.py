@@ -16,6 +16,7 @@ class Boundary(StrEnum):
     SOC_RAIL = "soc_rail"
     CPU_PACKAGE = "cpu_package"
     CPU_CORE = "cpu_core"
+    CPU_UNCORE = "cpu_uncore"
     DRAM = "dram"
     GPU_MODULE = "gpu_module"
     GPU_BOARD = "gpu_board"
@@ -33,6 +34,7 @@ _SEES: dict[Boundary, str] = {
     Boundary.SOC_RAIL: "rails of the system on chip, after the regulators",
     Boundary.CPU_PACKAGE: "the processor package: no memory, disk, board or power supply",
     Boundary.CPU_CORE: "the processor cores only",
+    Boundary.CPU_UNCORE: "caches, interconnect and built-in graphics of the processor package",
     Boundary.DRAM: "the memory modules only",
     Boundary.GPU_MODULE: "the GPU module with the processor soldered to it",
     Boundary.GPU_BOARD: "the GPU board: no host processor, fans or power supply",
@@ -55,14 +57,17 @@ WIDEST_FIRST = (
     Boundary.SOC_RAIL,
     Boundary.MCU_SUPPLY,
     Boundary.CPU_CORE,
+    Boundary.CPU_UNCORE,
     Boundary.DRAM,
     Boundary.GPU_MEMORY,
     Boundary.GRID,
 )
 
 _CONTAINS: dict[Boundary, frozenset[Boundary]] = {
-    Boundary.CPU_PACKAGE: frozenset({Boundary.CPU_CORE}),
-    Boundary.PLATFORM: frozenset({Boundary.CPU_PACKAGE, Boundary.CPU_CORE, Boundary.DRAM}),
+    Boundary.MODULE: frozenset({Boundary.SOC_RAIL}),
+    Boundary.CPU_PACKAGE: frozenset({Boundary.CPU_CORE, Boundary.CPU_UNCORE}),
+    Boundary.PLATFORM: frozenset({Boundary.CPU_PACKAGE, Boundary.CPU_CORE, Boundary.CPU_UNCORE, Boundary.DRAM}),
+    Boundary.GPU_MODULE: frozenset({Boundary.GPU_BOARD, Boundary.GPU_MEMORY}),
     Boundary.GPU_BOARD: frozenset({Boundary.GPU_MEMORY}),
 }
 

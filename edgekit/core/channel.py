@@ -25,7 +25,9 @@ class Channel:
     """Describe one stream of raw readings.
 
     A reading times `scale` is in `unit`. `quantum` is the smallest step and `wrap` the modulus of a counter, both in raw counts.
-    `parent` names the channel whose boundary contains this one, so that the two are never added.
+    `parent` names the channel whose boundary contains this one, so that the two are never added; `label` is the instrument's own name
+    for the place. How the sensor behaves: its value changes every `update_period_s`, each value is the mean over the `averaging_s` before
+    it, and of every update period the sensor looks at `sampled_fraction`. None: nobody knows yet, and a self-test can find out.
     """
 
     id: str
@@ -38,6 +40,10 @@ class Channel:
     parent: str | None = None
     quantum: float | None = None
     wrap: int | None = None
+    label: str = ""
+    update_period_s: float | None = None
+    averaging_s: float | None = None
+    sampled_fraction: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +67,9 @@ class MeterSpec:
     """Describe an instrument: its channels and how they behave.
 
     `nominal_hz` is what the maker says, `effective_hz` what was seen. `integrating` meters report averages or totals, others sample points.
-    `max_power_w` bounds what is plausible, so that a counter's reset can be told from its wrap.
+    `max_power_w` bounds what is plausible, so that a counter's reset can be told from its wrap. `identity` tells one instrument from
+    another of its kind for good (a UUID, a serial number), `driver` is the software between it and the readings; a calibration holds for
+    one pair of them.
     """
 
     kind: str
@@ -75,3 +83,5 @@ class MeterSpec:
     edge_inputs: int = 0
     max_power_w: float = 10_000.0
     detail: str = ""
+    identity: str = ""
+    driver: str = ""

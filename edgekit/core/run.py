@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from edgekit.core.artifact import ModelArtifact
 from edgekit.core.boundary import Boundary
+from edgekit.core.calibration import Calibration
 from edgekit.core.channel import MeterSpec
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import Note, Quantity
@@ -29,6 +30,9 @@ class RunPlan:
     """Hold what a run sets out to do: times in seconds; `inputs` says which data is fed.
 
     A group of inferences between two clock reads takes at least `group_min_ns`. `quick` marks plans below the method's own minimum.
+    With `until_rel` windows are added until the interval of every artifact is within that share of its value, or `max_time_s` is over.
+    `idle_between_s` of idle is measured between rounds of windows. `dephase_s` is the span from which a random wait before each window is
+    drawn, with `seed`, so that windows meet a sensor's update period at different phases.
     """
 
     windows: int
@@ -44,6 +48,11 @@ class RunPlan:
     quick: bool = False
     inputs: str = "samples"
     engine: str | None = None
+    until_rel: float | None = None
+    max_time_s: float | None = None
+    idle_between_s: float = 0.0
+    dephase_s: float = 0.0
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +68,8 @@ class ChannelAnalysis:
     """Hold what one channel says: gross and net joules per inference, idle and mean watts, and the joules of each measured window.
 
     A window whose energy could not be computed is None in `window_j`. `coverage` is the share of measured time that readings cover.
+    `n_effective` is how many independent windows the correlated ones are worth; `without_outliers` is gross again without the windows that
+    stand out, None where none does.
     """
 
     channel: str
@@ -69,6 +80,42 @@ class ChannelAnalysis:
     mean_w: Quantity
     window_j: tuple[float | None, ...]
     coverage: float | None
+    n_effective: float | None = None
+    without_outliers: Quantity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorTiming:
+    """Hold what one operator took in a profiled window: `calls` and total `time_s`, as its engine reports them."""
+
+    name: str
+    kind: str
+    calls: int
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Hold one profiled window: operators in graph order, its invocations, and what of its time no operator accounts for.
+
+    `window` is the index of the profiled window among those of phase `profile`; `method` says how the engine took the times.
+    """
+
+    window: int
+    invocations: int
+    operators: tuple[OperatorTiming, ...]
+    outside_s: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorEnergy:
+    """Hold the joules of one operator per inference; `share` is its part of the profiled time."""
+
+    name: str
+    kind: str
+    share: float
+    energy_j_per_inference: Quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +135,8 @@ class Analysis:
     inferences: int
     sampler_cpu_share: Quantity
     notes: tuple[Note, ...] = ()
+    operators: tuple[OperatorEnergy, ...] = ()
+    attribution: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +163,8 @@ class RunRecord:
     clock_maps: tuple[ClockMap, ...] = ()
     load: LoadTiming | None = None
     sampler: Mapping[str, float] = field(default_factory=dict)
+    calibrations: tuple[Calibration, ...] = ()
+    profile: Profile | None = None
     unit_of_work: str = "set_tensor + invoke + get_tensor"
     tool: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()

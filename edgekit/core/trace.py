@@ -22,7 +22,7 @@ class Reading:
 
 
 FLAG_GAP = 1  # the instrument said that readings before this one were lost
-FLAG_INVALID = 2  # the reading itself is not usable (torn, NaN, refused)
+FLAG_INVALID = 2  # the reading itself is not usable (empty, torn, NaN, refused); its value says nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

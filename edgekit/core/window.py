@@ -13,6 +13,7 @@ class Phase(StrEnum):
     WARMUP = "warmup"
     MEASURE = "measure"
     COOLDOWN = "cooldown"
+    PROFILE = "profile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,36 @@
+"""Hold what a self-test found out about one instrument on one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from edgekit.core.quantity import Note, Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelCalibration:
+    """Hold how one channel behaves: see `Channel`; `noise_w` is the spread of readings at constant load, `read_s` what one read costs."""
+
+    channel: str
+    update_period_s: Quantity
+    sampled_fraction: Quantity
+    noise_w: Quantity
+    read_s: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Hold one self-test of one instrument behind one driver; `created` is ISO 8601 in UTC. It holds for this pair alone."""
+
+    SCHEMA: ClassVar[str] = "edgekit.calibration/1"
+
+    meter: str
+    identity: str
+    driver: str
+    created: str
+    device: str
+    channels: tuple[ChannelCalibration, ...]
+    tool: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
