@@ -60,7 +60,7 @@ contracts: .venv/dev.stamp
 
 ci-packages: ## install the system packages that some tests use (Debian and Ubuntu, as root; for continuous integration)
 	@apt-get update -qq
-	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv chromium fonts-dejavu-core
+	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv chromium fonts-dejavu-core gcc libc6-dev
 
 clean: ## remove what was built or downloaded here, .venv and the demo included
 	@rm -rf .venv demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
