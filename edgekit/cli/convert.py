@@ -116,7 +116,7 @@ def _cells(row: ConvertRow) -> tuple[str, ...]:
     sqnr = next((check.seen for check in proof.checks if check.name == "sqnr"), "-")
     return (
         row.artifact.path,
-        format_scaled(row.artifact.size_bytes, "B"),
+        "-" if row.artifact.size_bytes is None else format_scaled(row.artifact.size_bytes, "B"),
         sqnr if proof.sqnr_db is not None or sqnr == "identical" else "-",
         "-" if proof.top1_agreement is None else f"{proof.top1_agreement:.1%}",
         _accuracy(proof.accuracy),

@@ -66,14 +66,14 @@ class ModelArtifact:
     """Describe one converted file. `path` and `samples` are relative to the folder of the artifact's own JSON.
 
     `samples` is an .npz with the inputs (key per input name) that the benchmark feeds; `samples_origin` says where they came from.
-    `status` is "verified", "failed" (kept, but its gate failed) or "unverified".
+    `status` is "verified", "failed" (kept, but its gate failed) or "unverified". `size_bytes` is None where the file was never seen.
     """
 
     SCHEMA: ClassVar[str] = "edgekit.artifact/1"
 
     path: str
     sha256: str
-    size_bytes: int
+    size_bytes: int | None
     format: str
     recipe: str
     scheme_requested: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from edgekit.core.artifact import ModelArtifact
 from edgekit.core.boundary import Boundary
@@ -14,6 +14,7 @@ from edgekit.core.channel import MeterSpec
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import Note, Quantity
 from edgekit.core.trace import ClockMap, TraceFile
+from edgekit.core.units import Unit
 from edgekit.core.window import Window
 
 
@@ -32,7 +33,8 @@ class RunPlan:
     A group of inferences between two clock reads takes at least `group_min_ns`. `quick` marks plans below the method's own minimum.
     With `until_rel` windows are added until the interval of every artifact is within that share of its value, or `max_time_s` is over.
     `idle_between_s` of idle is measured between rounds of windows. `dephase_s` is the span from which a random wait before each window is
-    drawn, with `seed`, so that windows meet a sensor's update period at different phases.
+    drawn, with `seed`, so that windows meet a sensor's update period at different phases. The headline is the `statistic` of the windows:
+    "mean" (joules over inferences of all of them) or "median".
     """
 
     windows: int
@@ -53,6 +55,7 @@ class RunPlan:
     idle_between_s: float = 0.0
     dephase_s: float = 0.0
     seed: int = 0
+    statistic: Literal["mean", "median"] = "mean"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +143,20 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """Hold what someone else says of the same run, for edgekit's own figure to be held against.
+
+    `name` is "energy_j_per_inference", "mean_w", "throughput_hz" or a latency quantile; `value` is in base units. `source` says where it
+    stands, or by whose rule it was computed.
+    """
+
+    name: str
+    value: float
+    unit: Unit
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """Hold one run of one artifact on one device; written once, atomically. `created` is ISO 8601 in UTC.
 
@@ -170,6 +187,7 @@ class RunRecord:
     notes: tuple[Note, ...] = ()
     analysis: Analysis | None = None
     tags: tuple[str, ...] = ()
+    published: tuple[Published, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

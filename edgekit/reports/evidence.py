@@ -50,7 +50,9 @@ def performance(report: Report) -> Table:
             Cell(f"{row.sqnr_db:.1f} dB", tags=("measured",))
             if row.sqnr_db is not None
             else Cell("unknown", "not verified", tone="unknown"),
-            Cell(size(row.size_bytes), tags=("measured",)),
+            Cell(size(row.size_bytes), tags=("measured",))
+            if row.size_bytes is not None
+            else Cell("unknown", "the file was never seen", tone="unknown"),
             Cell(_plan(row), detail=_quality(row)),
         )
         for row in report.runs

@@ -27,7 +27,7 @@ class RunRow:
     artifact_status: str
     recipe: str
     format: str
-    size_bytes: int
+    size_bytes: int | None
     weights_sha256: str
     device: str
     device_kind: str
