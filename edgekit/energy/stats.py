@@ -17,10 +17,15 @@ _RESAMPLES = 2000
 
 
 def t95(degrees_of_freedom: float) -> float:
-    """Return the two-sided 95 % quantile of Student's t, taking the next smaller tabulated degrees of freedom."""
-    if degrees_of_freedom < 1:
+    """Return the two-sided 95 % quantile of Student's t, interpolated over 1 / freedom, where it is nearly straight."""
+    if degrees_of_freedom <= 1:
         return _T95[1]
-    return _T95[max(key for key in _T95 if key <= degrees_of_freedom)] if degrees_of_freedom < 1000 else 1.96
+    below = max(key for key in _T95 if key <= degrees_of_freedom)
+    above = min((key for key in _T95 if key >= degrees_of_freedom), default=math.inf)
+    if above == below:
+        return _T95[below]
+    share = (1 / below - 1 / degrees_of_freedom) / (1 / below - 1 / above)
+    return _T95[below] + share * ((1.96 if above == math.inf else _T95[int(above)]) - _T95[below])
 
 
 def standard_error(values: Sequence[float]) -> float | None:

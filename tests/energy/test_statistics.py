@@ -56,7 +56,9 @@ def test_interval_always_holds_the_value(value, sizes, factor):
 
 def test_student_t_matches_the_published_table():
     assert t95(1) == pytest.approx(12.71)
-    assert t95(9.9) == pytest.approx(2.26)
+    assert t95(9) == pytest.approx(2.26)
+    assert t95(2.5) == pytest.approx(3.56, abs=0.08), "between two rows the quantile lies between theirs"
+    assert t95(500) == pytest.approx(1.965, abs=0.001)
     assert t95(math.inf) == pytest.approx(1.96)
 
 
