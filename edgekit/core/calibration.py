@@ -6,18 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from edgekit.core.quantity import Note, Quantity
+from edgekit.core.quantity import Note, Quantity, Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCalibration:
-    """Hold how one channel behaves: see `Channel`; `noise_w` is the spread of readings at constant load, `read_s` what one read costs."""
+    """Hold how one channel behaves: see `Channel`; `noise_w` is the spread of readings at constant load, `read_s` what one read costs.
+
+    `averaging_s` is how long one value looks back, `idle_w` what it says while nothing was asked of the machine, and `counter_ratio` the
+    joules a counter counts for each joule that the power channel at the same place adds up to.
+    """
 
     channel: str
     update_period_s: Quantity
     sampled_fraction: Quantity
     noise_w: Quantity
     read_s: Quantity
+    averaging_s: Quantity = Unknown(reason="this self-test did not look for it", unit="s")
+    idle_w: Quantity = Unknown(reason="this self-test did not look for it", unit="W")
+    counter_ratio: Quantity = Unknown(reason="this self-test did not look for it", unit="1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
