@@ -8,6 +8,11 @@ from typing import ClassVar
 
 from edgekit.core.quantity import Note, Quantity, Unknown
 
+_NOT_LOOKED_FOR = "this self-test did not look for it"
+_NO_SECONDS = Unknown(reason=_NOT_LOOKED_FOR, unit="s")
+_NO_WATTS = Unknown(reason=_NOT_LOOKED_FOR, unit="W")
+_NO_RATIO = Unknown(reason=_NOT_LOOKED_FOR, unit="1")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCalibration:
@@ -22,9 +27,9 @@ class ChannelCalibration:
     sampled_fraction: Quantity
     noise_w: Quantity
     read_s: Quantity
-    averaging_s: Quantity = Unknown(reason="this self-test did not look for it", unit="s")
-    idle_w: Quantity = Unknown(reason="this self-test did not look for it", unit="W")
-    counter_ratio: Quantity = Unknown(reason="this self-test did not look for it", unit="1")
+    averaging_s: Quantity = _NO_SECONDS
+    idle_w: Quantity = _NO_WATTS
+    counter_ratio: Quantity = _NO_RATIO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

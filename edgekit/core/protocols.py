@@ -108,12 +108,24 @@ class DeviceSession(Protocol):
         """Do nothing for `seconds`; return the idle window."""
 
     def sample(
-        self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int]
+        self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int], fast: bool = False
     ) -> AbstractContextManager[Mapping[str, float]]:
-        """Read counters in a second process while the context is open; the mapping is filled with its own cost at the end."""
+        """Read counters in a second process while the context is open; the mapping is filled with its own cost at the end.
+
+        `fast` reads at `hz` also where a counter tells nothing new that often.
+        """
 
     def clock_map(self) -> ClockMap:
         """Return the map from the device's clock to this host's."""
+
+
+class Loadable(Protocol):
+    """Drive a load whose every edge is known: what a session offers whose machine can be self-tested."""
+
+    def burn(
+        self, target: str, *, seconds: float, period_s: float, duty: float, spread: float = 0.0, seed: int = 0, threads: int = 0
+    ) -> Mapping[str, Any]:
+        """Drive a square wave on "cpu" or "cuda"; return {"start_ns", "busy": intervals of each thread in ns, "cpu_s"}."""
 
 
 class Device(Protocol):

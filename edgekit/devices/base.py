@@ -115,13 +115,18 @@ class RunnerSession:
         )
 
     @contextlib.contextmanager
-    def sample(self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int]) -> Iterator[Mapping[str, float]]:
-        """Read counters in a second process while the context is open; the mapping is filled with its own cost in seconds at the end."""
+    def sample(
+        self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int], fast: bool = False
+    ) -> Iterator[Mapping[str, float]]:
+        """Read counters in a second process while the context is open; the mapping is filled with its own cost in seconds at the end.
+
+        `fast` reads at `hz` also where a counter tells nothing new that often.
+        """
         cost: dict[str, float] = {}
         probes = self.probe(counters)
         sampling = Sampling(self._start("sample"))
         try:
-            sampling.start(counters, hz=hz, pids=pids, roots=self._roots, sink=sink)
+            sampling.start(counters, hz=hz, pids=pids, roots=self._roots, sink=sink, fast=fast)
             with self._edges.into(sink, enabled=any(probe.get("edges") for probe in probes.values())):
                 yield cost
             cost.update(sampling.stop())
@@ -131,6 +136,13 @@ class RunnerSession:
             raise
         finally:
             sampling.close()
+
+    def burn(
+        self, target: str, *, seconds: float, period_s: float, duty: float, spread: float = 0.0, seed: int = 0, threads: int = 0
+    ) -> Mapping[str, Any]:
+        """Load the machine with a square wave of known edges; return {"start_ns", "busy": intervals of each thread in ns, "cpu_s"}."""
+        wave = {"seconds": seconds, "period_s": period_s, "duty": duty, "spread": spread, "seed": seed, "threads": threads}
+        return self._control.ask("burn", target=target, **wave, timeout_s=60.0 + 2 * seconds)
 
     def clock_map(self) -> ClockMap:
         """Return the map from the device's clock to this host's, measured now."""

@@ -27,9 +27,11 @@ class Sampling:
         self._closing = False
         self._listener: threading.Thread | None = None
 
-    def start(self, counters: Sequence[str], *, hz: float, pids: Sequence[int], roots: Mapping[str, str], sink: ReadingSink) -> None:
+    def start(
+        self, counters: Sequence[str], *, hz: float, pids: Sequence[int], roots: Mapping[str, str], sink: ReadingSink, fast: bool = False
+    ) -> None:
         """Begin; raise HardwareError when a counter cannot be opened."""
-        reply = self._client.ask("start", counters=list(counters), hz=hz, pids=list(pids), roots=dict(roots), timeout_s=30.0)
+        reply = self._client.ask("start", counters=list(counters), hz=hz, pids=list(pids), roots=dict(roots), fast=fast, timeout_s=30.0)
         self._channels = list(reply["channels"])
         self._listener = threading.Thread(target=self._listen, args=(sink,), daemon=True)
         self._listener.start()

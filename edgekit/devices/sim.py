@@ -94,7 +94,7 @@ class _SimSession:
         return Window(phase=Phase.IDLE, index=index, clock=clock.domain, start_ns=start_ns, end_ns=clock.now_ns())
 
     def sample(
-        self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int]
+        self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int], fast: bool = False
     ) -> AbstractContextManager[Mapping[str, float]]:
         raise HardwareError(
             "the emulated device has no counters of its own",

@@ -15,6 +15,7 @@ import traceback
 from typing import Any, Callable, Dict, List, Optional
 
 from . import PROTOCOL, counters, facts
+from .burn import Burner
 from .infer import Inference
 from .sample import Sampler
 from .wire import Message, Refusal, Wire, reserve
@@ -95,5 +96,6 @@ def main(argv: Optional[List[str]] = None) -> int:
     wire = reserve()
     service = Inference(wire.gone) if mode == "infer" else Sampler(wire.write)
     with contextlib.suppress(EOFError):
-        serve(wire, service, {**Common(mode).operations(), **service.operations()})
+        loads = Burner(wire.gone).operations() if mode == "infer" else {}
+        serve(wire, service, {**Common(mode).operations(), **service.operations(), **loads})
     return 0
