@@ -25,8 +25,17 @@ DEVICES: Final[Mapping[str, str]] = {
     "cuda": "edgekit.devices.cuda:CudaDevice",
     "sim": "edgekit.devices.sim:SimDevice",
 }
-_LISTS = {"meter": "edgekit meters --all", "device": "edgekit devices --all", "converter": "edgekit convert --help"}
-_BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {"meter": METERS, "device": DEVICES, "converter": {}}
+IMPORTERS: Final[Mapping[str, str]] = {
+    "mlperf-tiny": "edgekit.importers.mlperf_tiny:MlperfTinyImporter",
+    "ptdaemon": "edgekit.importers.ptdaemon:PtdaemonImporter",
+}
+_LISTS = {
+    "meter": "edgekit meters --all",
+    "device": "edgekit devices --all",
+    "converter": "edgekit convert --help",
+    "importer": "edgekit import --help",
+}
+_BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {"meter": METERS, "device": DEVICES, "converter": {}, "importer": IMPORTERS}
 _LATER: Final = frozenset({"ssh"})
 
 
@@ -40,6 +49,11 @@ def device_names() -> tuple[str, ...]:
     return _names("device")
 
 
+def importer_names() -> tuple[str, ...]:
+    """Return every kind of published measurement, built in first; nothing is imported."""
+    return _names("importer")
+
+
 def meter_class(kind: str) -> type[Any]:
     """Return the class of a meter kind; raise UsageError for an unknown one, SetupError for a broken plug-in."""
     return _class("meter", kind)
@@ -48,6 +62,11 @@ def meter_class(kind: str) -> type[Any]:
 def device_class(kind: str) -> type[Any]:
     """Return the class of a device kind; raise UsageError for an unknown one, SetupError for a broken plug-in."""
     return _class("device", kind)
+
+
+def importer_class(kind: str) -> type[Any]:
+    """Return the class of an importer; raise UsageError for an unknown one, SetupError for a broken plug-in."""
+    return _class("importer", kind)
 
 
 def added_classes(group: str) -> tuple[dict[str, type[Any]], tuple[Note, ...]]:

@@ -28,5 +28,12 @@ def meter_names(incomplete: str) -> list[str]:
     return _starting(incomplete, [*kinds(), *configured])
 
 
+def importer_names(incomplete: str) -> list[str]:
+    """Return the kinds of published measurements whose name begins with `incomplete`."""
+    from edgekit.registry import importer_names as kinds
+
+    return _starting(incomplete, list(kinds()))
+
+
 def _starting(incomplete: str, names: list[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]

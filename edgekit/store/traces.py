@@ -80,6 +80,19 @@ def compact(folder: Path) -> tuple[TraceFile, ...]:
     return tuple(_describe(path) for path in sorted(folder.glob("*.parquet")))
 
 
+def write_trace(folder: Path, trace: Trace) -> TraceFile:
+    """Write a trace that was read as a whole into `folder` as Parquet, and return where it is."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / f"{file_stem(trace.channel)}.parquet"
+    columns = [pa.array(column) for column in (trace.t_ns, trace.bracket_ns, trace.value, trace.flags)]
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_arrays(columns, schema=_schema(trace.channel, trace.clock)), path, compression="zstd")
+    return _describe(path)
+
+
 def read_trace(path: Path) -> Trace:
     """Return the trace stored at `path`, finished (.parquet) or still being written (.arrows); raise ValueError for an empty stream."""
     import pyarrow.parquet as pq
