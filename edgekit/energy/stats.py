@@ -49,13 +49,13 @@ class Repeatability:
     bootstrap: tuple[float, float] | None
 
 
-def repeatability(joules: Sequence[float], counts: Sequence[float]) -> Repeatability:
+def repeatability(joules: Sequence[float], counts: Sequence[float], *, bootstrap: bool = True) -> Repeatability:
     """Return the ratio of sums, joules per count, over windows in the order they were taken, with its uncertainty.
 
     The spread is that of the linearised ratio (Cochran 1977, Sampling Techniques, 6.4). It is divided by the effective number of windows
     as in Zieba 2010 (Metrology and Measurement Systems 17, 3-16): s^2 is corrected for what correlation takes from it, u = s / sqrt(n_eff),
     freedom n_eff - 1. The bootstrap is studentised (Hall 1988; DiCiccio and Efron 1996), because percentiles cover too little for few
-    windows; u and freedom put the correlation into it, which resampling single windows loses.
+    windows; u and freedom put the correlation into it, which resampling single windows loses. It may be left out to save its time.
     """
     n = len(joules)
     mean = math.fsum(joules) / math.fsum(counts)
@@ -72,7 +72,7 @@ def repeatability(joules: Sequence[float], counts: Sequence[float]) -> Repeatabi
         freedom=n_effective - 1,
         n=n,
         n_effective=n_effective,
-        bootstrap=_bootstrap(joules, counts, mean=mean, u=stretched),
+        bootstrap=_bootstrap(joules, counts, mean=mean, u=stretched) if bootstrap else None,
     )
 
 
