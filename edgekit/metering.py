@@ -1,18 +1,24 @@
-"""Choose the meters of a run, the ones asked for or the best one the device offers, and describe what they deliver."""
+"""Choose the meters of a run, the ones asked for or the best one the device offers, and describe what they deliver.
+
+How a sensor behaves comes from the stored self-test of this very instrument behind this very driver; without one, from what is documented.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from edgekit.core.channel import MeterSpec
+from edgekit.config import load
+from edgekit.core.calibration import Calibration, ChannelCalibration
+from edgekit.core.channel import Channel, Measurand, MeterSpec
 from edgekit.core.errors import HardwareError, UsageError
 from edgekit.core.protocols import DeviceSession, HostMeter, TargetMeter
-from edgekit.core.quantity import Note
+from edgekit.core.quantity import Note, Quantity
 from edgekit.links.clock import HostClock
 from edgekit.registry import meter_class
 from edgekit.sim.clock import ScriptedClock
+from edgekit.store.calibrations import CalibrationStore
 
 # By trust: counters that measure come before the estimate from CPU time.
 _BEST_FIRST = {"cuda": ("nvml",), "sim": ("sim",)}
@@ -21,16 +27,78 @@ _BEST_FIRST_ELSEWHERE = ("rapl", "cputime")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """Hold the meters of a run: counters read on the device, instruments read on this host, and how they were chosen."""
+    """Hold the meters of a run: counters read on the device, instruments read on this host, and how they were chosen.
+
+    `specs` have the `calibrations` merged in; `notes` say which calibrations exist and are not used.
+    """
 
     counters: tuple[str, ...]
     hosts: tuple[HostMeter, ...]
     specs: tuple[MeterSpec, ...]
     note: Note
+    calibrations: tuple[Calibration, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
-def choose(names: Sequence[str], *, device: Any, session: DeviceSession) -> Chosen:
-    """Return the meters called `names`, or the best usable one when there are none; raise HardwareError when it is not usable."""
+def choose(names: Sequence[str], *, device: Any, session: DeviceSession, store: CalibrationStore | None = None) -> Chosen:
+    """Return the meters called `names`, or the best usable one when there are none; raise HardwareError when it is not usable.
+
+    Self-tests are looked for in `store`, by default the one that the configuration names.
+    """
+    return _calibrated(_choose(names, device=device, session=session), store)
+
+
+def calibration_store() -> CalibrationStore:
+    """Return the store of self-tests that holds in the working directory."""
+    return CalibrationStore(load().data / "calibrations")
+
+
+def merged(spec: MeterSpec, calibration: Calibration) -> MeterSpec:
+    """Return `spec` with what a self-test found out about its channels; what it could not find out stays as documented."""
+    found = {item.channel: item for item in calibration.channels}
+    return replace(spec, channels=tuple(_merged(channel, found.get(channel.id)) for channel in spec.channels))
+
+
+def _merged(channel: Channel, found: ChannelCalibration | None) -> Channel:
+    if found is None:
+        return channel
+    averaging_s = _or(found.averaging_s, channel.averaging_s) if channel.measurand is Measurand.POWER else channel.averaging_s
+    return replace(
+        channel,
+        update_period_s=_or(found.update_period_s, channel.update_period_s),
+        sampled_fraction=_or(found.sampled_fraction, channel.sampled_fraction),
+        averaging_s=averaging_s,
+    )
+
+
+def _or(found: Quantity, documented: float | None) -> float | None:
+    return documented if found.value is None else found.value
+
+
+def _calibrated(chosen: Chosen, store: CalibrationStore | None) -> Chosen:
+    if not any(spec.identity for spec in chosen.specs):
+        return chosen
+    store = store or calibration_store()
+    known = [store.known(spec) for spec in chosen.specs]
+    specs = tuple(merged(spec, item.current) if item.current else spec for spec, item in zip(chosen.specs, known, strict=True))
+    notes = [note for item in known for note in item.notes]
+    for spec, item in zip(chosen.specs, known, strict=True):
+        if item.current is None and item.others:
+            notes.append(_other_driver(spec, item.others[0]))
+    used = tuple(item.current for item in known if item.current is not None)
+    return replace(chosen, specs=specs, calibrations=used, notes=tuple(notes))
+
+
+def _other_driver(spec: MeterSpec, stored: Calibration) -> Note:
+    found = f"the self-test of meter {spec.kind} ({stored.created[:10]}) is not used"
+    return Note(
+        code="calibration.other_driver",
+        text=f"{found}: it was made behind {stored.driver}, now it is {spec.driver}",
+        advice=f"repeat it: `edgekit meters selftest {spec.kind}`",
+    )
+
+
+def _choose(names: Sequence[str], *, device: Any, session: DeviceSession) -> Chosen:
     kind = device.spec.kind
     if names:
         return _open(names, device=device, session=session, why="asked for")
@@ -104,4 +172,4 @@ def _host_meter(name: str, meter: Any, device: Any) -> HostMeter:
 def _with_reason(chosen: Chosen, refused: Sequence[str]) -> Chosen:
     text = f"{chosen.note.text}; not usable: {'; '.join(refused)}"
     note = Note(code=chosen.note.code, text=text, advice="`edgekit meters --all` shows how to make a better meter usable")
-    return Chosen(counters=chosen.counters, hosts=chosen.hosts, specs=chosen.specs, note=note)
+    return replace(chosen, note=note)

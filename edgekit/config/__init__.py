@@ -1,6 +1,7 @@
-"""Read and write edgekit.toml: the devices and meters a user named, and where runs live.
+"""Read and write edgekit.toml: the devices and meters a user named, where runs live, and where what is known of instruments is kept.
 
     runs = "./runs"
+    data = "~/.local/share/edgekit"
 
     [devices.pi]
     kind = "ssh"
@@ -11,7 +12,8 @@
     address = "traces/desk"
     options = { hz = "10" }
 
-The file is looked for from the working directory upward; EDGEKIT_CONFIG names another one.
+The file is looked for from the working directory upward; EDGEKIT_CONFIG names another one. EDGEKIT_DATA comes before `data`; without
+either it is the user's data folder.
 """
 
 from __future__ import annotations
@@ -49,10 +51,11 @@ class MeterChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Hold what edgekit.toml says; `path` is None where there is no such file. `runs` is absolute."""
+    """Hold what edgekit.toml says; `path` is None where there is no such file. `runs` and `data` are absolute."""
 
     path: Path | None
     runs: Path
+    data: Path = field(default_factory=lambda: data_folder(None))
     devices: Mapping[str, DeviceSpec] = field(default_factory=dict)
     meters: Mapping[str, MeterChoice] = field(default_factory=dict)
 
@@ -64,6 +67,18 @@ def find(start: Path) -> Path | None:
         return Path(named).absolute()
     folders = (start.absolute(), *start.absolute().parents)
     return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+
+
+def data_folder(stated: Path | None) -> Path:
+    """Return where what self-tests find out is kept: EDGEKIT_DATA, else `stated`, else the user's data folder."""
+    named = os.environ.get("EDGEKIT_DATA")
+    if named:
+        return Path(named).absolute()
+    if stated is not None:
+        return stated
+    import platformdirs
+
+    return platformdirs.user_data_path("edgekit")
 
 
 def load(start: Path | None = None) -> Config:
@@ -88,10 +103,11 @@ def parse(text: str, path: Path) -> Config:
             do=[("open it in an editor:", f"${{EDITOR:-vi}} {shlex.quote(str(path))}")],
         ) from error
     page = Page(text, path)
-    page.check_keys(data, (), ("runs", "devices", "meters"))
+    page.check_keys(data, (), ("runs", "data", "devices", "meters"))
     return Config(
         path=path,
         runs=path.parent / page.text_value(data.get("runs", "./runs"), ("runs",)),
+        data=data_folder(path.parent / Path(page.text_value(data["data"], ("data",))).expanduser() if "data" in data else None),
         devices={name: _device(page, name, table) for name, table in page.tables(data, "devices")},
         meters={name: _meter(page, name, table) for name, table in page.tables(data, "meters")},
     )

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from edgekit.core.channel import MeterSpec
 from edgekit.core.quantity import Note, Quantity, Unknown
+from edgekit.core.trace import TraceFile
 
 _NOT_LOOKED_FOR = "this self-test did not look for it"
 _NO_SECONDS = Unknown(reason=_NOT_LOOKED_FOR, unit="s")
@@ -30,6 +32,27 @@ class ChannelCalibration:
     averaging_s: Quantity = _NO_SECONDS
     idle_w: Quantity = _NO_WATTS
     counter_ratio: Quantity = _NO_RATIO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Hold one stretch of a self-test: what the machine was asked to do ("idle", "random", "steady", "sweep"), from when to when."""
+
+    load: str
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelftestRecording:
+    """Hold what a self-test recorded: the instrument, the stretches, and traces of its channels and of the load's own share ("load")."""
+
+    SCHEMA: ClassVar[str] = "edgekit.selftest-recording/1"
+
+    created: str
+    meter: MeterSpec
+    stretches: tuple[Stretch, ...]
+    traces: tuple[TraceFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
