@@ -53,6 +53,8 @@ def analyse(record: RunRecord, traces: Mapping[str, Trace]) -> Analysis:
 def channel_groups(spec: MeterSpec) -> list[list[Channel]]:
     """Return groups of channels that may be added: same boundary, disjoint, energy counters preferred over power samples."""
     usable = [channel for channel in spec.channels if channel.measurand in (Measurand.ENERGY_COUNTER, Measurand.POWER)]
+    places = {channel.id: channel.boundary for channel in usable}
+    usable = [channel for channel in usable if channel.parent is None or places.get(channel.parent) != channel.boundary]
     counted = {channel.boundary for channel in usable if channel.measurand is Measurand.ENERGY_COUNTER}
     chosen = [channel for channel in usable if channel.measurand is Measurand.ENERGY_COUNTER or channel.boundary not in counted]
     chosen.sort(key=lambda channel: (channel.boundary, channel.id))
