@@ -129,7 +129,10 @@ def _refusal(run: RunRecord, side: Side, scenario: Scenario) -> Refusal | None:
     if isinstance(energy, Unknown):
         return Refusal("energy unknown", f"energy unknown: {energy.reason}")
     if run.artifact.status != "verified":
-        return Refusal(f"artifact {run.artifact.status}", f"its artifact is {run.artifact.status}")
+        unseen = "its model file was not published, so that nothing of it is verified"
+        return Refusal(
+            f"artifact {run.artifact.status}", {"unseen": unseen}.get(run.artifact.status, f"its artifact is {run.artifact.status}")
+        )
     return (
         _misses_floor(run, scenario) or _too_slow(run, side, scenario) or (_infeasible_batch(run, scenario) if side is Side.CLOUD else None)
     )

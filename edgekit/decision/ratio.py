@@ -108,6 +108,8 @@ def speed_ratio(run: RunRecord, baseline: RunRecord) -> Quantity:
 
 def accuracy_difference(run: RunRecord, baseline: RunRecord) -> Quantity:
     """Return accuracy of the run less that of the baseline; Unknown when their weights differ."""
+    if "unseen" in (run.artifact.status, baseline.artifact.status):
+        return Unknown(reason="not comparable: the weights of a published measurement are unknown", unit="1")
     if run.artifact.source.weights_sha256 != baseline.artifact.source.weights_sha256:
         return Unknown(reason="not comparable: different weights", unit="1")
     ours, theirs = accuracy_of(run), accuracy_of(baseline)
@@ -126,7 +128,9 @@ def accuracy_difference(run: RunRecord, baseline: RunRecord) -> Quantity:
 
 def flaws(run: RunRecord) -> tuple[str, ...]:
     """Return what lessens the worth of a run's figures, in a few words each."""
-    state = {"failed": "artifact failed its gate", "unverified": "artifact not verified"}.get(run.artifact.status)
+    state = {"failed": "artifact failed its gate", "unverified": "artifact not verified", "unseen": "model file not published"}.get(
+        run.artifact.status
+    )
     found = (state, run.status.value if run.status is not RunStatus.COMPLETE else None, "quick plan" if run.plan.quick else None)
     return tuple(item for item in found if item is not None)
 
@@ -184,7 +188,8 @@ def _notes(run: RunRecord, baseline: RunRecord) -> tuple[Note, ...]:
     ours, theirs = (", ".join(quantity.origins) for quantity in pair)
     if ours and theirs and ours != theirs:
         found.append(Note(code="origin.mixed", text=f"{run.id} against {baseline.id}: {ours} energy against {theirs} energy"))
-    if run.artifact.source.weights_sha256 != baseline.artifact.source.weights_sha256:
+    seen = "unseen" not in (run.artifact.status, baseline.artifact.status)
+    if seen and run.artifact.source.weights_sha256 != baseline.artifact.source.weights_sha256:
         found.append(Note(code="weights.differ", text=f"{run.id} against {baseline.id}: different weights, so accuracy does not compare"))
     if run.plan.batch != baseline.plan.batch:
         text = f"{run.id} against {baseline.id}: batch {run.plan.batch} against batch {baseline.plan.batch}"

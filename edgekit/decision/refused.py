@@ -16,6 +16,7 @@ _STEPS = {
     "below accuracy_floor": "lower accuracy_floor, or convert with another recipe",
     "artifact failed": "convert again with another recipe, for artifacts that failed their gate are not used",
     "artifact unverified": "convert again, for only verified artifacts are used",
+    "artifact unseen": "convert and benchmark the model yourself, for a published measurement comes without the file to verify",
     "too slow": "lower the rate of the scenario, or use a faster artifact",
     "above latency_limit": "raise latency_limit, or use a faster artifact",
 }
@@ -50,8 +51,10 @@ def without(side: Side, refused: Sequence[Option], runs: Sequence[RunRecord], sc
 
 
 def _convert(cause: str, runs: Sequence[RunRecord]) -> Commands:
-    source = somewhere(runs[0].artifact.source.path)
+    source = "PATH/TO/MODEL" if cause == "artifact unseen" else somewhere(runs[0].artifact.source.path)
     again = shlex.join(["edgekit", "convert", source])
     if cause == "accuracy unknown":
         return (("verify with labels, then benchmark again:", f"{again} --eval PATH/TO/LABELS.npz"),)
+    if cause == "artifact unseen":
+        return (("convert it, then benchmark:", again),)
     return (("convert again, then benchmark:", again),) if cause.startswith("artifact ") else ()

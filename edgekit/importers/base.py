@@ -125,7 +125,7 @@ def unseen_artifact(subject: Subject) -> ModelArtifact:
         ),
         inputs=subject.inputs,
         outputs=subject.outputs,
-        status="unverified",
+        status="unseen",
     )
 
 
