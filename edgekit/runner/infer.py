@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import engines
 from .engines.inputs import prepare
+from .profile import profile
 from .wire import Message, Refusal
 
 Loop = Callable[[Sequence[Any]], None]
@@ -33,7 +34,7 @@ class Inference:
 
     def operations(self) -> Dict[str, Callable[[Message], Message]]:
         """Return the operations by name."""
-        return {"load": self.load, "run": self.run}
+        return {"load": self.load, "run": self.run, "profile": self.profile}
 
     def tick(self) -> Optional[float]:
         """Return None: nothing is due between requests."""
@@ -63,6 +64,12 @@ class Inference:
             "load_s": loaded - begin,
             "first_inference_s": first - before_first,
         }
+
+    def profile(self, request: Message) -> Message:
+        """Time each operator of one artifact, which is loaded for this alone."""
+        if self._engine is not None:
+            raise Refusal("model.loaded", "this process has a model already", "a profile takes a process of its own")
+        return profile(request, self._gone)
 
     def run(self, request: Message) -> Message:
         """Infer back to back for at least `seconds` and `min_inferences`; return the window."""

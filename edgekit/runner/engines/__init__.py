@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..wire import Refusal
 
@@ -15,12 +15,21 @@ _BY_ENDING: Dict[str, Tuple[List[str], List[str]]] = {  # ending: engines tried 
 
 def load(path: str, name: Optional[str], threads: int, batch: int) -> Any:
     """Return the engine with the model loaded; `name` None chooses by the file's ending. Raise Refusal with the engine's own reason."""
+    return _first(path, name, lambda engine: _load(path, engine, threads, batch))
+
+
+def profiler(path: str, name: Optional[str], threads: int, batch: int) -> Any:
+    """Return the engine with the model loaded under its profiler; raise Refusal where it has none."""
+    return _first(path, name, lambda engine: _profiler(path, engine, threads, batch))
+
+
+def _first(path: str, name: Optional[str], make: Callable[[str], Any]) -> Any:
     if not os.path.isfile(path):
         raise Refusal("model.missing", f"the model {path} is not on this machine", "no such file")
     missing: Optional[Refusal] = None
     for candidate in choose(path, name):
         try:
-            return _load(path, candidate, threads, batch)
+            return make(candidate)
         except Refusal as refusal:
             if refusal.error["code"] != "engine.missing":
                 raise
@@ -54,3 +63,24 @@ def _load(path: str, name: str, threads: int, batch: int) -> Any:
     from .torch_onnx import TorchOnnx
 
     return TorchOnnx(path, place or "cpu", threads, batch)
+
+
+def _profiler(path: str, name: str, threads: int, batch: int) -> Any:
+    family, _, place = name.partition("-")
+    if place == "cuda":
+        raise Refusal("profile.unsupported", f"{name} has no operator times", "work on a GPU goes on after the call that starts it returns")
+    if family == "litert":
+        from .litert_profile import LiteRTProfile
+
+        return LiteRTProfile(path, threads, batch)
+    if family == "tflite_runtime":
+        raise Refusal(
+            "profile.unsupported", "tflite-runtime has no operator times", "its Python package offers no profiler; ai-edge-litert does"
+        )
+    if family == "onnxruntime":
+        from .onnxruntime_profile import OnnxRuntimeProfile
+
+        return OnnxRuntimeProfile(path, threads, batch)
+    from .torch_onnx import TorchOnnxProfile
+
+    return TorchOnnxProfile(path, "cpu", threads, batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..wire import Refusal
 from .inputs import Tensor
@@ -22,9 +22,9 @@ _DTYPES = {
 
 
 class OnnxRuntime:
-    """Hold an inference session whose batch is fixed."""
+    """Hold an inference session whose batch is fixed; with `trace` it writes a profile to a file whose name begins so."""
 
-    def __init__(self, path: str, place: str, threads: int, batch: int) -> None:
+    def __init__(self, path: str, place: str, threads: int, batch: int, *, trace: Optional[str] = None) -> None:
         try:
             runtime = importlib.import_module("onnxruntime")
         except ImportError as error:
@@ -36,6 +36,8 @@ class OnnxRuntime:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        if trace is not None:
+            options.enable_profiling, options.profile_file_prefix = True, trace
         try:
             self._session = runtime.InferenceSession(path, sess_options=options, providers=_providers(runtime, place))
         except Refusal:

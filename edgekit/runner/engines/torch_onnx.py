@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import time
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from ..wire import Refusal
 from .inputs import Tensor
+from .recorded import Recorded
 
 WARMUPS = 3
 
@@ -18,6 +20,7 @@ class Step(NamedTuple):
     attributes: Mapping[str, Any]
     sources: Tuple[str, ...]
     target: str
+    kind: str
 
 
 class TorchOnnx:
@@ -124,7 +127,7 @@ class TorchOnnx:
         steps: List[Step] = []
         for node in graph.node:
             attributes = {item.name: _attribute(onnx, self._torch, item) for item in node.attribute}
-            step = Step(operators[node.op_type], attributes, tuple(node.input), node.output[0])
+            step = Step(operators[node.op_type], attributes, tuple(node.input), node.output[0], node.op_type)
             result = step.operator(attributes, [values[name] if name else None for name in step.sources])
             if node.op_type != "Shape" and moving.intersection(node.input):
                 moving.add(step.target)
@@ -137,6 +140,39 @@ class TorchOnnx:
     def _keep(self, tensor: Any) -> Any:
         """Return a constant where its readers want it: weights on the device; sizes, axes and lone numbers on the host."""
         return tensor.to(self._place) if tensor.is_floating_point() and tensor.numel() > 1 else tensor.cpu()
+
+
+class TorchOnnxProfile(TorchOnnx):
+    """Take the time before and after each operator of an eager graph on the processor."""
+
+    def __init__(self, path: str, place: str, threads: int, batch: int) -> None:
+        super().__init__(path, place, threads, batch)
+        self._calls: List[Tuple[int, int, int]] = []
+        self._run = self._timed
+        self.loop = self._loop()
+
+    def calls_each(self, prepared: Any) -> int:
+        """Return how many operators depend on the inputs."""
+        return len(self._steps)
+
+    def begin(self) -> None:
+        """Forget what was recorded."""
+        self._calls.clear()
+
+    def finish(self, start_ns: int, end_ns: int) -> Recorded:
+        """Return the calls made in a window."""
+        calls = [call for call in self._calls if start_ns <= call[1] <= end_ns]
+        operators = [(step.target, step.kind) for step in self._steps]
+        return Recorded(operators, calls, 1, "clock read around each operator of the eager torch graph")
+
+    def _timed(self) -> List[Any]:
+        values, clock, append = self._values, time.monotonic_ns, self._calls.append
+        for place, step in enumerate(self._steps):
+            operands = [values[name] if name else None for name in step.sources]
+            before = clock()
+            values[step.target] = step.operator(step.attributes, operands)
+            append((place, before, clock() - before))
+        return [values[name] for name in self.outputs]
 
 
 def _module(name: str) -> Any:
