@@ -1,18 +1,21 @@
-"""List power meters."""
+"""List power meters, and let one test itself."""
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.complete import device_names
+from edgekit.cli.complete import device_names, meter_names
 from edgekit.cli.listing import Row, listing
 from edgekit.cli.output import current
 from edgekit.core.boundary import sees
 
 if TYPE_CHECKING:
     from edgekit.flows.meters import ListedMeter
+    from edgekit.flows.selftest import SelftestResult
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -46,6 +49,54 @@ def meters(
         text=f"meters of {found.device}\n" + listing(rows),
         next_commands=next_commands,
         notes=found.notes,
+    )
+
+
+@app.command()
+def selftest(
+    meter: Annotated[
+        str | None, typer.Argument(help="Which meter.", show_default="the best one usable", autocompletion=meter_names)
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="Whose meter.", autocompletion=device_names)] = "local",
+    seconds: Annotated[float, typer.Option(help="How long the steps take together; more makes intervals narrower.")] = 40.0,
+    load: Annotated[str, typer.Option(help="What is driven: cpu, cuda, none, or auto for what the meter sees.")] = "auto",
+    keep: Annotated[Path | None, typer.Option(help="Also write the raw readings into this folder.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the random load.")] = 0,
+) -> None:
+    """Find out how a sensor behaves: its update period, which share of the time it looks at, its averaging, noise and read cost.
+
+    The machine idles, works at random, steadily and in a square wave whose phase sweeps over the sensor's updates, while the sensor is read
+    fast. What is found is stored for this instrument and driver, and every later run uses it.
+    """
+    from edgekit.config import load as load_config
+    from edgekit.flows.selftest import SelftestRequest
+    from edgekit.flows.selftest import selftest as test
+    from edgekit.links.clock import SystemClock
+    from edgekit.metering import calibration_store
+    from edgekit.registry import open_device, resolve_device, resolve_meter
+
+    ui = current()
+    ui.animated = False  # a redraw would cost energy while the sensor is watched
+    settings = load_config()
+    request = SelftestRequest(meter=resolve_meter(meter, settings) if meter else None, seconds=seconds, load=load, keep=keep, seed=seed)
+    opened = open_device(resolve_device(device, settings))
+    _show_selftest(test(request, device=opened, store=calibration_store(), progress=ui.progress, date=SystemClock()), device)
+
+
+def _show_selftest(result: SelftestResult, device: str) -> None:
+    from rich.console import Group
+
+    from edgekit.reports.calibrations import calibration_table, sentences
+
+    told = sentences(result.calibration, result.meter)
+    where = "" if device == "local" else f" --device {shlex.quote(device)}"
+    lines = "\n".join(f"{channel}: {sentence}" for channel, sentence in told)
+    current().result(
+        schema="edgekit.meters.selftest/1",
+        data={"calibration": result.calibration, "verdicts": dict(told), "stored": result.stored, "kept": result.kept},
+        text=Group(calibration_table(result.calibration, result.meter), "", lines),
+        next_commands=[("measure with what is known now:", f"edgekit bench ARTIFACT --meter {result.calibration.meter}{where}")],
+        notes=result.notes,
     )
 
 

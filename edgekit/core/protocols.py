@@ -47,6 +47,16 @@ class Progress(Protocol):
         """Show one remark."""
 
 
+class ReadingWatch(Protocol):
+    """Hear of what happens to readings while they are made, on whatever thread that is noticed."""
+
+    def note(self, note: Note) -> None:
+        """Take a remark: a reading that was refused, a channel that fell silent."""
+
+    def failed(self, error: Exception) -> None:
+        """Take the reason why no more readings will come."""
+
+
 class HostMeter(Protocol):
     """Read an instrument that is attached to this host."""
 
@@ -108,11 +118,19 @@ class DeviceSession(Protocol):
         """Do nothing for `seconds`; return the idle window."""
 
     def sample(
-        self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int], fast: bool = False
+        self,
+        counters: Sequence[str],
+        *,
+        hz: float,
+        sink: ReadingSink,
+        pids: Sequence[int],
+        fast: bool = False,
+        watch: ReadingWatch | None = None,
     ) -> AbstractContextManager[Mapping[str, float]]:
         """Read counters in a second process while the context is open; the mapping is filled with its own cost at the end.
 
-        `fast` reads at `hz` also where a counter tells nothing new that often.
+        `fast` reads at `hz` also where a counter tells nothing new that often. What goes wrong meanwhile is told to `watch` at once, and
+        raised at the end.
         """
 
     def clock_map(self) -> ClockMap:
@@ -125,7 +143,7 @@ class Loadable(Protocol):
     def burn(
         self, target: str, *, seconds: float, period_s: float, duty: float, spread: float = 0.0, seed: int = 0, threads: int = 0
     ) -> Mapping[str, Any]:
-        """Drive a square wave on "cpu" or "cuda"; return {"start_ns", "busy": intervals of each thread in ns, "cpu_s"}."""
+        """Drive a square wave on "cpu" or "cuda"; return {"start_ns", "busy": [from, to, busy for] in ns of each thread, "cpu_s"}."""
 
 
 class Device(Protocol):

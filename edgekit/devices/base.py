@@ -9,16 +9,26 @@ from typing import Any
 
 from edgekit.core.errors import EdgekitError, SetupError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
-from edgekit.core.protocols import Clock, ReadingSink
+from edgekit.core.protocols import Clock, ReadingSink, ReadingWatch
 from edgekit.core.run import LoadTiming, RunPlan
 from edgekit.core.trace import ClockMap
 from edgekit.core.window import Latency, Phase, Window
 from edgekit.devices.client import Client
 from edgekit.devices.sampling import CpuEdges, Sampling
+from edgekit.links.clock import asleep, slept_ns
 from edgekit.links.shell import Shell
 
 LOAD_TIMEOUT_S = 300.0
-ROOTS = {"proc_root": "proc", "sys_root": "sys", "etc_root": "etc", "powercap_root": "powercap"}
+ROOTS = {
+    "proc_root": "proc",
+    "sys_root": "sys",
+    "etc_root": "etc",
+    "powercap_root": "powercap",
+    "perf_root": "perf",
+    "vcgencmd_root": "vcgencmd",
+    "gpus": "gpus",
+    "hwmon_boundary": "hwmon_boundary",
+}
 
 
 class RunnerSession:
@@ -39,6 +49,7 @@ class RunnerSession:
         clock_domain: str,
         engines: Sequence[str] = (),
         on_gpu: bool = False,
+        slept_ns: Callable[[], int] = slept_ns,
     ) -> None:
         self.spec = spec
         self._shell = shell
@@ -47,6 +58,7 @@ class RunnerSession:
         self._domain = clock_domain
         self._engines = tuple(engines)
         self._on_gpu = on_gpu
+        self._slept_ns = slept_ns
         self._roots = {ROOTS[name]: value for name, value in spec.options.items() if name in ROOTS}
         self._stack = contextlib.ExitStack()
         self._loaded: Mapping[str, Any] = {}
@@ -102,6 +114,7 @@ class RunnerSession:
     def idle(self, index: int, seconds: float) -> Window:
         """Do nothing for `seconds`; return the window on the device's clock, its edges as uncertain as the exchange that read them."""
         before = self._control.clock_map(self._domain, self._clock.domain)
+        slept_ns = self._slept_ns()
         start = self._clock.now_ns()
         self._clock.sleep(seconds)
         end = self._clock.now_ns()
@@ -112,11 +125,12 @@ class RunnerSession:
             start_ns=start - before.offset_ns,
             end_ns=end - before.offset_ns,
             bracket_ns=before.bracket_ns,
+            invalid=asleep(slept_ns, self._slept_ns()),
         )
 
     @contextlib.contextmanager
     def sample(
-        self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int], fast: bool = False
+        self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int], fast: bool = False, watch: ReadingWatch | None = None
     ) -> Iterator[Mapping[str, float]]:
         """Read counters in a second process while the context is open; the mapping is filled with its own cost in seconds at the end.
 
@@ -124,7 +138,7 @@ class RunnerSession:
         """
         cost: dict[str, float] = {}
         probes = self.probe(counters)
-        sampling = Sampling(self._start("sample"))
+        sampling = Sampling(self._start("sample"), watch)
         try:
             sampling.start(counters, hz=hz, pids=pids, roots=self._roots, sink=sink, fast=fast)
             with self._edges.into(sink, enabled=any(probe.get("edges") for probe in probes.values())):
@@ -140,7 +154,7 @@ class RunnerSession:
     def burn(
         self, target: str, *, seconds: float, period_s: float, duty: float, spread: float = 0.0, seed: int = 0, threads: int = 0
     ) -> Mapping[str, Any]:
-        """Load the machine with a square wave of known edges; return {"start_ns", "busy": intervals of each thread in ns, "cpu_s"}."""
+        """Load the machine with a square wave of known edges; return {"start_ns", "busy": [from, to, busy for] of each thread, "cpu_s"}."""
         wave = {"seconds": seconds, "period_s": period_s, "duty": duty, "spread": spread, "seed": seed, "threads": threads}
         return self._control.ask("burn", target=target, **wave, timeout_s=60.0 + 2 * seconds)
 
@@ -164,7 +178,9 @@ class RunnerSession:
         except BaseException:
             client.close()
             raise
-        model = RunnerModel(client, self._loaded, plan=plan, clock_domain=self._domain, on_window=self._edges.add)
+        model = RunnerModel(
+            client, self._loaded, plan=plan, clock_domain=self._domain, on_window=self._edges.add, slept_ns=self._slept_ns
+        )
         self._stack.callback(model.close)
         return model
 
@@ -192,11 +208,13 @@ class RunnerModel:
         plan: RunPlan,
         clock_domain: str,
         on_window: Callable[[int, Mapping[str, Any]], None],
+        slept_ns: Callable[[], int] = slept_ns,
     ) -> None:
         self._client = client
         self._plan = plan
         self._domain = clock_domain
         self._on_window = on_window
+        self._slept_ns = slept_ns
         self.loaded = loaded
 
     @property
@@ -211,6 +229,7 @@ class RunnerModel:
 
     def run(self, phase: Phase, index: int, *, seconds: float, min_inferences: int) -> Window:
         """Infer back to back for at least `seconds` and `min_inferences`; return the window."""
+        slept_ns = self._slept_ns()
         patience_s = 60.0 + 2 * seconds + 3 * min_inferences * self.timing.first_inference_s
         reply = self._client.ask(
             "run", seconds=seconds, min_inferences=min_inferences, group_min_ns=self._plan.group_min_ns, timeout_s=patience_s
@@ -233,6 +252,7 @@ class RunnerModel:
                 histogram=tuple((place, count) for place, count in latency["histogram"]),
                 reservoir_ns=tuple(latency["reservoir_ns"]),
             ),
+            invalid=asleep(slept_ns, self._slept_ns()),
         )
 
     def close(self) -> None:

@@ -132,7 +132,7 @@ def tick_watts(found: Ticks, channel: Channel, period_s: float) -> tuple[NDArray
     return found.t_ns[1:][single], found.half_ns[1:][single], np.diff(found.value)[single] / seconds
 
 
-def mean_power(t_ns: NDArray[np.float64], watts: NDArray[np.float64], *, origins: Sequence[Origin]) -> Quantity:
+def mean_power(watts: NDArray[np.float64], *, origins: Sequence[Origin]) -> Quantity:
     """Return the mean of the watts of ticks at constant load, with the interval that eight batches of them support."""
     import numpy as np
 

@@ -48,14 +48,15 @@ class Load:
 
 
 def load_of(threads: Sequence[Sequence[Sequence[int]]]) -> Load:
-    """Return the load that several threads made together, from the intervals [start_ns, end_ns] in which each of them was busy."""
+    """Return the load that several threads made together; each row [start_ns, end_ns, busy_ns] says for how long of it one was busy."""
     import numpy as np
 
-    edges = sorted((t, step) for intervals in threads for start, end in intervals for t, step in ((start, 1), (end, -1)))
+    rows = [(start, end, on / (end - start)) for own in threads for start, end, on in own if end > start]
+    edges = sorted((t, step) for start, end, share in rows for t, step in ((start, share), (end, -share)))
     if not edges:
         return Load(t_ns=np.zeros(2), share=np.zeros(2))
-    t = np.array([edge[0] for edge in edges], np.float64)
-    return Load(t_ns=t, share=np.cumsum([edge[1] for edge in edges]) / len(threads))
+    share = np.cumsum([step for _, step in edges]) / len(threads)
+    return Load(t_ns=np.array([t for t, _ in edges], np.float64), share=np.clip(share, 0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@
     idle  |     |_____|     |___   with `spread` each stretch is longer or shorter by up to that share, drawn with `seed`
 
 On a processor each thread hashes blocks, which needs no lock of the interpreter, and stays on a core of its own; the last core is left to
-the process that reads. On a GPU one thread multiplies matrices through torch and waits for them, so that nothing is queued past an edge.
+the process that reads. What counts as busy is the processor time that a thread got, told for every 10 ms. On a GPU one thread multiplies
+matrices through torch and waits for them, so that nothing is queued past an edge.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any, Callable, Dict, List, Tuple
 
 from .wire import Message, Refusal
 
+SLICE_NS = 10_000_000  # busy time is told in pieces of this length: other work may take the core away meanwhile
 LEAD_NS = 30_000_000  # threads are up this long before the first edge
 _BLOCK = bytes(1 << 14)  # hashed in 10 to 800 µs: how late an edge may come
 _MATRIX = 2048
@@ -38,19 +40,19 @@ class Burner:
         return {"burn": self.burn}
 
     def burn(self, request: Message) -> Message:
-        """Drive one square wave; return the intervals in which each thread was busy, and the processor time they took in seconds."""
+        """Drive one square wave; return for each thread [from, to, busy for] in ns, and the processor time of all in seconds."""
         seconds, period_s, duty = float(request["seconds"]), float(request["period_s"]), float(request["duty"])
         if not (0 < seconds <= _LONGEST_S and period_s > 0 and seconds / period_s <= _MOST_EDGES and 0 < duty <= 1):
             raise Refusal("burn.wave", "this load cannot be driven", f"{seconds} s with a period of {period_s} s and a duty of {duty}")
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
-        work, threads = self._work(request, cores)
+        work, threads, spent = self._work(request, cores)
         stretches = wave(seconds, period_s, duty, float(request.get("spread") or 0.0), int(request.get("seed") or 0))
         period_ns = int(period_s * 1e9)
         start_ns = (time.monotonic_ns() + LEAD_NS) // period_ns * period_ns + period_ns + int(float(request.get("phase_s") or 0.0) * 1e9)
         stop, busy = threading.Event(), [[] for _ in range(threads)]  # type: Tuple[threading.Event, List[List[List[int]]]]
         cpu_ns = time.process_time_ns()
         team = [
-            threading.Thread(target=_drive, args=(work, stretches, start_ns, stop, busy[place], cores[place : place + 1]))
+            threading.Thread(target=_drive, args=(work, spent, stretches, start_ns, stop, busy[place], cores[place : place + 1]))
             for place in range(threads)
         ]
         for thread in team:
@@ -66,13 +68,13 @@ class Burner:
                 thread.join()
         return {"start_ns": start_ns, "busy": busy, "cpu_s": (time.process_time_ns() - cpu_ns) / 1e9}
 
-    def _work(self, request: Message, cores: List[int]) -> Tuple[Callable[[], Any], int]:
+    def _work(self, request: Message, cores: List[int]) -> Tuple[Callable[[], Any], int, Callable[[], int]]:
         target = request.get("target") or "cpu"
         if target == "cpu":
             wanted = int(request.get("threads") or 0) or len(cores) - 1
-            return _hashing, max(1, min(wanted, len(cores)))
+            return _hashing, max(1, min(wanted, len(cores))), time.thread_time_ns
         if target == "cuda":
-            return multiplying(), 1
+            return multiplying(), 1, time.monotonic_ns
         raise Refusal("burn.target", f"no load is called {target!r}", "known: cpu, cuda")
 
 
@@ -118,7 +120,13 @@ def _hashing() -> None:
 
 
 def _drive(
-    work: Callable[[], Any], stretches: List[Tuple[int, int]], start_ns: int, stop: threading.Event, busy: List[List[int]], core: List[int]
+    work: Callable[[], Any],
+    spent: Callable[[], int],
+    stretches: List[Tuple[int, int]],
+    start_ns: int,
+    stop: threading.Event,
+    busy: List[List[int]],
+    core: List[int],
 ) -> None:
     if core:
         with contextlib.suppress(AttributeError, OSError):
@@ -128,10 +136,13 @@ def _drive(
         wait_ns = start_ns + begin - clock()
         if wait_ns > 0 and stop.wait(wait_ns / 1e9):
             return
-        began, until = clock(), start_ns + end
+        until = start_ns + end
+        began, before = clock(), spent()
         now = began
         while now < until and not stop.is_set():
             work()
             now = clock()
-        if now > began:
-            busy.append([began, now])
+            if now - began >= SLICE_NS or now >= until:
+                after = spent()
+                busy.append([began, now, min(now - began, after - before)])
+                began, before = now, after
