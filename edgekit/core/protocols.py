@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from edgekit.core.channel import MeterSpec
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import Note
-from edgekit.core.run import LoadTiming, RunPlan
+from edgekit.core.run import LoadTiming, ProfiledWindow, RunPlan
 from edgekit.core.trace import ClockMap, Reading
 from edgekit.core.window import Phase, Window
 
@@ -97,6 +97,12 @@ class LoadedModel(Protocol):
 
     def run(self, phase: Phase, index: int, *, seconds: float, min_inferences: int) -> Window:
         """Infer back to back for at least `seconds` and `min_inferences`; return the window."""
+
+    def profile(self, index: int, *, seconds: float, timeline: str) -> ProfiledWindow:
+        """Time each operator in a window of its own; readings of channel `timeline` say when each began, where readings could tell.
+
+        Raise EdgekitError where the engine cannot.
+        """
 
     def close(self) -> None:
         """End the inference process; harmless when called twice."""

@@ -10,10 +10,11 @@ from typing import Any
 from edgekit.core.errors import EdgekitError, SetupError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Clock, ReadingSink, ReadingWatch
-from edgekit.core.run import LoadTiming, RunPlan
+from edgekit.core.run import LoadTiming, ProfiledWindow, RunPlan
 from edgekit.core.trace import ClockMap
 from edgekit.core.window import Latency, Phase, Window
 from edgekit.devices.client import Client
+from edgekit.devices.profiling import profiled
 from edgekit.devices.sampling import CpuEdges, Sampling
 from edgekit.links.clock import asleep, slept_ns
 from edgekit.links.shell import Shell
@@ -130,7 +131,14 @@ class RunnerSession:
 
     @contextlib.contextmanager
     def sample(
-        self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int], fast: bool = False, watch: ReadingWatch | None = None
+        self,
+        counters: Sequence[str],
+        *,
+        hz: float,
+        sink: ReadingSink,
+        pids: Sequence[int],
+        fast: bool = False,
+        watch: ReadingWatch | None = None,
     ) -> Iterator[Mapping[str, float]]:
         """Read counters in a second process while the context is open; the mapping is filled with its own cost in seconds at the end.
 
@@ -179,7 +187,14 @@ class RunnerSession:
             client.close()
             raise
         model = RunnerModel(
-            client, self._loaded, plan=plan, clock_domain=self._domain, on_window=self._edges.add, slept_ns=self._slept_ns
+            client,
+            self._loaded,
+            request,
+            again=lambda: self._start("infer"),
+            plan=plan,
+            clock_domain=self._domain,
+            on_window=self._edges.add,
+            slept_ns=self._slept_ns,
         )
         self._stack.callback(model.close)
         return model
@@ -204,13 +219,17 @@ class RunnerModel:
         self,
         client: Client,
         loaded: Mapping[str, Any],
+        request: Mapping[str, Any],
         *,
+        again: Callable[[], Client],
         plan: RunPlan,
         clock_domain: str,
         on_window: Callable[[int, Mapping[str, Any]], None],
         slept_ns: Callable[[], int] = slept_ns,
     ) -> None:
         self._client = client
+        self._request = request
+        self._again = again
         self._plan = plan
         self._domain = clock_domain
         self._on_window = on_window
@@ -254,6 +273,19 @@ class RunnerModel:
             ),
             invalid=asleep(slept_ns, self._slept_ns()),
         )
+
+    def profile(self, index: int, *, seconds: float, timeline: str) -> ProfiledWindow:
+        """Time each operator in a process of its own, so that nothing it does or breaks reaches the measured one."""
+        with contextlib.closing(self._again()) as client:
+            return profiled(
+                client,
+                {**self._request, "engine": self.loaded.get("engine")},
+                index=index,
+                seconds=seconds,
+                timeline=timeline,
+                sample_hz=self._plan.sample_hz,
+                clock_domain=self._domain,
+            )
 
     def close(self) -> None:
         """End the inference process."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.protocols import Clock
 from edgekit.devices.base import RunnerSession
 from edgekit.devices.pack import deploy
-from edgekit.links.clock import HostClock
+from edgekit.links.clock import HostClock, slept_ns
 from edgekit.links.shell import LocalShell, Shell
 
 
@@ -28,6 +28,7 @@ class LocalDevice:
         clock: Clock | None = None,
         engines: Sequence[str] = (),
         on_gpu: bool = False,
+        slept_ns: Callable[[], int] = slept_ns,
     ) -> None:
         self.spec = spec
         self._shell = shell or LocalShell()
@@ -36,6 +37,7 @@ class LocalDevice:
         self._clock = clock or HostClock()
         self._engines = tuple(engines)
         self._on_gpu = on_gpu
+        self._slept_ns = slept_ns
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[RunnerSession]:
@@ -50,6 +52,7 @@ class LocalDevice:
             clock_domain=self._clock.domain,
             engines=self._engines,
             on_gpu=self._on_gpu,
+            slept_ns=self._slept_ns,
         )
         with contextlib.closing(session):
             yield session

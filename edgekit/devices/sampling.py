@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edgekit.core.errors import EdgekitError, HardwareError
-from edgekit.core.protocols import ReadingSink
+from edgekit.core.protocols import ReadingSink, ReadingWatch
+from edgekit.core.quantity import Note
 from edgekit.core.trace import Reading
 from edgekit.devices.client import Client
 
@@ -16,13 +17,15 @@ STOP_TIMEOUT_S = 10.0
 
 
 class Sampling:
-    """Hold one sampler process between start and stop."""
+    """Hold one sampler process between start and stop; `watch` hears at once of what goes wrong."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, watch: ReadingWatch | None = None) -> None:
         self._client = client
+        self._watch = watch
         self._channels: list[str] = []
         self._cost: Mapping[str, float] = {}
         self._lost: dict[str, str] = {}
+        self._starved = (0, 0.0)
         self._failure: Exception | None = None
         self._closing = False
         self._listener: threading.Thread | None = None
@@ -48,11 +51,11 @@ class Sampling:
             self._listener.join(timeout=STOP_TIMEOUT_S)
             if self._listener.is_alive():
                 raise HardwareError("the sampler did not stop", code="sampler.silent", why=f"no answer within {STOP_TIMEOUT_S:g} s")
+        self._sum_up()
         if self._failure is not None:
             raise self._failure
-        if self._lost and len(self._lost) == len(self._channels):
-            why = "; ".join(f"{channel}: {reason}" for channel, reason in self._lost.items())
-            raise HardwareError("every counter was lost while it was read", code="meter.lost", why=why)
+        if self._all_lost:
+            raise self._loss()
         return {**self._cost, "lost": float(len(self._lost))} if self._lost else self._cost
 
     def close(self) -> None:
@@ -67,7 +70,9 @@ class Sampling:
                 if message.get("event") == "readings":
                     sink([self._reading(row) for row in message["rows"]])
                 elif message.get("event") == "lost":
-                    self._lost[str(message["channel"])] = str(message["why"])
+                    self._lose(str(message["channel"]), str(message["why"]))
+                elif message.get("event") == "note":
+                    self._remark(message)
                 elif "id" in message:
                     reply = self._client.checked(message)
                     self._cost = {name: float(reply[name]) for name in ("cpu_s", "wall_s", "reads")}
@@ -75,9 +80,51 @@ class Sampling:
         except Exception as error:  # the runner's, or the sink's: raised again where the flow waits
             if not self._closing:
                 self._failure = error
+                if self._watch is not None:
+                    self._watch.failed(error)
+
+    def _lose(self, channel: str, why: str) -> None:
+        self._lost[channel] = why
+        self._tell(Note(code="meter.channel_lost", text=f"channel {channel} could not be read any more: {why}"))
+        if self._all_lost and self._watch is not None:
+            self._watch.failed(self._loss())
+
+    @property
+    def _all_lost(self) -> bool:
+        return bool(self._lost) and len(self._lost) == len(self._channels)
+
+    def _loss(self) -> HardwareError:
+        why = "; ".join(f"{channel}: {reason}" for channel, reason in self._lost.items())
+        return HardwareError("every counter was lost while it was read", code="meter.lost", why=why)
+
+    def _remark(self, message: Mapping[str, Any]) -> None:
+        """Take what the sampler remarks; how often it was kept waiting is summed up at the end."""
+        code = str(message.get("code"))
+        length_s = float(message.get("length_ns") or 0) / 1e9
+        if code == "sampler.starved":
+            self._starved = (self._starved[0] + 1, max(self._starved[1], length_s))
+        elif code == "sampler.suspended":
+            self._tell(Note(code=code, text=f"the machine slept for {length_s:.1f} s while it was measured"))
+        else:
+            times = f"{message.get('count') or 1} reading(s) of {message.get('channel')}"
+            self._tell(Note(code=code, text=f"{times} could not be used: {message.get('why')}"))
+
+    def _sum_up(self) -> None:
+        times, longest_s = self._starved
+        if times:
+            text = f"the sampler was kept waiting {times} time(s), for up to {longest_s:.2g} s: no readings were taken meanwhile"
+            self._tell(Note(code="sampler.starved", text=text, advice="leave it a processor core of its own, or ask for fewer readings"))
+        self._starved = (0, 0.0)
+
+    def _tell(self, note: Note) -> None:
+        if self._watch is not None:
+            self._watch.note(note)
 
     def _reading(self, row: Sequence[Any]) -> Reading:
-        return Reading(channel=self._channels[int(row[0])], t_ns=int(row[1]), bracket_ns=int(row[2]), value=row[3])
+        """Return one row [channel index, t_ns, bracket_ns, value] as a reading; a fifth element holds its flags."""
+        flags = int(row[4]) if len(row) > 4 else 0
+        value = float("nan") if row[3] is None else row[3]
+        return Reading(channel=self._channels[int(row[0])], t_ns=int(row[1]), bracket_ns=int(row[2]), value=value, flags=flags)
 
 
 class CpuEdges:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -11,8 +12,8 @@ from typing import Any
 
 from edgekit.core.errors import HardwareError, missing_file
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
-from edgekit.core.protocols import DeviceSession, ReadingSink
-from edgekit.core.run import LoadTiming, RunPlan
+from edgekit.core.protocols import DeviceSession, ReadingSink, ReadingWatch
+from edgekit.core.run import LoadTiming, ProfiledWindow, RunPlan
 from edgekit.core.trace import ClockMap
 from edgekit.core.window import Latency, Phase, Window
 from edgekit.energy.latency import BINS_PER_OCTAVE
@@ -31,6 +32,9 @@ def seconds_per_inference(size_bytes: int) -> float:
 
 class SimDevice:
     """Draw 2 W idle and 5 W while inferring; `clock` and `plant` are shared with the meters of the same run.
+
+    Options: idle_w, active_w; spread, by which share the power of a window differs from that of others (seeded); settle_s, the time
+    constant of a slow start at which an inference takes twice as long.
 
     With a `script` of recorded windows the device repeats those windows, `shift_ns` later, instead of making its own; `facts` and `load`
     are then what was recorded too.
@@ -61,7 +65,10 @@ class SimDevice:
 class _SimSession:
     def __init__(self, device: SimDevice) -> None:
         self._device = device
-        self._active_w = float(device.spec.options.get("active_w", ACTIVE_W))
+        options = device.spec.options
+        self._active_w = float(options.get("active_w", ACTIVE_W))
+        self._spread = float(options.get("spread", 0.0))
+        self._settle_s = float(options.get("settle_s", 0.0))
 
     def facts(self) -> DeviceFacts:
         return self._device.facts or DeviceFacts(
@@ -83,7 +90,15 @@ class _SimSession:
         self._device.clock.sleep(LOAD_S + seconds)
         inputs = plan.inputs if self._device.script else "samples" if samples else "synthetic"
         loaded = {name: getattr(self.facts(), name) for name in ("engine", "engine_version", "delegate", "threads")}
-        return _SimModel(self._device, seconds=seconds, active_w=self._active_w, plan=plan, loaded={**loaded, "inputs": inputs})
+        return _SimModel(
+            self._device,
+            seconds=seconds,
+            active_w=self._active_w,
+            spread=self._spread,
+            settle_s=self._settle_s,
+            plan=plan,
+            loaded={**loaded, "inputs": inputs},
+        )
 
     def idle(self, index: int, seconds: float) -> Window:
         if self._device.script:
@@ -94,7 +109,14 @@ class _SimSession:
         return Window(phase=Phase.IDLE, index=index, clock=clock.domain, start_ns=start_ns, end_ns=clock.now_ns())
 
     def sample(
-        self, counters: Sequence[str], *, hz: float, sink: ReadingSink, pids: Sequence[int], fast: bool = False
+        self,
+        counters: Sequence[str],
+        *,
+        hz: float,
+        sink: ReadingSink,
+        pids: Sequence[int],
+        fast: bool = False,
+        watch: ReadingWatch | None = None,
     ) -> AbstractContextManager[Mapping[str, float]]:
         raise HardwareError(
             "the emulated device has no counters of its own",
@@ -110,11 +132,25 @@ class _SimSession:
 class _SimModel:
     pid: int | None = None
 
-    def __init__(self, device: SimDevice, *, seconds: float, active_w: float, plan: RunPlan, loaded: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        device: SimDevice,
+        *,
+        seconds: float,
+        active_w: float,
+        spread: float,
+        settle_s: float,
+        plan: RunPlan,
+        loaded: Mapping[str, Any],
+    ) -> None:
         self.loaded = loaded
         self._device = device
-        self._invocation_ns = round(seconds * 1e9)
+        self._steady_ns = round(seconds * 1e9)
         self._active_w = active_w
+        self._spread = spread
+        self._settle_s = settle_s
+        self._busy_s = 0.0
+        self._draw = random.Random(0)  # noqa: S311 -- a load, not a secret
         self._plan = plan
         self.timing = device.load or LoadTiming(load_s=LOAD_S, first_inference_s=seconds)
 
@@ -122,12 +158,14 @@ class _SimModel:
         if self._device.script:
             return _repeat(self._device, phase)
         clock, plant = self._device.clock, self._device.plant
-        invocations = max(-(-round(seconds * 1e9) // self._invocation_ns), -(-min_inferences // self._plan.batch))
+        each_ns = self._invocation_ns()
+        invocations = max(-(-round(seconds * 1e9) // each_ns), -(-min_inferences // self._plan.batch))
         start_ns = clock.now_ns()
         idle_w = plant.power_w(start_ns)
-        plant.set_power(self._active_w, start_ns)
-        clock.advance(invocations * self._invocation_ns)
+        plant.set_power(self._active_w * max(0.0, 1 + self._spread * self._draw.gauss(0, 1)), start_ns)
+        clock.advance(invocations * each_ns)
         plant.set_power(idle_w, clock.now_ns())
+        self._busy_s += invocations * each_ns / 1e9
         return Window(
             phase=phase,
             index=index,
@@ -137,11 +175,24 @@ class _SimModel:
             inferences=invocations * self._plan.batch,
             latency=Latency(
                 group_size=1,
-                total_ns=invocations * self._invocation_ns,
-                min_ns=self._invocation_ns,
-                max_ns=self._invocation_ns,
-                histogram=((_bin(self._invocation_ns), invocations),),
+                total_ns=invocations * each_ns,
+                min_ns=each_ns,
+                max_ns=each_ns,
+                histogram=((_bin(each_ns), invocations),),
             ),
+        )
+
+    def _invocation_ns(self) -> int:
+        slow = math.exp(-self._busy_s / self._settle_s) if self._settle_s > 0 else 0.0
+        return round(self._steady_ns * (1 + slow))
+
+    def profile(self, index: int, *, seconds: float, timeline: str) -> ProfiledWindow:
+        """Refuse: what is emulated is an inference as a whole."""
+        raise HardwareError(
+            "the emulated device has no operator times",
+            code="profile.unsupported",
+            why="it emulates inferences as a whole, whatever the model",
+            do=[("profile on this machine:", "edgekit bench ARTIFACT --profile")],
         )
 
     def close(self) -> None:

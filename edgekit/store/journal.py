@@ -18,11 +18,12 @@ from typing import Any
 
 from edgekit.core import jsonio
 from edgekit.core.artifact import ModelArtifact
+from edgekit.core.calibration import Calibration
 from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import UsageError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import Note
-from edgekit.core.run import LoadTiming, RunPlan, RunRecord, RunStatus
+from edgekit.core.run import LoadTiming, Profile, RunPlan, RunRecord, RunStatus
 from edgekit.core.trace import ClockMap, TraceFile
 from edgekit.core.window import Phase, Window
 from edgekit.links.files import writing
@@ -50,6 +51,7 @@ class SessionHeader:
     tool: dict[str, str]
     tags: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    calibrations: tuple[Calibration, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
     engines: dict[int, dict[str, Any]] = {}
     maps: list[ClockMap] = []
     notes: list[Note] = []
+    profiles: dict[int, Profile] = {}
     sampler: dict[str, float] = {}
     facts_after: DeviceFacts | None = None
     status = RunStatus.INTERRUPTED
@@ -119,6 +122,8 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
             maps.append(jsonio.validate(ClockMap, value, where=where))
         elif kind == "note":
             notes.append(jsonio.validate(Note, value, where=where))
+        elif kind == "profile":
+            profiles[value["artifact"]] = jsonio.validate(Profile, value["profile"], where=where)
         elif kind == "sampler":
             sampler = dict(value)
         elif kind == "facts_after":
@@ -128,15 +133,9 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
     if header is None:
         raise UsageError(f"{where} holds no run", code="run.empty", why="it was stopped before anything was known about it")
     return [
-        RunRecord(
-            id=run_id,
-            session=header.session,
-            created=header.created,
+        replace(
+            record,
             status=status,
-            artifact=header.artifacts[index],
-            device=header.device,
-            plan=replace(header.plan, inputs=header.inputs[index]),
-            meters=header.meters,
             traces=traces,
             windows=tuple(item.window for item in placed if item.artifact in (None, index)),
             facts_before=replace(header.facts, **engines.get(index, {})),
@@ -144,8 +143,31 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
             clock_maps=tuple(maps),
             load=loads.get(index),
             sampler=sampler,
-            tool=header.tool,
+            profile=profiles.get(index),
             notes=(*header.notes, *notes),
+        )
+        for index, record in enumerate(opening(header))
+    ]
+
+
+def opening(header: SessionHeader) -> list[RunRecord]:
+    """Return the record of each artifact as it stands before the first window."""
+    return [
+        RunRecord(
+            id=run_id,
+            session=header.session,
+            created=header.created,
+            status=RunStatus.INTERRUPTED,
+            artifact=header.artifacts[index],
+            device=header.device,
+            plan=replace(header.plan, inputs=header.inputs[index]),
+            meters=header.meters,
+            traces=(),
+            windows=(),
+            facts_before=header.facts,
+            calibrations=header.calibrations,
+            tool=header.tool,
+            notes=header.notes,
             tags=header.tags,
         )
         for index, run_id in enumerate(header.run_ids)

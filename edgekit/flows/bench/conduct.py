@@ -1,18 +1,18 @@
-"""Conduct a planned benchmark: every effect of the flow is in here. Whatever stops it, what was recorded until then is kept."""
+"""Conduct a planned benchmark. Whatever stops it, what was recorded until then is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from edgekit.core.errors import EdgekitError
 from edgekit.core.protocols import DeviceSession, HostMeter, LoadedModel, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan, RunStatus
-from edgekit.core.window import Phase
+from edgekit.flows.bench.course import Course, Stage
 from edgekit.flows.bench.inputs import Subject
-from edgekit.flows.bench.plan import BenchPlan, Step
+from edgekit.flows.bench.plan import BenchPlan
 from edgekit.flows.bench.recorder import Recorder
 from edgekit.metering import Chosen
 from edgekit.store.journal import ENGINE_FACTS
@@ -33,78 +33,50 @@ def load_all(
     return models
 
 
-def conduct(
-    plan: BenchPlan,
-    *,
-    session: DeviceSession,
-    models: Sequence[LoadedModel],
-    names: Sequence[str],
-    chosen: Chosen,
-    recorder: Recorder,
-    progress: Progress,
-) -> None:
+def conduct(plan: BenchPlan, *, stage: Stage, chosen: Chosen) -> None:
     """Run every step while the meters are read; record each window as it ends. Interruptions and failures are recorded and raised again."""
-    for index, model in enumerate(models):
-        recorder.event(
-            "load", {"artifact": index, "timing": model.timing, "engine": {name: model.loaded.get(name) for name in ENGINE_FACTS}}
-        )
-    recorder.event("clock_map", session.clock_map())
+    session, recorder = stage.session, stage.recorder
     try:
-        with _reading(plan.run, session=session, models=models, chosen=chosen, recorder=recorder):
-            _steps(plan, session=session, models=models, names=names, recorder=recorder, progress=progress)
+        for index, model in enumerate(stage.models):
+            recorder.event(
+                "load", {"artifact": index, "timing": model.timing, "engine": {name: model.loaded.get(name) for name in ENGINE_FACTS}}
+            )
+        recorder.event("clock_map", session.clock_map())
+        with _reading(plan.run, stage=stage, chosen=chosen):
+            Course(plan, stage).run()
             session.idle(-1, _SETTLE_S)
         recorder.check()
         recorder.event("clock_map", session.clock_map())
         recorder.event("facts_after", session.facts())
     except KeyboardInterrupt:
-        recorder.event("end", RunStatus.INTERRUPTED)
+        _end(recorder, RunStatus.INTERRUPTED)
         raise
     except EdgekitError as error:
-        recorder.event("note", Note(code=error.code, text=f"the run ended early: {error}"))
-        recorder.event("end", RunStatus.FAILED)
+        _end(recorder, RunStatus.FAILED, Note(code=error.code, text=f"the run ended early: {error}"))
         raise
-    recorder.event("end", RunStatus.COMPLETE)
+    recorder.event("end", plan.status)
 
 
-def _steps(
-    plan: BenchPlan, *, session: DeviceSession, models: Sequence[LoadedModel], names: Sequence[str], recorder: Recorder, progress: Progress
-) -> None:
-    progress.step(f"measure on {len(models)} artifact(s)", plan.expected_s)
-    done = 0.0
-    for step in plan.steps:
-        progress.advance(done, _title(step, names))
-        _one(step, plan.run, session=session, models=models, recorder=recorder)
-        recorder.check()
-        done += step.seconds
-    progress.advance(done)
-
-
-def _title(step: Step, names: Sequence[str]) -> str:
-    subject = names[step.artifact] if step.artifact is not None else ""
-    return f"{step.phase} {step.index + 1} {subject}".rstrip()
-
-
-def _one(step: Step, plan: RunPlan, *, session: DeviceSession, models: Sequence[LoadedModel], recorder: Recorder) -> None:
-    if step.artifact is not None:
-        least = plan.min_inferences if step.phase is Phase.MEASURE else 1
-        window = models[step.artifact].run(step.phase, step.index, seconds=step.seconds, min_inferences=least)
-        recorder.window(window, step.artifact)
-    elif step.phase is Phase.IDLE:
-        recorder.window(session.idle(step.index, step.seconds), None)
-    else:
-        session.idle(step.index, step.seconds)
+def _end(recorder: Recorder, status: RunStatus, note: Note | None = None) -> None:
+    """Record how the run ended where that is still possible: on a full disk it is not, and a session without an end is interrupted."""
+    with suppress(EdgekitError):
+        if note is not None:
+            recorder.event("note", note)
+        recorder.event("end", status)
 
 
 @contextmanager
-def _reading(plan: RunPlan, *, session: DeviceSession, models: Sequence[LoadedModel], chosen: Chosen, recorder: Recorder) -> Iterator[None]:
+def _reading(plan: RunPlan, *, stage: Stage, chosen: Chosen) -> Iterator[None]:
     """Read every meter while the context is open, and record what the sampler itself cost."""
     cost: Mapping[str, Any] = {}
+    recorder = stage.recorder
     with ExitStack() as stack:
         for meter in chosen.hosts:
             _start(meter, recorder, stack)
         if chosen.counters:
-            pids = [model.pid for model in models if model.pid is not None]
-            cost = stack.enter_context(session.sample(chosen.counters, hz=plan.sample_hz, sink=recorder.sink, pids=pids))
+            pids = [model.pid for model in stage.models if model.pid is not None]
+            sampling = stage.session.sample(chosen.counters, hz=plan.sample_hz, sink=recorder.sink, pids=pids, watch=recorder)
+            cost = stack.enter_context(sampling)
         yield
     recorder.event("sampler", dict(cost))
 

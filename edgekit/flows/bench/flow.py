@@ -15,13 +15,16 @@ from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord, RunStatus
 from edgekit.energy.analyse import analyse
 from edgekit.flows.bench.conduct import conduct, load_all
+from edgekit.flows.bench.course import Stage
 from edgekit.flows.bench.inputs import Subject, open_subject
-from edgekit.flows.bench.plan import BenchPlan, BenchRequest, plan
+from edgekit.flows.bench.plan import BenchPlan, BenchRequest, plan, with_sensors
+from edgekit.flows.bench.profiling import timeline_channel
 from edgekit.flows.bench.recorder import Recorder
 from edgekit.flows.bench.replay import Replay
+from edgekit.flows.bench.running import Running
 from edgekit.links.clock import SystemClock
 from edgekit.metering import Chosen, choose
-from edgekit.store.journal import SessionHeader, measured_windows
+from edgekit.store.journal import SessionHeader, measured_windows, opening
 from edgekit.store.runs import RECORD, RunStore, read_record, read_traces, write_record
 
 
@@ -49,22 +52,28 @@ def bench(request: BenchRequest, *, device: Any, progress: Progress, date: Syste
             progress.step(f"connect to {device.spec.name}")
             session = stack.enter_context(device.connect())
             chosen = choose(request.meters, device=device, session=session) if replay is None else replay.chosen(device)
-            progress.note(chosen.note)
+            for note in (chosen.note, *chosen.notes):
+                progress.note(note)
+            planned = planned if replay is not None else with_sensors(planned, chosen.specs)
             models = load_all(session, subjects, planned.run, progress=progress, stack=stack)
-            names = [subject.path.name for subject in subjects]
             session_id = store.open_session(created.replace("-", "").replace(":", "").removesuffix("Z"))
-            recorder = Recorder(store.session_folder(session_id), clocks=_clocks(chosen, session))
-            stack.callback(recorder.close)
-            recorder.header(
-                _header(request, planned, subjects, device=device, session=session, chosen=chosen, models=models, ids=(session_id, created))
+            header = _header(
+                request, planned, subjects, device=device, session=session, chosen=chosen, models=models, ids=(session_id, created)
             )
-            conduct(planned, session=session, models=models, names=names, chosen=chosen, recorder=recorder, progress=progress)
+            clocks = _clocks(chosen, session, len(subjects))
+            running = Running(opening(header), clocks=clocks, clock_map=session.clock_map())
+            recorder = Recorder(store.session_folder(session_id), clocks=clocks, tap=running.take)
+            stack.callback(recorder.close)
+            recorder.header(header)
+            names = [subject.path.name for subject in subjects]
+            stage = Stage(session=session, models=models, names=names, recorder=recorder, running=running, progress=progress)
+            conduct(planned, stage=stage, chosen=chosen)
+        runs = _close(store, session_id)
     except KeyboardInterrupt as stop:
         raise _interrupted(store, session_id) from stop
     except EdgekitError as error:
-        error.data["runs"] = [record.id for record in _close(store, session_id)]
-        raise
-    return BenchResult(runs=tuple(_close(store, session_id)), runs_dir=request.runs_dir, notes=tuple(notes))
+        raise _with_what_is_kept(error, store, session_id) from error.__cause__
+    return BenchResult(runs=tuple(runs), runs_dir=request.runs_dir, notes=tuple(notes))
 
 
 def reanalyse(name: str, *, runs_dir: Path) -> BenchResult:
@@ -113,10 +122,11 @@ def _run_ids(session_id: str, subjects: Sequence[Subject], device: str) -> tuple
     return tuple(f"{session_id}-{name}{f'-{n + 1}' if n else ''}-{device}" for name, n in zip(names, repeats, strict=True))
 
 
-def _clocks(chosen: Chosen, session: DeviceSession) -> dict[str, str]:
+def _clocks(chosen: Chosen, session: DeviceSession, artifacts: int) -> dict[str, str]:
     clocks = session.clock_map()
     on_host = {channel.id for meter in chosen.hosts for channel in meter.spec().channels}
-    return {channel.id: clocks.target if channel.id in on_host else clocks.source for spec in chosen.specs for channel in spec.channels}
+    known = {channel.id: clocks.target if channel.id in on_host else clocks.source for spec in chosen.specs for channel in spec.channels}
+    return known | {timeline_channel(artifact): clocks.source for artifact in range(artifacts)}
 
 
 def _header(
@@ -145,21 +155,35 @@ def _header(
         inputs=tuple(str(model.loaded.get("inputs", "synthetic")) for model in models),
         tool={"edgekit": version("edgekit")},
         tags=request.tags,
-        notes=(chosen.note,),
+        notes=(chosen.note, *chosen.notes),
+        calibrations=chosen.calibrations,
     )
 
 
 def _close(store: RunStore, session_id: str | None) -> list[RunRecord]:
-    """Fold the session into analysed records; none when it ended before anything was known."""
+    """Fold the session into analysed records; none when it ended before anything was known. What was stopped half-way is done again."""
     if session_id is None:
         return []
-    return [_analysed(store, record) for record in store.close_session(session_id)]
+    records = store.close_session(session_id) if store.session_folder(session_id).is_dir() else []
+    records = records or [read_record(path) for path in sorted(store.root.glob(f"{session_id}-*/{RECORD}"))]
+    return [_analysed(store, record) for record in records]
 
 
 def _analysed(store: RunStore, record: RunRecord) -> RunRecord:
     analysed = replace(record, analysis=analyse(record, read_traces(store.root / record.id, record)))
     store.save(analysed)
     return analysed
+
+
+def _with_what_is_kept(error: EdgekitError, store: RunStore, session_id: str | None) -> EdgekitError:
+    """Return the error with the ids of the partial records in its data; where they cannot be written now, the next benchmark does it."""
+    try:
+        kept = [record.id for record in _close(store, session_id)]
+    except EdgekitError:
+        kept = []
+        error.do = (*error.do, ("what was recorded is kept, and recovered by the next:", "edgekit bench ARTIFACT"))
+    error.data["runs"] = kept
+    return error
 
 
 def _interrupted(store: RunStore, session_id: str | None) -> InterruptedRun:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import UsageError
-from edgekit.core.run import RunPlan
+from edgekit.core.run import RunPlan, RunStatus
 from edgekit.core.window import Phase
+from edgekit.energy.stop import LEAST_WINDOWS
 
 T = TypeVar("T")
 
@@ -23,15 +26,21 @@ class Timing:
     idle_s: float
     warmup_s: float
     cooldown_s: float
+    idle_between_s: float
     min_inferences: int = 10
 
 
-METHOD = Timing(windows=10, window_s=10.0, idle_s=10.0, warmup_s=3.0, cooldown_s=1.0)
-METHOD_GPU = Timing(windows=10, window_s=60.0, idle_s=60.0, warmup_s=10.0, cooldown_s=1.0)
-QUICK = Timing(windows=3, window_s=2.0, idle_s=3.0, warmup_s=1.0, cooldown_s=0.2)
+METHOD = Timing(windows=10, window_s=10.0, idle_s=10.0, warmup_s=3.0, cooldown_s=1.0, idle_between_s=2.0)
+METHOD_GPU = Timing(windows=10, window_s=60.0, idle_s=60.0, warmup_s=10.0, cooldown_s=1.0, idle_between_s=5.0)
+QUICK = Timing(windows=3, window_s=2.0, idle_s=3.0, warmup_s=1.0, cooldown_s=0.2, idle_between_s=0.0)
 _LONGEST_S = 86_400.0
 SETTLE_S = 0.3  # readings begin this long before the first window, so that its start lies between two of them
 MINIMUM_S = 100.0  # measured time below which a plan counts as quick
+IDLE_EVERY = 3  # rounds between two idle windows
+SLOW_SENSOR_S = 0.01  # a sensor that updates more often than this meets every window at another phase anyway
+UNTIL_AT_MOST_S = 3600.0  # how long windows are added for --until when nobody sets a time
+WARMUP_PIECES = 6
+WARMUP_CAP = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +57,14 @@ class BenchRequest:
     idle_s: float | None = None
     warmup_s: float | None = None
     cooldown_s: float | None = None
+    idle_between_s: float | None = None
+    until_rel: float | None = None
+    max_time_s: float | None = None
     batch: int = 1
     threads: int = 1
     engine: str | None = None
     sample_hz: float | None = None
+    profile: bool = False
     tags: tuple[str, ...] = ()
 
 
@@ -67,34 +80,73 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchPlan:
-    """Hold the steps in order, and the plan that goes into each record."""
+    """Hold the plan that goes into each record of `artifacts` artifacts.
+
+    With a `script` those steps are repeated instead of planning any, and the run ends as the recorded one did: with `status`. With
+    `profile` the operators of each artifact are timed in the end.
+    """
 
     run: RunPlan
-    steps: tuple[Step, ...]
+    artifacts: int
+    script: tuple[Step, ...] = ()
+    profile: bool = False
+    status: RunStatus = RunStatus.COMPLETE
 
     @property
-    def expected_s(self) -> float:
-        """Return how long the steps take, without loading."""
-        return sum(step.seconds for step in self.steps)
+    def expected_s(self) -> float | None:
+        """Return how long the steps take, without loading; None when nobody knows."""
+        if self.script:
+            return sum(step.seconds for step in self.script)
+        if self.run.until_rel is not None:
+            return self.run.max_time_s
+        idles = 2 * self.run.idle_s + (self.run.windows - 1) // IDLE_EVERY * self.run.idle_between_s
+        most = idles + self.artifacts * self.run.warmup_s + self.run.windows * self.round_s
+        return most if self.run.max_time_s is None else min(most, self.run.max_time_s)
+
+    @property
+    def round_s(self) -> float:
+        """Return the least that one window of every artifact takes."""
+        return self.artifacts * (self.run.window_s + self.run.cooldown_s + self.run.dephase_s / 2)
 
 
 def plan(request: BenchRequest, *, kind: str) -> BenchPlan:
-    """Return the steps for a device of `kind`; raise UsageError for times that cannot be meant."""
+    """Return the plan for a device of `kind`; raise UsageError for times that cannot be meant."""
     base = QUICK if request.quick else METHOD_GPU if kind == "cuda" else METHOD
+    until = request.until_rel is not None
     run = RunPlan(
-        windows=_given(request.windows, base.windows),
+        windows=_given(request.windows, LEAST_WINDOWS if until else base.windows),
         window_s=_given(request.window_s, base.window_s),
         min_inferences=base.min_inferences,
         idle_s=_given(request.idle_s, base.idle_s),
         warmup_s=_given(request.warmup_s, base.warmup_s),
         cooldown_s=_given(request.cooldown_s, base.cooldown_s),
+        idle_between_s=_given(request.idle_between_s, base.idle_between_s),
+        until_rel=request.until_rel,
+        max_time_s=_given(request.max_time_s, UNTIL_AT_MOST_S) if until else request.max_time_s,
         batch=request.batch,
         threads=request.threads,
         sample_hz=_given(request.sample_hz, 20.0 if kind == "cuda" else 100.0),
         engine=request.engine,
     )
     _check(run)
-    return BenchPlan(run=_with_quick(run), steps=tuple(_steps(run, len(request.artifacts))))
+    return BenchPlan(run=_with_quick(run), artifacts=len(request.artifacts), profile=request.profile)
+
+
+def with_sensors(plan: BenchPlan, specs: Sequence[MeterSpec]) -> BenchPlan:
+    """Return the plan with random waits as long as the slowest sensor's update period, where a sensor is slow enough to matter.
+
+    Windows that begin at one phase of a sensor that looks part of the time would all see the same part of a periodic load.
+    """
+    periods = [channel.update_period_s for spec in specs for channel in spec.channels if channel.update_period_s is not None]
+    slowest = max(periods, default=0.0)
+    return replace(plan, run=replace(plan.run, dephase_s=slowest)) if slowest >= SLOW_SENSOR_S else plan
+
+
+def waits(run: RunPlan) -> Iterator[float]:
+    """Yield the seconds to wait before each measured window, the same for the same seed."""
+    draw = random.Random(run.seed)  # noqa: S311 -- a phase, not a secret
+    while True:
+        yield draw.random() * run.dephase_s
 
 
 def _given(value: T | None, default: T) -> T:
@@ -110,6 +162,9 @@ def _check(run: RunPlan) -> None:
         ("--idle", run.idle_s, 0.01, _LONGEST_S),
         ("--warmup", run.warmup_s, 0.0, _LONGEST_S),
         ("--cooldown", run.cooldown_s, 0.0, _LONGEST_S),
+        ("--idle-between", run.idle_between_s, 0.0, _LONGEST_S),
+        ("--until", _given(run.until_rel, 0.5), 1e-6, 1.0),
+        ("--max-time", _given(run.max_time_s, 1.0), 0.01, 100 * _LONGEST_S),
         ("--sample-hz", run.sample_hz, 0.1, 10_000.0),
     ):
         if not least <= value <= most:  # written so that NaN is refused too
@@ -119,19 +174,6 @@ def _check(run: RunPlan) -> None:
 
 
 def _with_quick(run: RunPlan) -> RunPlan:
-    return replace(run, quick=run.windows < 3 or run.windows * run.window_s < MINIMUM_S)
-
-
-def _steps(run: RunPlan, artifacts: int) -> Iterator[Step]:
-    for artifact in range(artifacts):
-        if run.warmup_s > 0:
-            yield Step(phase=Phase.WARMUP, index=artifact, seconds=run.warmup_s, artifact=artifact)
-    if run.warmup_s <= 0:
-        yield Step(phase=Phase.COOLDOWN, index=0, seconds=SETTLE_S)
-    yield Step(phase=Phase.IDLE, index=0, seconds=run.idle_s)
-    for index in range(run.windows):
-        for artifact in range(artifacts):
-            yield Step(phase=Phase.MEASURE, index=index, seconds=run.window_s, artifact=artifact)
-            if run.cooldown_s > 0:
-                yield Step(phase=Phase.COOLDOWN, index=index, seconds=run.cooldown_s)
-    yield Step(phase=Phase.IDLE, index=1, seconds=run.idle_s)
+    """Mark plans below the method's minimum; one that goes on until its intervals are narrow measures as long as it takes."""
+    short = run.windows < 3 or run.windows * run.window_s < MINIMUM_S
+    return replace(run, quick=short and run.until_rel is None)

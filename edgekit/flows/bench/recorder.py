@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgekit.core.protocols import ReadingSink
+from edgekit.core.quantity import Note
 from edgekit.core.trace import Reading
 from edgekit.core.window import Window
 from edgekit.store.journal import Journal, Placed, SessionHeader
@@ -14,26 +16,31 @@ from edgekit.store.traces import TraceWriter
 
 
 class Recorder:
-    """Write one session's journal and traces. Readings may arrive on other threads; their failure surfaces in `check`."""
+    """Write one session's journal and traces, and show every reading to `tap` too.
 
-    def __init__(self, folder: Path, *, clocks: Mapping[str, str]) -> None:
+    Readings, remarks and the end of them may come on other threads; what went wrong there surfaces in `check`.
+    """
+
+    def __init__(self, folder: Path, *, clocks: Mapping[str, str], tap: ReadingSink | None = None) -> None:
         self._journal = Journal(folder)
         self._traces = TraceWriter(folder / "traces", clocks)
+        self._tap = tap
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
         self.readings = 0
 
     def header(self, header: SessionHeader) -> None:
         """Record what is known before the first window."""
-        self._journal.write("header", header)
+        self.event("header", header)
 
     def event(self, kind: str, value: Any) -> None:
         """Record one event."""
-        self._journal.write(kind, value)
+        with self._lock:
+            self._journal.write(kind, value)
 
     def window(self, window: Window, artifact: int | None) -> None:
         """Record one window, of one artifact or of all (None)."""
-        self._journal.write("window", Placed(artifact=artifact, window=window))
+        self.event("window", Placed(artifact=artifact, window=window))
 
     def sink(self, readings: Sequence[Reading]) -> None:
         """Save raw readings; a failure is kept for `check`, because the caller may be another thread."""
@@ -45,14 +52,29 @@ class Recorder:
                 self.readings += len(readings)
             except Exception as error:
                 self._failure = error
+        if self._tap is not None:
+            self._tap(readings)
+
+    def note(self, note: Note) -> None:
+        """Record a remark about the readings."""
+        try:
+            self.event("note", note)
+        except Exception as error:
+            self.failed(error)
+
+    def failed(self, error: Exception) -> None:
+        """Keep the reason why no more readings come, for `check`."""
+        self._failure = self._failure or error
 
     def check(self) -> None:
-        """Raise the failure that a reading met on its way to the disk, if any."""
+        """Raise what ended the readings, or kept them from the disk, if anything did."""
         if self._failure is not None:
             raise self._failure
 
     def close(self) -> None:
         """Close both files."""
         with self._lock:
-            self._traces.close()
-        self._journal.close()
+            try:
+                self._traces.close()
+            finally:
+                self._journal.close()

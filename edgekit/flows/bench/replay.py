@@ -11,7 +11,7 @@ from edgekit.core.errors import HardwareError, UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord
-from edgekit.core.window import Phase
+from edgekit.core.window import Phase, Window
 from edgekit.devices.sim import SimDevice
 from edgekit.flows.bench.plan import BenchPlan, Step
 from edgekit.metering import Chosen
@@ -27,18 +27,23 @@ class Replay:
     folder: Path
     shift_ns: int
 
+    @property
+    def _script(self) -> list[Window]:
+        """Return the windows that are repeated; operators are not timed again, for no engine runs."""
+        return [window for window in self.record.windows if window.phase is not Phase.PROFILE]
+
     def device(self) -> SimDevice:
         """Return the emulated device that repeats the recorded windows."""
         spec = DeviceSpec(name=self.record.device.name, kind=self.record.device.kind, options={"replay": self.record.id})
-        return SimDevice(spec, script=self.record.windows, shift_ns=self.shift_ns, facts=self.record.facts_before, load=self.record.load)
+        return SimDevice(spec, script=self._script, shift_ns=self.shift_ns, facts=self.record.facts_before, load=self.record.load)
 
     def plan(self) -> BenchPlan:
-        """Return the plan of the recording, step by step as it happened."""
+        """Return the plan of the recording, step by step as it happened, with the status in which it ended."""
         steps = tuple(
             Step(phase=window.phase, index=window.index, seconds=window.duration_s, artifact=None if window.phase is Phase.IDLE else 0)
-            for window in self.record.windows
+            for window in self._script
         )
-        return BenchPlan(run=self.record.plan, steps=steps)
+        return BenchPlan(run=self.record.plan, artifacts=1, script=steps, status=self.record.status)
 
     def chosen(self, device: Any) -> Chosen:
         """Return the meters that deliver the recorded readings, with the specs and origins they were captured with."""

@@ -1,0 +1,198 @@
+"""Go through a benchmark step by step: warm-up until it has settled, rounds of windows until they are enough, idle in between.
+
+    warm-up A, warm-up B, idle, round 1: A B, round 2: A B, round 3: A B, idle, round 4: ...          ..., idle
+
+Nothing is drawn, computed or waited for inside a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgekit.core.protocols import DeviceSession, LoadedModel, Progress
+from edgekit.core.quantity import Note
+from edgekit.core.units import format_scaled
+from edgekit.core.window import Phase, Window
+from edgekit.energy.stop import Standing, judge, percent, unreachable
+from edgekit.energy.warmup import steady_from
+from edgekit.flows.bench.plan import IDLE_EVERY, SETTLE_S, WARMUP_CAP, WARMUP_PIECES, BenchPlan, Step, waits
+from edgekit.flows.bench.profiling import profile_one
+from edgekit.flows.bench.recorder import Recorder
+from edgekit.flows.bench.running import Running
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Hold what a benchmark acts on: an open device with its loaded models (`names` for people), and where everything is kept."""
+
+    session: DeviceSession
+    models: Sequence[LoadedModel]
+    names: Sequence[str]
+    recorder: Recorder
+    running: Running
+    progress: Progress
+
+
+class Course:
+    """Conduct the steps of one plan on one stage."""
+
+    def __init__(self, plan: BenchPlan, stage: Stage) -> None:
+        self._plan = plan.run
+        self._bench = plan
+        self._stage = stage
+        self._waits = waits(plan.run)
+        self._idles = 0
+        self._first_ns: int | None = None
+        self._last_ns = 0
+        self._rounds: list[tuple[Standing | None, ...]] = []
+        self._warned: set[int] = set()
+
+    def run(self) -> None:
+        """Do everything that is planned; what is done so far is recorded at any moment."""
+        self._stage.progress.step(f"measure on {len(self._stage.models)} artifact(s)", self._bench.expected_s)
+        if self._bench.script:
+            self._repeat(self._bench.script)
+        else:
+            self._open()
+            self._go_round()
+            self._rest(self._plan.idle_s)
+            self._profile()
+        self._stage.progress.advance(self._elapsed_s, self._closing_words())
+
+    def _repeat(self, script: Sequence[Step]) -> None:
+        for step in script:
+            self._say(f"{step.phase} {step.index + 1}")
+            if step.artifact is None:
+                self._keep(self._stage.session.idle(step.index, step.seconds), None)
+            else:
+                model = self._stage.models[step.artifact]
+                self._keep(model.run(step.phase, step.index, seconds=step.seconds, min_inferences=1), step.artifact)
+
+    def _open(self) -> None:
+        for artifact in range(self._bench.artifacts):
+            if self._plan.warmup_s > 0:
+                self._warm_up(artifact)
+        if self._plan.warmup_s <= 0:
+            self._pause(SETTLE_S)
+        self._rest(self._plan.idle_s)
+
+    def _warm_up(self, artifact: int) -> None:
+        """Infer in short pieces until the time per inference shows no trend any more, or five times the planned warm-up is over."""
+        model, cap_s = self._stage.models[artifact], WARMUP_CAP * self._plan.warmup_s
+        paces: list[float] = []
+        spent_s = 0.0
+        while steady_from(paces) is None:
+            if spent_s >= cap_s:
+                self._tell(_not_settled(self._stage.names[artifact], cap_s))
+                return
+            self._say(self._title("warm up", artifact))
+            piece_s = self._plan.warmup_s / WARMUP_PIECES
+            window = model.run(Phase.WARMUP, len(paces), seconds=piece_s, min_inferences=1)
+            self._keep(window, artifact)
+            paces.append(window.duration_s / (window.inferences or 1))
+            spent_s += window.duration_s
+
+    def _go_round(self) -> None:
+        while True:
+            begun_ns = self._last_ns
+            for artifact in range(self._bench.artifacts):
+                self._measure(artifact)
+            self._record_clock()
+            self._rounds.append(tuple(self._stage.running.standing(artifact) for artifact in range(self._bench.artifacts)))
+            self._warn()
+            next_s = (self._last_ns - begun_ns) / 1e9 + self._plan.idle_s
+            verdict = judge(self._rounds, self._plan, elapsed_s=self._elapsed_s, next_s=next_s)
+            if verdict.note is not None:
+                self._tell(verdict.note)
+            if not verdict.go_on:
+                return
+            if self._plan.idle_between_s > 0 and len(self._rounds) % IDLE_EVERY == 0:
+                self._rest(self._plan.idle_between_s)
+
+    def _measure(self, artifact: int) -> None:
+        index = len(self._rounds)
+        standing = self._stage.running.standing(artifact)
+        of = "" if self._plan.until_rel is not None else f" of {self._plan.windows}"
+        self._say(self._title(f"measure {index + 1}{of}", artifact) + (f" · {_estimate(standing)}" if standing else ""))
+        wait_s = next(self._waits)
+        if wait_s > 0:
+            self._pause(wait_s)
+        self._stage.running.begin()
+        model = self._stage.models[artifact]
+        window = model.run(Phase.MEASURE, index, seconds=self._plan.window_s, min_inferences=self._plan.min_inferences)
+        self._keep(window, artifact)
+        if self._plan.cooldown_s > 0:
+            self._pause(self._plan.cooldown_s)
+
+    def _profile(self) -> None:
+        """Time the operators of each artifact where that was asked, after everything that is measured."""
+        for artifact, model in enumerate(self._stage.models if self._bench.profile else ()):
+            name, stage = self._stage.names[artifact], self._stage
+            self._say(f"time the operators of {name}")
+            profile_one(model, name, artifact, seconds=self._plan.window_s, recorder=stage.recorder, progress=stage.progress)
+
+    def _rest(self, seconds: float) -> None:
+        self._say("idle")
+        self._keep(self._stage.session.idle(self._idles, seconds), None)
+        self._idles += 1
+
+    def _pause(self, seconds: float) -> None:
+        self._stage.session.idle(-1, seconds)
+
+    def _keep(self, window: Window, artifact: int | None) -> None:
+        self._stage.recorder.window(window, artifact)
+        self._stage.recorder.check()
+        self._first_ns = window.start_ns if self._first_ns is None else self._first_ns
+        self._last_ns = window.end_ns
+        if artifact is not None and window.phase is Phase.MEASURE:
+            self._stage.running.add(window, artifact)
+
+    def _record_clock(self) -> None:
+        """Record how the device's clock stands to this host's; one clock needs no second look."""
+        clocks = self._stage.session.clock_map()
+        if clocks.source != clocks.target:
+            self._stage.recorder.event("clock_map", clocks)
+            self._stage.running.clock(clocks)
+
+    def _warn(self) -> None:
+        """Say once, as soon as it is known, that a limit lies below what windows can do anything about."""
+        if self._plan.until_rel is None:
+            return
+        for artifact, standing in enumerate(self._rounds[-1]):
+            note = unreachable(standing, self._plan.until_rel) if standing is not None else None
+            if note is not None and artifact not in self._warned:
+                self._warned.add(artifact)
+                self._tell(Note(code=note.code, text=self._title(note.text, artifact), advice=note.advice))
+
+    def _tell(self, note: Note) -> None:
+        self._stage.recorder.event("note", note)
+        self._stage.progress.note(note)
+
+    def _say(self, text: str) -> None:
+        self._stage.progress.advance(self._elapsed_s, text)
+
+    def _closing_words(self) -> str:
+        standings = [standing for standing in self._rounds[-1] if standing] if self._rounds else []
+        return f"{len(self._rounds)} windows" + (f" · {_estimate(standings[0])}" if len(standings) == self._bench.artifacts == 1 else "")
+
+    def _title(self, text: str, artifact: int) -> str:
+        return f"{text} {self._stage.names[artifact]}" if self._bench.artifacts > 1 else text
+
+    @property
+    def _elapsed_s(self) -> float:
+        return 0.0 if self._first_ns is None else (self._last_ns - self._first_ns) / 1e9
+
+
+def _estimate(standing: Standing) -> str:
+    half = standing.half_rel
+    value = format_scaled(standing.value, "J")
+    return value if half is None else f"{value} ± {percent(half)}"
+
+
+def _not_settled(name: str, cap_s: float) -> Note:
+    return Note(
+        code="warmup.cap",
+        text=f"{name}: time per inference had not settled when the warm-up ended at its limit of {cap_s:g} s",
+        advice="warm up longer with --warmup, or look for throttling and background load",
+    )
