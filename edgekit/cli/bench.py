@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.cli.amounts import seconds, share
 from edgekit.cli.complete import device_names, meter_names
 from edgekit.cli.folders import from_here
 from edgekit.cli.output import current
@@ -31,10 +32,32 @@ def bench(
         ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer, shorter windows: a first impression, marked as such.")] = False,
-    windows: Annotated[int | None, typer.Option(help="Measured windows per artifact.", show_default="10, quick 3")] = None,
+    windows: Annotated[
+        int | None, typer.Option(help="Measured windows per artifact; with --until the least.", show_default="10, quick 3, --until 5")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE", help="Add windows until the interval of every artifact is within this share: 2%.", show_default=False
+        ),
+    ] = None,
+    max_time: Annotated[
+        str | None,
+        typer.Option("--max-time", metavar="TIME", help="Begin no round that would not end in time: 10m.", show_default="1h with --until"),
+    ] = None,
     window: Annotated[float | None, typer.Option(help="Least seconds of a window.", show_default="10, quick 2, cuda 60")] = None,
     idle: Annotated[float | None, typer.Option(help="Seconds of idle before and after.", show_default="10, quick 3, cuda 60")] = None,
-    warmup: Annotated[float | None, typer.Option(help="Seconds of warm-up per artifact.", show_default="3, quick 1, cuda 10")] = None,
+    idle_between: Annotated[
+        float | None,
+        typer.Option("--idle-between", help="Seconds of idle after every third round of windows.", show_default="2, quick 0, cuda 5"),
+    ] = None,
+    warmup: Annotated[
+        float | None,
+        typer.Option(
+            help="Least seconds of warm-up per artifact; up to 5 times as long until its speed has settled. 0: none.",
+            show_default="3, quick 1, cuda 10",
+        ),
+    ] = None,
     cooldown: Annotated[float | None, typer.Option(help="Seconds between windows.", show_default="1, quick 0.2")] = None,
     batch: Annotated[int, typer.Option(help="Inputs per invocation; each counts as one inference.")] = 1,
     threads: Annotated[int, typer.Option(help="Threads of the engine.")] = 1,
@@ -42,6 +65,9 @@ def bench(
     sample_hz: Annotated[
         float | None, typer.Option("--sample-hz", help="Readings per second of on-device counters.", show_default="100, cuda 20")
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Then time each operator in a window of its own: joules per operator.")
+    ] = False,
     runs: Annotated[Path | None, typer.Option(help="Folder of run records.", show_default="./runs, or edgekit.toml")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Name to find the runs by; repeatable.", show_default=False)] = None,
     reanalyse: Annotated[
@@ -50,8 +76,8 @@ def bench(
 ) -> None:
     """Measure joules, milliseconds and watts per inference, and keep the raw readings.
 
-    idle, warm-up, then measured windows with the artifacts in turn, then idle again. Every run is kept in the runs folder,
-    also when it is interrupted.
+    warm-up, idle, then measured windows with the artifacts in turn, then idle again. Every run is kept in the runs folder,
+    also when it is interrupted. `--until 2% --max-time 10m` measures for as long as it takes, and no longer.
     """
     from edgekit.config import load
     from edgekit.flows.bench import BenchRequest
@@ -85,10 +111,14 @@ def bench(
         idle_s=idle,
         warmup_s=warmup,
         cooldown_s=cooldown,
+        idle_between_s=idle_between,
+        until_rel=None if until is None else share(until, "--until"),
+        max_time_s=None if max_time is None else seconds(max_time, "--max-time"),
         batch=batch,
         threads=threads,
         engine=engine,
         sample_hz=sample_hz,
+        profile=profile,
         tags=tuple(tag or ()),
     )
     _show(_replay(request, replayed[0]) if replayed else _run(request))

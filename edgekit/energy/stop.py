@@ -87,7 +87,9 @@ def unreachable(standing: Standing, until_rel: float) -> Note | None:
 
 
 def percent(share: float) -> str:
-    """Return a share as percent with two digits."""
+    """Return a share as percent with two digits, and what is next to nothing as less than 0.01 %."""
+    if share < 1e-4:
+        return "less than 0.01 %"
     return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:.0f} %"
 
 

@@ -1,0 +1,32 @@
+"""Read shares and times the way people write them."""
+
+from __future__ import annotations
+
+import re
+
+from edgekit.core.errors import UsageError
+
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?"
+_SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def share(text: str, option: str) -> float:
+    """Return "2%" or "0.02" as 0.02; raise UsageError for anything else."""
+    found = re.fullmatch(rf"(?P<number>{_NUMBER})\s*(?P<unit>%?)", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise _unreadable(text, option, "a share is written 2% or 0.02")
+    return float(found["number"]) / (100 if found["unit"] else 1)
+
+
+def seconds(text: str, option: str) -> float:
+    """Return "90", "600s", "10m", "1h" or "1h30m" in seconds; raise UsageError for anything else."""
+    parts = re.findall(rf"({_NUMBER})\s*([a-z]*)\s*", text.strip(), re.IGNORECASE)
+    whole = re.fullmatch(rf"(?:{_NUMBER}\s*[a-z]*\s*)+", text.strip(), re.IGNORECASE)
+    units = [unit.lower() for _, unit in parts]
+    if whole is None or not set(units) <= set(_SECONDS) or ("" in units and len(units) > 1):
+        raise _unreadable(text, option, "a time is written 90, 600s, 10m or 1h30m")
+    return sum(float(number) * _SECONDS[unit] for (number, _), unit in zip(parts, units, strict=True))
+
+
+def _unreadable(text: str, option: str, why: str) -> UsageError:
+    return UsageError(f"{option} {text!r} cannot be read", code="bench.amount", why=why)
