@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,13 +89,16 @@ def _show_selftest(result: SelftestResult, device: str) -> None:
 
     from edgekit.reports.calibrations import calibration_table, sentences
 
+    table = calibration_table(result.calibration, result.meter)
+    if not current().is_rich(sys.stdout):
+        table.box, table.pad_edge = None, False
     told = sentences(result.calibration, result.meter)
     where = "" if device == "local" else f" --device {shlex.quote(device)}"
     lines = "\n".join(f"{channel}: {sentence}" for channel, sentence in told)
     current().result(
         schema="edgekit.meters.selftest/1",
         data={"calibration": result.calibration, "verdicts": dict(told), "stored": result.stored, "kept": result.kept},
-        text=Group(calibration_table(result.calibration, result.meter), "", lines),
+        text=Group(table, "", lines),
         next_commands=[("measure with what is known now:", f"edgekit bench ARTIFACT --meter {result.calibration.meter}{where}")],
         notes=result.notes,
     )

@@ -101,11 +101,11 @@ def response(
     spread = float(np.std(shares[here])) * math.sqrt(len(t_ns))
     if swing_w <= 0 or (residual_w > 0 and swing_w * spread < _CLEAR * residual_w):
         return _unknown(f"the load moved the reading by {swing_w:.2g} W, too little against its scatter of {residual_w:.2g} W", origins)
-    value = float(width[0])
+    value, lag = _refined(t_ns, watts, load, float(width[0]), float(lags[here % len(lags)]), period_s)
     step_s = float(np.max(np.diff(widths[max(0, here // len(lags) - 1) : here // len(lags) + 2])))
     u = math.sqrt(float(np.var(width[1:])) + step_s**2 / 12 + (float(np.median(half_ns)) / 1e9) ** 2 / 3)
     found = Estimate(value=value, low=max(0.0, value - 2 * u), high=value + 2 * u, unit="s", origins=tuple(origins), n=len(t_ns))
-    return Response(window_s=found, lag_s=float(lags[here % len(lags)]), swing_w=swing_w, residual_w=residual_w)
+    return Response(window_s=found, lag_s=lag, swing_w=swing_w, residual_w=residual_w)
 
 
 def sampled_fraction(window_s: Quantity, period_s: Quantity) -> Quantity:
@@ -135,6 +135,20 @@ def _grid(period_s: float, running_average: bool) -> tuple[NDArray[np.float64], 
     if running_average and period_s < _LONGEST_AVERAGE_S:
         widths = np.concatenate([widths, np.geomspace(1.1 * period_s, 1.2 * _LONGEST_AVERAGE_S, 60)])
     return widths, np.arange(0.0, 1.2, _STEP) * period_s
+
+
+def _refined(
+    t_ns: NDArray[np.float64], watts: NDArray[np.float64], load: Load, width_s: float, lag_s: float, period_s: float
+) -> tuple[float, float]:
+    """Return the best (width, lag) of a finer grid around the best of the coarse one."""
+    import numpy as np
+
+    around = np.linspace(-_STEP, _STEP, 9) * period_s
+    widths = np.clip(width_s + around * max(1.0, width_s / period_s), _STEP / 4 * period_s, None)
+    lags = np.clip(lag_s + around, 0.0, None)
+    residual, _ = _fits(_shares(t_ns, load, widths, lags), watts, np.ones((len(t_ns), 1)))
+    best = int(np.argmin(residual[:, 0]))
+    return float(widths[best // len(lags)]), float(lags[best % len(lags)])
 
 
 def _shares(t_ns: NDArray[np.float64], load: Load, widths: NDArray[np.float64], lags: NDArray[np.float64]) -> NDArray[np.float64]:
