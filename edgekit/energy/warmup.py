@@ -11,6 +11,7 @@ from edgekit.core.quantity import Note
 
 DRIFT_P = 0.01  # a trend less likely than this by chance is remarked
 SETTLED_P = 0.05
+NEGLIGIBLE = 1e-3  # a change smaller than this over what follows a start is not worth waiting for
 LEAST = 6  # the fewest values of which a trend can be called unlikely at all: 2 / 6! is 0.3 %
 _EXACT_TO = 40
 _MOST = 400  # values of which all pairs are compared
@@ -21,13 +22,16 @@ def steady_from(values: Sequence[float]) -> int | None:
 
     MSER (White 1997, Simulation 69, 323-334): the start that gives the mean of what follows its smallest standard error,
     sum (x - mean)^2 / (n - d)^2. A start in the second half, or less than 6 values after it, shows no steady state (White, Cobb and
-    Spratt 2000). What follows the start must not have a trend either (`trend_p`), which a slow drift has wherever one begins.
+    Spratt 2000). What follows the start must not have a trend either (`trend_p`), which a slow drift has wherever one begins, unless that
+    comes to less than 0.1 %.
     """
     n = len(values)
     if n < LEAST:
         return None
     start = min(range(n - LEAST + 1), key=lambda place: (_standard_error(values[place:]), place))
-    return start if start <= n / 2 and trend_p(values[start:]) >= SETTLED_P else None
+    rest = values[start:]
+    settled = trend_p(rest) >= SETTLED_P or abs(theil_sen(rest)) * (len(rest) - 1) < NEGLIGIBLE
+    return start if start <= n / 2 and settled else None
 
 
 def trend_p(values: Sequence[float]) -> float:

@@ -78,6 +78,10 @@ def test_a_series_that_still_changes_has_no_steady_state():
     assert steady_from(_noisy(8, seed=1, start=1.0, decay=6.0)) is None
 
 
+def test_a_change_too_small_to_matter_is_not_waited_for():
+    assert steady_from([1 + 1e-5 * step for step in range(10)]) is not None
+
+
 def test_a_few_values_show_nothing_and_equal_ones_are_steady_at_once():
     assert steady_from([1.0] * 5) is None
     assert steady_from([1.0] * 6) == 0
