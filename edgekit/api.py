@@ -1,10 +1,14 @@
-"""Offer edgekit to Python programs: the four flows as functions, and the records they make.
+"""Offer edgekit to Python programs: the four flows as functions, the records they make, and `measure` for a program's own code.
 
     import edgekit
 
     made = edgekit.convert("model.keras", out="artifacts", calibration="calib.npz", evaluation="test.npz")
     runs = edgekit.bench([row.path for row in made.rows], device="local", quick=True).runs
     print(runs[0].analysis.energy_j_per_inference)
+
+    with edgekit.measure("decode", meter="rapl") as m:
+        decode()
+    print(m)
 
 Every function raises `edgekit.EdgekitError` with `what`, `why` and `do`; heavy packages are imported when a function is called.
 """
@@ -19,6 +23,7 @@ from edgekit.core.errors import EdgekitError
 from edgekit.core.protocols import Progress
 from edgekit.core.quantity import Estimate, Note, Quantity, Unknown
 from edgekit.core.run import RunRecord
+from edgekit.region.measure import measure
 
 if TYPE_CHECKING:
     from edgekit.flows.bench import BenchResult
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
     from edgekit.flows.convert import ConvertResult
     from edgekit.flows.report import ReportResult
 
-__all__ = ["EdgekitError", "Estimate", "Quantity", "RunRecord", "Unknown", "bench", "compare", "convert", "load_run", "report"]
+__all__ = ["EdgekitError", "Estimate", "Quantity", "RunRecord", "Unknown", "bench", "compare", "convert", "load_run", "measure", "report"]
 
 
 class Silent:

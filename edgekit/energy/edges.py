@@ -1,0 +1,77 @@
+r"""Date the edges of one window on an energy counter, and state the energy between them.
+
+count            b2      A counter moves in ticks and stands still in between. At a tick it tells the true energy; a reading made at any
+  |          b1 __|      other moment tells the energy of the last tick, up to one period ago.
+  |        ____|
+  |   ____|              read edge   the tick lies anywhere in the period before the reading: its middle, half a period to either side
+  |__|a     : :          tick edge   the tick lies between the last reading of the old count and the first of the new one
+  +--|------|-|---> t
+     start  end          From `a` to `b1` the energy is exact. What lies between `end` and `b1` is taken off: at the mean power of the
+                         window where the load went on, at the power from `b1` to `b2` where the program only waited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """Hold one count that was the true energy at `t_ns`, known within `half_ns` to either side."""
+
+    t_ns: float
+    half_ns: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanEnergy:
+    """Hold the energy of [start, end], the mean power between its edges, and the standard uncertainty `edge_u_j` that its edges leave."""
+
+    joules: float
+    mean_w: float
+    edge_u_j: float
+
+
+def read_edge(before_ns: int, after_ns: int, value: float, *, tick_ns: float) -> Edge:
+    """Return the edge that a reading between two clock reads gives when the counter moved at any time in the `tick_ns` before it."""
+    return Edge(t_ns=(before_ns + after_ns - tick_ns) / 2, half_ns=(after_ns - before_ns + tick_ns) / 2, value=value)
+
+
+def tick_edge(old_ns: int, new_ns: int, value: float) -> Edge:
+    """Return the edge of a tick seen between the start of the last reading of the old count and the end of the first of the new one."""
+    return Edge(t_ns=(old_ns + new_ns) / 2, half_ns=(new_ns - old_ns) / 2, value=value)
+
+
+def step_j(before: float, after: float, seconds: float, *, scale: float, wrap: int | None, max_power_w: float) -> float | None:
+    """Return the joules between two counts, or None where nobody knows: reset, impossible, or perhaps wrapped more than once.
+
+    The rule of `edgekit.energy.counter.classify` for one pair of readings, without numpy. `seconds` holds the time between the readings and
+    the update period before the first of them.
+    """
+    step, most = after - before, max_power_w * seconds / scale
+    if step < 0 and wrap is not None:
+        step += wrap
+    if step < 0 or step > most + 1 or (wrap is not None and step + wrap <= most):
+        return None
+    return step * scale
+
+
+def span_energy(
+    first: Edge, last: Edge, *, joules: float, start_ns: int, end_ns: int, lead_w: float | None = None, tail_w: float | None = None
+) -> SpanEnergy | None:
+    """Return the energy of [start_ns, end_ns] from the exact `joules` between two edges; None when the edges are not in order.
+
+    What lies between `first` and the start is taken off (or added) at `lead_w`, what lies between the end and `last` at `tail_w`: the power
+    while the program waited there, None where the load went on at the mean power. Each edge may be wrong by its half width at the power
+    there, for which the largest of these stands. Both may err in the same direction, for the load changes at the edges of a window, so the
+    half widths are added before they are taken as one rectangular distribution (JCGM 100, 4.3.7).
+    """
+    seconds = (last.t_ns - first.t_ns) / 1e9
+    if seconds <= 0:
+        return None
+    mean_w = joules / seconds
+    lead_j = (mean_w if lead_w is None else lead_w) * (start_ns - first.t_ns) / 1e9
+    tail_j = (mean_w if tail_w is None else tail_w) * (last.t_ns - end_ns) / 1e9
+    edge_j = max(mean_w, lead_w or 0.0, tail_w or 0.0) * (first.half_ns + last.half_ns) / 1e9
+    return SpanEnergy(joules=joules - lead_j - tail_j, mean_w=mean_w, edge_u_j=edge_j / 3**0.5)

@@ -1,0 +1,149 @@
+"""State the energy of a region at one boundary with its uncertainty budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from edgekit.core.channel import Channel
+from edgekit.core.quantity import BudgetTerm, Estimate, Note, Quality, Quantity, Unknown, merge_origins
+from edgekit.region.gauge import Gauge
+from edgekit.region.instrument import Instrument
+from edgekit.region.parts import EDGE, Impossible, Part, counted, powered
+from edgekit.region.span import Reach, Span
+
+if TYPE_CHECKING:
+    from edgekit.energy.part_time import Missed
+
+MACHINE = "this machine"
+_SHRINK = {EDGE: 'use m.repeat() or align="tick", or measure a longer region'}
+
+
+def energy_at(span: Span, instrument: Instrument, group: Sequence[Channel], *, units: int) -> Quantity:
+    """Return the joules of a closed span at the boundary of a group of disjoint channels, or why they are unknown."""
+    from edgekit.energy.budget import combine, expanded
+    from edgekit.energy.instrument import instrument_terms
+    from edgekit.energy.part_time import bounded
+
+    place, spec = group[0].boundary, instrument.spec
+    origins = merge_origins([channel.origin for channel in group])
+    try:
+        parts = _parts(span, instrument, group)
+    except Impossible as error:
+        return Unknown(reason=str(error), unit="J", boundary=place, origins=origins)
+    value = math.fsum(part.joules for part in parts.values())
+    missed = _missed(span, instrument, group, value, units)
+    offset = None if spec.accuracy.offset_w is None else spec.accuracy.offset_w * _seconds(span)
+    terms = [
+        BudgetTerm(
+            name="repeatability", kind="A", u=None, reason="one region: its spread is unknown", shrink="measure it again"
+        ),
+        *_effects(parts),
+        *(item.term for item in missed if item.term is not None),
+        *instrument_terms(spec, MACHINE, value=value, offset=offset, channels=group),
+    ]
+    notes = [note for part in parts.values() for note in part.notes] + [item.note for item in missed if item.note is not None]
+    quality = Quality.CAVEATS if notes or spec.accuracy.gain_factor is not None else Quality.GOOD
+    found = combine(value, unit="J", boundary=place, origins=origins, terms=terms, n=1, quality=quality, notes=notes)
+    locked = [item.term for item in missed if item.beyond is not None]
+    return bounded(found, missed, half=expanded([term for term in terms if term not in locked], 1))
+
+
+def so_far(instrument: Instrument, group: Sequence[Channel], reaches: Mapping[Gauge, Reach], *, start_ns: int, end_ns: int) -> Quantity:
+    """Return the joules up to `end_ns` with the sum of all limits for an interval.
+
+    They are added up instead of combined after the GUM, so that no arithmetic package is loaded while a region is open.
+    """
+    place, accuracy = group[0].boundary, instrument.spec.accuracy
+    try:
+        parts = [counted(gauge, reach, instrument.spec, start_ns=start_ns, end_ns=end_ns) for gauge, reach in reaches.items()]
+    except Impossible as error:
+        return Unknown(reason=str(error), unit="J", boundary=place)
+    joules = math.fsum(part.joules for part in parts)
+    margin = math.fsum(3**0.5 * u for part in parts for u in part.effects.values()) + 2 * (accuracy.gain_rel or 0.0) * joules
+    factor = accuracy.gain_factor or 1.0
+    return Estimate(
+        value=joules,
+        low=joules / factor - margin,
+        high=joules * factor + margin,
+        unit="J",
+        boundary=place,
+        origins=merge_origins([channel.origin for channel in group]),
+        quality=Quality.CAVEATS,
+        notes=(Note(code="region.running", text="the region is still open; the interval is the sum of all limits"),),
+    )
+
+
+def net_of(found: Quantity, instrument: Instrument, seconds: float, idle_w: float | Mapping[str, float] | None) -> Quantity:
+    """Return an energy without the idle energy of the same time; `idle_w` in watts goes before what `measure.idle` found."""
+    from edgekit.energy.baseline import net_energy
+
+    if isinstance(found, Unknown) or found.boundary is None:
+        return found
+    given = idle_w.get(found.boundary) if isinstance(idle_w, Mapping) else idle_w
+    idle: Quantity | None = instrument.idle_w.get(found.boundary)
+    if given is not None:
+        told = (Note(code="idle.given", text=f"idle power was given as {given:g} W"),)
+        idle = Estimate(value=given, low=given, high=given, unit="W", boundary=found.boundary, origins=found.origins, notes=told)
+    if idle is None:
+        reason = "no idle power is known: give idle_w=, or call edgekit.measure.idle() while the machine rests"
+        return Unknown(reason=reason, unit="J", boundary=found.boundary, origins=found.origins)
+    return net_energy(found, idle, seconds)
+
+
+def _parts(span: Span, instrument: Instrument, group: Sequence[Channel]) -> dict[Gauge, Part]:
+    gauges = [gauge for gauge in instrument.gauges if gauge.channel in group]
+    if len(gauges) < len(group):
+        raise Impossible(f"meter {instrument.spec.kind} was opened without all of its channels at {group[0].boundary}")
+    if _seconds(span) <= 0:
+        raise Impossible("the region has no length that the clock can tell")
+    start_ns, end_ns = span.start_ns, span.end_ns or span.start_ns
+    return {
+        gauge: (counted if gauge.counts else powered)(gauge, span.reaches[gauge], instrument.spec, start_ns=start_ns, end_ns=end_ns)
+        for gauge in gauges
+    }
+
+
+def _effects(parts: Mapping[Gauge, Part]) -> list[BudgetTerm]:
+    terms = []
+    for name in dict.fromkeys(name for part in parts.values() for name in part.effects):
+        u_j = math.hypot(*(part.effects.get(name, 0.0) for part in parts.values()))
+        terms.append(BudgetTerm(name=name, kind="B", u=u_j, shrink=_SHRINK.get(name)))
+    if any(gauge.tick_ns is None and gauge.counts for gauge in parts):
+        reason = "nobody knows how often this counter moves; 0.1 s is assumed: `edgekit meters selftest` finds out"
+        terms.append(BudgetTerm(name="update period", kind="B", u=None, reason=reason))
+    quantum_j = math.hypot(*((gauge.channel.quantum or 0.0) * gauge.channel.scale for gauge in parts if gauge.counts))
+    if quantum_j:
+        terms.append(BudgetTerm(name="quantum", kind="B", u=quantum_j / 6**0.5, shrink="measure a longer region"))
+    return terms
+
+
+def _missed(span: Span, instrument: Instrument, group: Sequence[Channel], value: float, units: int) -> list[Missed]:
+    """Return what part-time sensors may have missed; where nobody counted units, the work may repeat at the sensor's own pace."""
+    from edgekit.core.window import Phase, Window
+    from edgekit.energy.part_time import missed
+
+    found = []
+    for channel in group:
+        rate_s = channel.update_period_s or 1.0
+        repeats = units or max(1, round(_seconds(span) / rate_s))
+        window = Window(
+            phase=Phase.MEASURE, index=0, clock="host", start_ns=span.start_ns, end_ns=span.end_ns or span.start_ns + 1, inferences=repeats
+        )
+        item = missed(channel, instrument.spec, [window], joules=value / repeats, idle_w=None, batch=1)
+        if item is not None:
+            found.append(_times(item, repeats))
+    return found
+
+
+def _times(item: Missed, repeats: int) -> Missed:
+    """Return what was missed of one repetition as what was missed of all."""
+    term = item.term if item.term is None or item.term.u is None else replace(item.term, u=item.term.u * repeats)
+    beyond = None if item.beyond is None else (item.beyond[0] * repeats, item.beyond[1] * repeats)
+    return replace(item, term=term, beyond=beyond)
+
+
+def _seconds(span: Span) -> float:
+    return ((span.end_ns or span.start_ns) - span.start_ns) / 1e9

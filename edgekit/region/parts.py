@@ -1,0 +1,117 @@
+"""State what one gauge says of a region: joules, what its edges and samples leave uncertain, and what has to be said of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from edgekit.core.channel import Channel, MeterSpec
+from edgekit.core.quantity import Note
+from edgekit.energy.edges import Edge, read_edge, span_energy, step_j
+from edgekit.region.gauge import Gauge, Look
+from edgekit.region.span import Reach
+
+_FEW_TICKS = 10
+_UNKNOWN_TICK_S = 0.1
+EDGE = "edge bracket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Hold the joules of one gauge, and the standard uncertainty in joules of each effect on them by its name."""
+
+    joules: float
+    effects: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+
+class Impossible(Exception):
+    """Say why the energy of a region cannot be stated."""
+
+
+def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_ns: int) -> Part:
+    """Return the energy that a counter states for [start, end]; raise Impossible when it states none."""
+    channel, tick_ns = gauge.channel, _UNKNOWN_TICK_S * 1e9 if gauge.tick_ns is None else gauge.tick_ns
+    first = reach.first_tick or _edge(gauge, reach.first, tick_ns)
+    tail_w, tail_rel = _waiting(reach.last_ticks, channel, spec.max_power_w)
+    if reach.last_ticks:
+        last = reach.last_ticks[0]
+        last = replace(last, half_ns=last.half_ns + reach.astray_ns / 2 + tail_rel * max(0.0, last.t_ns - end_ns))
+    else:
+        last = _edge(gauge, reach.last, tick_ns)
+    joules = _path_j(gauge, spec, first, reach, last, tick_ns)
+    lead_w = tail_w if reach.first_tick else None
+    if reach.first_tick and tail_w is None:  # nobody knows what the program drew in the moment between the tick and its start
+        lead_w = joules / max(last.t_ns - first.t_ns, 1.0) * 1e9 / 2
+        first = replace(first, half_ns=first.half_ns + (start_ns - first.t_ns) / 2)
+    found = span_energy(first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, lead_w=lead_w, tail_w=tail_w)
+    aligned = reach.first_tick is not None and bool(reach.last_ticks)
+    ticks = (end_ns - start_ns) / tick_ns if tick_ns else math.inf
+    if found is None or found.joules <= 0 or (ticks < 2 and not aligned):
+        why = f"{channel.id} moves every {tick_ns / 1e6:g} ms" if tick_ns else f"{channel.id} did not move"
+        raise Impossible(f"the region is too short for its meter: it took {(end_ns - start_ns) / 1e6:.3g} ms, and {why}")
+    notes: tuple[Note, ...] = ()
+    if ticks < _FEW_TICKS and not aligned:
+        text = f"the region lasted only {ticks:.1f} ticks of {channel.id}"
+        notes = (Note(code="region.short", text=text, advice="repeat the work: for _ in m.repeat(at_least_s=0.25)"),)
+    return Part(joules=found.joules, effects={EDGE: found.edge_u_j}, notes=notes)
+
+
+def powered(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_ns: int) -> Part:
+    """Return the energy that power samples state for [start, end]; raise Impossible when they leave a gap."""
+    import numpy as np
+
+    from edgekit.core.trace import FLAG_INVALID, Trace
+    from edgekit.core.window import Phase, Window
+    from edgekit.energy.channel import channel_windows
+    from edgekit.energy.clock import clock_line
+
+    looks = [look for look in (reach.first, *reach.between, reach.last) if look is not None]
+    values = np.array([look.value for look in looks], np.float64)
+    trace = Trace(
+        channel=gauge.channel.id,
+        clock="host",
+        t_ns=np.array([(look.before_ns + look.after_ns) // 2 for look in looks], np.int64),
+        bracket_ns=np.array([(look.after_ns - look.before_ns + 1) // 2 for look in looks], np.int64),
+        value=np.nan_to_num(values),
+        flags=np.where(np.isnan(values), FLAG_INVALID, 0).astype(np.uint8),
+    )
+    window = Window(phase=Phase.MEASURE, index=0, clock="host", start_ns=start_ns, end_ns=end_ns)
+    line = clock_line((), source="host", target="host")
+    (found,) = channel_windows(gauge.channel, spec, trace, measured=[window], idles=[], line=line).measured
+    if found is None or found.reason:
+        said = "no two readings touch the region" if found is None else str(found.reason)
+        raise Impossible(f"{gauge.channel.id}: {said}{gauge.failure and f' ({gauge.failure})'}")
+    return Part(joules=found.joules, effects={effect.name: effect.u_j for effect in found.effects})
+
+
+def _edge(gauge: Gauge, look: Look | None, tick_ns: float) -> Edge:
+    if look is None or math.isnan(look.value):
+        raise Impossible(f"{gauge.channel.id} could not be read: {gauge.failure or 'the reading was not a number'}")
+    return read_edge(look.before_ns, look.after_ns, look.value, tick_ns=tick_ns)
+
+
+def _path_j(gauge: Gauge, spec: MeterSpec, first: Edge, reach: Reach, last: Edge, tick_ns: float) -> float:
+    """Return the joules from edge to edge by way of every reading between them, so that no wrap is missed."""
+    channel = gauge.channel
+    path = [(first.t_ns, first.value)]
+    path += [((look.before_ns + look.after_ns) / 2, look.value) for look in reach.between if not math.isnan(look.value)]
+    joules = 0.0
+    for (t, count), (then, after) in pairwise([*path, (last.t_ns, last.value)]):
+        apart_s = (abs(then - t) + tick_ns + first.half_ns + last.half_ns) / 1e9
+        step = step_j(count, after, apart_s, scale=channel.scale, wrap=channel.wrap, max_power_w=spec.max_power_w)
+        if step is None:
+            raise Impossible(f"{channel.id} was reset inside the region, or moved further than {spec.max_power_w:g} W can explain")
+        joules += step
+    return joules
+
+
+def _waiting(ticks: Sequence[Edge], channel: Channel, max_power_w: float) -> tuple[float | None, float]:
+    """Return (watts between two ticks, their relative limit of error); None and 1 where there are not two or they make no sense."""
+    if len(ticks) < 2:
+        return None, 1.0
+    seconds, bracket_s = (ticks[1].t_ns - ticks[0].t_ns) / 1e9, (ticks[0].half_ns + ticks[1].half_ns) / 1e9
+    step = step_j(ticks[0].value, ticks[1].value, seconds + bracket_s, scale=channel.scale, wrap=channel.wrap, max_power_w=max_power_w)
+    return (None, 1.0) if step is None or seconds <= 0 else (step / seconds, bracket_s / seconds)

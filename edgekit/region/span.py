@@ -1,0 +1,91 @@
+"""Hold what was read at the edges of one region, gauge by gauge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edgekit.energy.edges import Edge
+from edgekit.region.gauge import Gauge, Look
+from edgekit.region.instrument import Rig
+from edgekit.region.ticks import next_ticks
+
+_WORTH_A_LATE_WAIT_NS = 5_000_000  # a faster counter is waited for when the result is asked for at once
+
+
+@dataclass(slots=True)
+class Reach:
+    """Hold the readings of one gauge: the first (a look, or a tick), those between, the last; and the ticks after it, where waited for.
+
+    `astray_ns` is how long the program went on by itself between the end of the region and the wait for the tick.
+    """
+
+    first: Look | None = None
+    first_tick: Edge | None = None
+    between: list[Look] = field(default_factory=list)
+    last: Look | None = None
+    last_ticks: list[Edge] = field(default_factory=list)
+    astray_ns: int = 0
+
+
+@dataclass(slots=True)
+class Span:
+    """Hold the edges of one region on its rig's clock, and what each gauge read at them."""
+
+    rig: Rig
+    start_ns: int
+    end_ns: int | None = None
+    reaches: dict[Gauge, Reach] = field(default_factory=dict)
+
+
+def begin(rig: Rig, *, align: bool) -> Span:
+    """Return an open span: with `align` it begins right after a tick of each leading counter, else at once."""
+    clock = rig.clock
+    ticks = {gauge: edges[0] for gauge, edges in next_ticks(leading(rig), clock).items() if edges} if align else {}
+    reaches = {gauge: Reach(first_tick=ticks[gauge]) if gauge in ticks else Reach(first=gauge.look(clock)) for gauge in rig.gauges}
+    return Span(rig=rig, start_ns=clock.now_ns(), reaches=reaches)
+
+
+def end(span: Span, *, align: bool, ridden: Mapping[Gauge, Edge] | None = None) -> None:
+    """Close the span now. With `align` wait for two ticks: the second tells the power of waiting; `ridden` are ticks seen already."""
+    clock = span.rig.clock
+    end_ns = clock.now_ns()
+    for gauge, reach in span.reaches.items():
+        reach.last = gauge.look(clock)
+    span.end_ns = end_ns  # from here on the span is closed, whatever happens while it waits
+    for gauge, reach in span.reaches.items():
+        reach.between = [look for look in gauge.logged(since_ns=span.start_ns) if look.after_ns <= end_ns]
+        if ridden and gauge in ridden:
+            reach.last_ticks = [ridden[gauge]]
+    if align and not ridden:
+        _wait_out(span, [gauge for gauge in span.reaches if _ticks(gauge)], {})
+
+
+def settle(span: Span) -> None:
+    """Date the closing edge by the next tick of fast counters, where none has passed since the region closed."""
+    clock = span.rig.clock
+    astray: dict[Gauge, int] = {}
+    for gauge, reach in span.reaches.items():
+        if _ticks(gauge) and not reach.last_ticks and (gauge.tick_ns or 1e12) <= _WORTH_A_LATE_WAIT_NS and reach.last is not None:
+            look = gauge.look(clock)
+            if look.value == reach.last.value and look.before_ns - reach.last.after_ns < (gauge.tick_ns or 0):
+                astray[gauge] = look.before_ns - reach.last.after_ns
+                reach.last = look
+    if astray:
+        _wait_out(span, list(astray), astray)
+
+
+def _wait_out(span: Span, gauges: list[Gauge], astray: Mapping[Gauge, int]) -> None:
+    since = {gauge: look for gauge in gauges if (look := span.reaches[gauge].last) is not None}
+    for gauge, edges in next_ticks(list(since), span.rig.clock, since=since, ticks=2).items():
+        span.reaches[gauge].last_ticks = edges
+        span.reaches[gauge].astray_ns = astray.get(gauge, 0)
+
+
+def leading(rig: Rig) -> list[Gauge]:
+    """Return the counters whose ticks are worth waiting for: those of the boundary that stands for their meter."""
+    return [gauge for gauge in rig.gauges if _ticks(gauge)]
+
+
+def _ticks(gauge: Gauge) -> bool:
+    return gauge.leads and gauge.counts and gauge.tick_ns != 0 and not gauge.failure

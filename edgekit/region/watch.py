@@ -1,0 +1,86 @@
+"""Read between the edges of open regions: power meters at their rate, counters often enough that no wrap is missed.
+
+One thread serves all regions of a process. It starts with the first region that needs it, and ends soon after the last one closed.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from edgekit.region.gauge import Clock, Gauge
+
+if TYPE_CHECKING:
+    from edgekit.region.region import Region
+
+_LONGEST_NAP_S = 2.0  # how soon a thread that naps notices a region with slower needs than it knew
+
+
+class Watch:
+    """Poll the gauges of open regions. Without `threaded` nothing runs by itself: somebody calls `poll`."""
+
+    def __init__(self, clock: Clock, *, threaded: bool = True) -> None:
+        self._clock = clock
+        self._threaded = threaded
+        self._open: weakref.WeakSet[Region] = weakref.WeakSet()
+        self._due_ns: dict[Gauge, int] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._nap_ends_ns = 0
+
+    def add(self, region: Region, gauges: Iterable[Gauge]) -> None:
+        """Watch over these gauges until the region is removed."""
+        with self._lock:
+            now_ns = self._clock.now_ns()
+            if not self._open:
+                self._due_ns.clear()
+            self._open.add(region)
+            for gauge in gauges:
+                if gauge.poll_s is not None and gauge not in self._due_ns:
+                    gauge.log.clear()
+                    self._due_ns[gauge] = now_ns + round(gauge.poll_s * 1e9)
+            soonest_ns = min(self._due_ns.values(), default=now_ns)
+            if not self._threaded:
+                return
+            if self._thread is None or not self._thread.is_alive():
+                self._nap_ends_ns = soonest_ns
+                self._thread = threading.Thread(target=self._run, name="edgekit-regions", daemon=True)
+                self._thread.start()
+            elif soonest_ns < self._nap_ends_ns:
+                self._wake.set()
+
+    def remove(self, region: Region) -> None:
+        """Stop for this region; harmless when called twice."""
+        with self._lock:
+            self._open.discard(region)
+
+    def poll(self) -> float | None:
+        """Read what is due; return the seconds until the next reading, None when no region is open."""
+        with self._lock:
+            if not self._open:
+                return None
+            due = [gauge for gauge, due_ns in self._due_ns.items() if due_ns <= self._clock.now_ns()]
+        for gauge in due:
+            gauge.log.append(gauge.look(self._clock))
+        with self._lock:
+            now_ns = self._clock.now_ns()
+            for gauge in due:
+                self._due_ns[gauge] = now_ns + round((gauge.poll_s or 0.0) * 1e9)
+            return max(0.0, (min(self._due_ns.values()) - now_ns) / 1e9) if self._due_ns else _LONGEST_NAP_S
+
+    def _run(self) -> None:
+        idle_naps = 0
+        while True:
+            left_s = self.poll()
+            idle_naps = 0 if left_s is not None else idle_naps + 1
+            nap_s = min(_LONGEST_NAP_S if left_s is None else left_s, _LONGEST_NAP_S)
+            with self._lock:
+                if idle_naps > 1 and not self._open:
+                    self._thread = None
+                    return
+                self._nap_ends_ns = self._clock.now_ns() + round(nap_s * 1e9)
+            self._wake.wait(nap_s)
+            self._wake.clear()
