@@ -5,7 +5,7 @@ How a sensor behaves comes from the stored self-test of this very instrument beh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from edgekit.config import load
 from edgekit.core.calibration import Calibration, ChannelCalibration
 from edgekit.core.channel import Channel, Measurand, MeterSpec
 from edgekit.core.errors import HardwareError, UsageError
+from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import DeviceSession, HostMeter, TargetMeter
 from edgekit.core.quantity import Note, Quantity
 from edgekit.links.clock import HostClock
@@ -21,8 +22,11 @@ from edgekit.sim.clock import ScriptedClock
 from edgekit.store.calibrations import CalibrationStore
 
 # By trust: counters that measure come before the estimate from CPU time.
-_BEST_FIRST = {"cuda": ("nvml",), "sim": ("sim",)}
-_BEST_FIRST_ELSEWHERE = ("rapl", "cputime")
+_BEST_FIRST = {"sim": ("sim",)}
+_BEST_FIRST_ON = {"x86": ("rapl", "cputime"), "arm": ("jetson", "pmic", "cputime")}
+_GPU_FIRST_ON = {"x86": ("nvml",), "arm": ("nvml", "jetson")}  # a Jetson's GPU has no power reading in NVML
+# What counts less than the board takes in: it is chosen where nothing wider is on the board, and says so.
+_PARTIAL = {"jetson": "a meter at the supply sees the carrier board too", "pmic": "a USB meter sees the board's whole input"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +107,7 @@ def _choose(names: Sequence[str], *, device: Any, session: DeviceSession) -> Cho
     if names:
         return _open(names, device=device, session=session, why="asked for")
     refused = []
-    for name in _BEST_FIRST.get(kind, _BEST_FIRST_ELSEWHERE):
+    for name in _best_first(kind, session):
         try:
             chosen = _open([name], device=device, session=session, why="the best available")
         except HardwareError as error:
@@ -118,6 +122,13 @@ def _choose(names: Sequence[str], *, device: Any, session: DeviceSession) -> Cho
     )
 
 
+def _best_first(kind: str, session: DeviceSession) -> tuple[str, ...]:
+    if kind in _BEST_FIRST:
+        return _BEST_FIRST[kind]
+    family = "arm" if (session.facts().arch or "").startswith(("arm", "aarch")) else "x86"
+    return (_GPU_FIRST_ON if kind == "cuda" else _BEST_FIRST_ON)[family]
+
+
 def _open(names: Sequence[str], *, device: Any, session: DeviceSession, why: str) -> Chosen:
     targets: list[TargetMeter] = []
     hosts: list[HostMeter] = []
@@ -129,11 +140,12 @@ def _open(names: Sequence[str], *, device: Any, session: DeviceSession, why: str
             hosts.append(_host_meter(name, meter, device))
     specs = [*_target_specs(targets, device=device, session=session), *(meter.spec() for meter in hosts)]
     places = ", ".join(sorted({f"{channel.boundary} ({channel.origin})" for spec in specs for channel in spec.channels}))
+    partial = [f"{spec.detail}; {_PARTIAL[spec.kind]}" for spec in specs if spec.kind in _PARTIAL]
     return Chosen(
         counters=tuple(meter.counter for meter in targets),
         hosts=tuple(hosts),
         specs=tuple(specs),
-        note=Note(code="meter.chosen", text=f"meter {', '.join(names)}, {why}: {places}"),
+        note=Note(code="meter.chosen", text=f"meter {', '.join(names)}, {why}: {'; '.join([places, *partial])}"),
     )
 
 
@@ -141,9 +153,15 @@ def _target_specs(targets: Sequence[TargetMeter], *, device: Any, session: Devic
     if not targets:
         return []
     probes = session.probe([meter.counter for meter in targets])
+    facts = session.facts()
+    return [spec_of(meter, probes[meter.counter], device=device.spec, facts=facts) for meter in targets]
+
+
+def spec_of(meter: TargetMeter, probe: Mapping[str, Any], *, device: DeviceSpec, facts: DeviceFacts) -> MeterSpec:
+    """Return what a meter makes of a probe on this device; raise HardwareError when it is not usable."""
     # Counters read below a replaced root ("powercap_root = ...") are a rehearsal: whatever they say was not measured.
-    context = {"arch": session.facts().arch or "", "emulated": any(name.endswith("_root") for name in device.spec.options)}
-    return [meter.spec({**probes[meter.counter], **context}) for meter in targets]
+    rehearsal = {"emulated": True} if any(name.endswith("_root") for name in device.options) else {}
+    return meter.spec({**probe, "arch": facts.arch or "", "kernel": facts.kernel or "", **rehearsal})
 
 
 def _host_meter(name: str, meter: Any, device: Any) -> HostMeter:

@@ -109,4 +109,5 @@ def _sentence(item: ListedMeter) -> str:
         return item.why
     what = ", ".join(item.origins)
     where = ", ".join(f"{place}: {sees(place)}" if len(item.boundaries) == 1 else str(place) for place in item.boundaries)
-    return "; ".join(part for part in (f"{what} at {where}" if where else what, item.detail) if part)
+    tested = f"calibrated {item.calibrated}" if item.calibrated else ""
+    return "; ".join(part for part in (f"{what} at {where}" if where else what, item.detail, tested) if part)

@@ -9,12 +9,13 @@ from typing import Any
 
 from edgekit.config import Config, MeterChoice
 from edgekit.core.boundary import Boundary
-from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import EdgekitError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Device, Progress
 from edgekit.core.quantity import Note, Origin
+from edgekit.metering import spec_of
 from edgekit.registry import added_classes, meter_class, meter_names, open_device
+from edgekit.store.calibrations import CalibrationStore
 
 
 class State(StrEnum):
@@ -27,7 +28,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedMeter:
-    """Say what one meter counts, where, and whether it can be used now."""
+    """Say what one meter counts, where, and whether it can be used now; `calibrated` is the date of its self-test, where there is one."""
 
     name: str
     kind: str
@@ -35,6 +36,7 @@ class ListedMeter:
     boundaries: tuple[Boundary, ...] = ()
     origins: tuple[Origin, ...] = ()
     detail: str = ""
+    calibrated: str = ""
     why: str = ""
     do: tuple[tuple[str, str], ...] = ()
 
@@ -71,23 +73,27 @@ def meters(config: Config, device: DeviceSpec, *, progress: Progress, connect: C
     progress.step(f"ask {device.name} for its meters")
     with connect(device).connect() as session:
         probes, facts = session.probe(sorted(set(counters.values()))), session.facts()
-    on_target = [describe(name, classes[name], probes[counter], facts) for name, counter in counters.items()]
+    store = CalibrationStore(config.data / "calibrations")
+    on_target = [describe(name, classes[name], probes[counter], facts, device, store) for name, counter in counters.items()]
     elsewhere = [ListedMeter(name=name, kind=name, state=State.USABLE, detail="from a plug-in") for name in added if name not in counters]
     found = {meter.name: meter for meter in (*on_target, *elsewhere, *_ON_HOST.values())}
     named = [_configured(choice, found.get(choice.kind)) for choice in config.meters.values()]
     return MeterList(device=device.name, meters=(*found.values(), *named), notes=notes)
 
 
-def describe(name: str, kind: type[Any], probe: Mapping[str, Any], facts: DeviceFacts) -> ListedMeter:
+def describe(
+    name: str, kind: type[Any], probe: Mapping[str, Any], facts: DeviceFacts, device: DeviceSpec, store: CalibrationStore
+) -> ListedMeter:
     """Return what a probe says about one meter that is read on the device."""
     if not probe.get("usable"):
         do = tuple((str(advice), str(command)) for advice, command in probe.get("do", ()))
         there = bool(do) and (name != "nvml" or facts.gpu is not None)
         return ListedMeter(name=name, kind=name, state=State.REFUSED if there else State.ABSENT, why=_why(probe), do=do)
     try:
-        spec: MeterSpec = kind().spec(probe)
+        spec = spec_of(kind(), probe, device=device, facts=facts)
     except EdgekitError as error:
         return ListedMeter(name=name, kind=name, state=State.REFUSED, why=error.why or error.what, do=error.do)
+    tested = store.known(spec).current
     return ListedMeter(
         name=name,
         kind=name,
@@ -95,6 +101,7 @@ def describe(name: str, kind: type[Any], probe: Mapping[str, Any], facts: Device
         boundaries=tuple(dict.fromkeys(channel.boundary for channel in spec.channels)),
         origins=tuple(dict.fromkeys(channel.origin for channel in spec.channels)),
         detail=spec.detail,
+        calibrated=tested.created[:10] if tested else "",
     )
 
 

@@ -16,7 +16,15 @@ from tests.fakes import FakeDevice, QuietProgress
 Run = Callable[..., Completed]
 LOCAL = DeviceSpec(name="local", kind="local")
 EMPTY = Config(path=None, runs=Path("runs"))
-PACKAGE = {"id": "rapl.package-0", "domain": "package", "parent": None, "wrap": 2**32, "quantum": 61}
+PACKAGE = {
+    "id": "rapl.package-0",
+    "domain": "package",
+    "parent": None,
+    "wrap": 2**32,
+    "quantum": 61,
+    "raw_unit": "uJ",
+    "measurand": "energy_counter",
+}
 
 
 def listed(probes: dict[str, object], facts: DeviceFacts | None = None) -> dict[str, object]:
@@ -59,8 +67,8 @@ def machine_with_rapl(tmp_path: Path) -> Path:
 def test_counters_are_found_through_the_runner(run_edgekit: Run, machine_with_rapl: Path) -> None:
     document = run_edgekit("meters", "--device", "box", "--json").json()
     rapl = next(meter for meter in document["data"]["meters"] if meter["name"] == "rapl")
-    assert (rapl["state"], rapl["boundaries"], rapl["origins"]) == ("usable", ["cpu_package"], ["measured"])
-    assert "measured at cpu_package" in run_edgekit("meters", "--device", "box").stdout
+    assert (rapl["state"], rapl["boundaries"], rapl["origins"]) == ("usable", ["cpu_package"], ["emulated"])
+    assert "emulated at cpu_package" in run_edgekit("meters", "--device", "box").stdout
 
 
 def test_what_is_absent_is_shown_only_when_asked_for(run_edgekit: Run, tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 from edgekit.core.errors import EdgekitError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Device, Progress
-from edgekit.flows.doctor import installation, machine
+from edgekit.flows.doctor import calibration, installation, machine
 from edgekit.flows.doctor.checkup import Checkup, Status
+from edgekit.links.clock import SystemClock
 from edgekit.registry import open_device
+from edgekit.store.calibrations import CalibrationStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +45,14 @@ def doctor(
     progress: Progress,
     connect: Callable[[DeviceSpec], Device] = open_device,
     has: Callable[[str], bool] = lambda module: find_spec(module) is not None,
+    date: SystemClock | None = None,
 ) -> Diagnosis:
     """Run every check and return what was found; `has` says whether a module is installed without importing it."""
     progress.step("look at this machine")
     config, told = installation.configuration(request.folder)
     checks = [installation.python(), *installation.extras(has), told, *installation.runs_folder(config.runs)]
-    checks += _on_device(connect, request)
+    store, today = CalibrationStore(config.data / "calibrations"), (date or SystemClock()).now_utc()
+    checks += _on_device(connect, request, lambda *found: calibration.checkups(*found, store=store, today=today))
     checks += [
         machine.governor(request.sysfs),
         machine.load(request.proc),
@@ -59,14 +63,15 @@ def doctor(
     return Diagnosis(checks=tuple(checks))
 
 
-def _on_device(connect: Callable[[DeviceSpec], Device], request: DoctorRequest) -> list[Checkup]:
+def _on_device(connect: Callable[[DeviceSpec], Device], request: DoctorRequest, tested: Callable[..., list[Checkup]]) -> list[Checkup]:
+    local = _local(request)
     try:
-        with connect(_local(request)).connect() as session:
+        with connect(local).connect() as session:
             facts, probes = session.facts(), session.probe(["rapl", "nvml", "cputime"])
     except EdgekitError as error:
         return [Checkup(name="runner", status=Status.FAIL, found=str(error), do=error.do)]
     python = f"answers with Python {facts.python}" if facts.python else "answers"
-    return [Checkup(name="runner", status=Status.OK, found=python), *_meters(probes, facts)]
+    return [Checkup(name="runner", status=Status.OK, found=python), *_meters(probes, facts), *tested(probes, facts, local)]
 
 
 def _meters(probes: Mapping[str, Mapping[str, Any]], facts: DeviceFacts) -> list[Checkup]:
@@ -89,5 +94,7 @@ def _meter(name: str, probe: Mapping[str, Any], *, there: bool) -> Checkup:
 
 
 def _local(request: DoctorRequest) -> DeviceSpec:
+    if request.sysfs == DoctorRequest(folder=request.folder).sysfs:
+        return DeviceSpec(name="local", kind="local")  # a root that is named is one that was replaced, and what it holds an imitation
     roots = {"sys_root": request.sysfs, "powercap_root": request.sysfs / "class/powercap"}
     return DeviceSpec(name="local", kind="local", options={name: str(path) for name, path in roots.items()})
