@@ -25,8 +25,9 @@ from edgekit.sim.spec import rails_of
 VARIABLE = "EDGEKIT_PLANT"
 MAGIC = b"EKPLANT2"
 EVENTS = 1 << 21
-LAG_NS = 3_000_000
-"""How much later than it is recorded an activity takes effect. Every reader then knows all that precedes its own present."""
+LAG_NS = 200_000
+"""How much later than it is recorded an activity takes effect: every reader then knows all that precedes its own present. An event that
+was recorded later than that, because the writer lost its processor meanwhile, is counted as `late`."""
 
 _i64, _i32, _f64 = ctypes.c_int64, ctypes.c_int32, ctypes.c_double
 
@@ -62,7 +63,7 @@ class PointRow(ctypes.Structure):
 
 
 class ChannelRow(ctypes.Structure):
-    _fields_ = (("name", ctypes.c_char * 16), ("count", _i64), ("capacity", _i64), ("events_at", _i64))
+    _fields_ = (("name", ctypes.c_char * 16), ("count", _i64), ("capacity", _i64), ("events_at", _i64), ("late", _i64))
 
 
 class EventRow(ctypes.Structure):
@@ -212,9 +213,10 @@ class History:
         if count and (self._floats[3 * count - 2] == level or self._ints[3 * count - 3] > t):
             return
         if count < self._row.capacity:
-            total = self.total_s(t)
-            self._ints[3 * count], self._floats[3 * count + 1], self._floats[3 * count + 2] = t, level, total
+            since, held, total = (self._ints[3 * count - 3], *self._floats[3 * count - 2 : 3 * count]) if count else (t, 0.0, 0.0)
+            self._ints[3 * count], self._floats[3 * count + 1], self._floats[3 * count + 2] = t, level, total + held * (t - since) / 1e9
             self._row.count = count + 1
+            self._row.late += time.monotonic_ns() > t
 
     def level(self, t_ns: int) -> float:
         """Return the level at a time; 0 before the first event."""
