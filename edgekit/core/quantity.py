@@ -48,6 +48,7 @@ class BudgetTerm:
 
     `kind` is "A" (statistics of repeated windows) or "B" (everything else). `u` is None where the term is unknown; `reason` then says why.
     `factor` is set instead for multiplicative terms stated as "within a factor of f". `instrument` tags terms that cancel in ratios.
+    `freedom` is the degrees of freedom of a type A evaluation; None stands for many.
     """
 
     name: str
@@ -57,6 +58,7 @@ class BudgetTerm:
     reason: str | None = None
     shrink: str | None = None
     instrument: str | None = None
+    freedom: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,3 +108,11 @@ def merge_origins(*groups: Iterable[Origin]) -> tuple[Origin, ...]:
     """Return the union of origins in the fixed order of the Origin enum."""
     present = {origin for group in groups for origin in group}
     return tuple(origin for origin in Origin if origin in present)
+
+
+_TRUST = (Origin.MEASURED, Origin.EMULATED, Origin.ESTIMATED, Origin.MODELED, Origin.SOURCED)
+
+
+def trust(origins: Iterable[Origin]) -> int:
+    """Return the rank of a figure by the weakest of its origins, 0 first: what an instrument read comes before what was assumed."""
+    return max((_TRUST.index(origin) for origin in origins), default=len(_TRUST))

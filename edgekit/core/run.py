@@ -13,7 +13,7 @@ from edgekit.core.calibration import Calibration
 from edgekit.core.channel import MeterSpec
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import Note, Quantity
-from edgekit.core.trace import ClockMap, TraceFile
+from edgekit.core.trace import ClockMap, Reading, TraceFile
 from edgekit.core.units import Unit
 from edgekit.core.window import Window
 
@@ -72,7 +72,8 @@ class ChannelAnalysis:
 
     A window whose energy could not be computed is None in `window_j`. `coverage` is the share of measured time that readings cover.
     `n_effective` is how many independent windows the correlated ones are worth; `without_outliers` is gross again without the windows that
-    stand out, None where none does.
+    stand out, None where none does. `edges` says how the windows were cut out of the readings: "aligned" to updates of the sensor,
+    "interpolated" at the window's own edges, or "" where there is nothing to cut.
     """
 
     channel: str
@@ -85,6 +86,7 @@ class ChannelAnalysis:
     coverage: float | None
     n_effective: float | None = None
     without_outliers: Quantity | None = None
+    edges: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,9 @@ class OperatorTiming:
 class Profile:
     """Hold one profiled window: operators in graph order, its invocations, and what of its time no operator accounts for.
 
-    `window` is the index of the profiled window among those of phase `profile`; `method` says how the engine took the times.
+    `window` is the index of the profiled window among those of phase `profile`; `method` says how the engine took the times, in steps of
+    `resolution_s`. `timeline` is the id of a trace that says when which operator began (its place in `operators`, -1 where none runs);
+    None where operators are too short for any reading to tell them apart.
     """
 
     window: int
@@ -109,11 +113,22 @@ class Profile:
     operators: tuple[OperatorTiming, ...]
     outside_s: float
     method: str
+    resolution_s: float = 0.0
+    timeline: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfiledWindow:
+    """Hold what profiling delivers: its window, the times of the operators, and the readings of the trace `profile.timeline`."""
+
+    window: Window
+    profile: Profile
+    timeline: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorEnergy:
-    """Hold the joules of one operator per inference; `share` is its part of the profiled time."""
+    """Hold the joules of one operator per inference; `share` is its part of the time of one inference. The last one is what is outside."""
 
     name: str
     kind: str

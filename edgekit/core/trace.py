@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -43,6 +45,19 @@ class Trace:
 
     def __len__(self) -> int:
         return len(self.t_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChunkedTrace:
+    """Hold a trace too large for the memory: `chunks()` begins anew and yields its readings in order, piece by piece."""
+
+    channel: str
+    clock: str
+    rows: int
+    chunks: Callable[[], Iterator[Trace]]
+
+    def __len__(self) -> int:
+        return self.rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from edgekit.core.boundary import WIDEST_FIRST, Boundary
 from edgekit.core.decision import Option, Scenario, Side
 from edgekit.core.errors import UsageError
-from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown
+from edgekit.core.quantity import Estimate, Quantity, Unknown, trust
 from edgekit.core.run import ChannelAnalysis, RunRecord
 from edgekit.core.units import format_scaled
 from edgekit.decision.numerals import rate
-
-# A measurement outranks an estimate: the lowest figure must not win because it came from the weakest source.
-_TRUST = (Origin.MEASURED, Origin.ESTIMATED, Origin.MODELED, Origin.SOURCED, Origin.EMULATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +84,10 @@ def options(runs: Sequence[RunRecord], side: Side, scenario: Scenario) -> tuple[
     """Return every run of one side as an option, cheapest first, and the chosen one (None when none is eligible)."""
     refused = {run.id: _refusal(run, side, scenario) for run in runs}
     fit = [run for run in runs if refused[run.id] is None]
-    best = min((_trust(run) for run in fit), default=0)
-    for run in [run for run in fit if _trust(run) != best]:
-        refused[run.id] = Refusal("weaker origin", f"{_TRUST[_trust(run)]}, while other runs of this side are {_TRUST[best]}")
+    # A measurement outranks an estimate: the lowest figure must not win because it came from the weakest source.
+    best = min(fit, key=_trust, default=None)
+    for run in [run for run in fit if best is not None and _trust(run) != _trust(best)]:
+        refused[run.id] = Refusal("weaker origin", f"{_origin(run)}, while other runs of this side are {_origin(best)}")
         fit.remove(run)
     widest = min((_rank(run) for run in fit), default=0)
     for run in [run for run in fit if _rank(run) != widest]:
@@ -116,7 +114,12 @@ def _option(run: RunRecord, side: Side, refusal: Refusal | None, *, chosen: bool
 
 
 def _trust(run: RunRecord) -> int:
-    return max((_TRUST.index(origin) for origin in energy_of(run).origins), default=len(_TRUST) - 1)
+    return trust(energy_of(run).origins)
+
+
+def _origin(run: RunRecord | None) -> str:
+    origins = energy_of(run).origins if run is not None else ()
+    return max(origins, key=lambda origin: trust((origin,)), default="of no stated origin")
 
 
 def _rank(run: RunRecord) -> int:

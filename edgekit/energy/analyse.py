@@ -3,62 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from edgekit.core.boundary import WIDEST_FIRST
-from edgekit.core.channel import Channel, Measurand, MeterSpec
-from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown
+from edgekit.core.channel import Channel, MeterSpec
+from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown, trust
 from edgekit.core.run import Analysis, ChannelAnalysis, RunRecord
+from edgekit.core.trace import Trace
 from edgekit.core.window import Phase, Window
+from edgekit.energy.crosscheck import crosschecked
 from edgekit.energy.group import analyse_group
+from edgekit.energy.groups import channel_groups, rival_groups
 from edgekit.energy.latency import quantile_ns
-from edgekit.energy.stats import relative_drift
+from edgekit.energy.operators import attribute
+from edgekit.energy.warmup import drift_note
 
 if TYPE_CHECKING:
-    from edgekit.core.trace import Trace
+    from edgekit.core.trace import ChunkedTrace
 
-_TRUST = (Origin.MEASURED, Origin.EMULATED, Origin.ESTIMATED, Origin.MODELED, Origin.SOURCED)
+__all__ = ["analyse", "channel_groups", "headline_channel"]
 
 
-def analyse(record: RunRecord, traces: Mapping[str, Trace]) -> Analysis:
+def analyse(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> Analysis:
     """Return everything that follows from `record` and its raw `traces` (by channel id)."""
     measured = [window for window in record.windows if window.phase is Phase.MEASURE and window.invalid is None and window.inferences]
     inferences = sum(window.inferences or 0 for window in measured)
     idles = [window for window in record.windows if window.phase is Phase.IDLE and window.invalid is None]
     machine = ", ".join(filter(None, (record.device.name, record.facts_before.model, record.facts_before.cpu)))
     channels = tuple(
-        analyse_group(group, spec, windows=measured, idles=idles, maps=record.clock_maps, traces=traces, machine=machine)
-        for spec in record.meters
-        for group in channel_groups(spec)
+        item for spec in record.meters for item in _of_meter(spec, record, windows=measured, idles=idles, traces=traces, machine=machine)
     )
     best = headline_channel(channels)
     headline: Quantity = best.energy_j_per_inference if best is not None else Unknown(reason="no meter was read during this run", unit="J")
     if not measured:
         headline = Unknown(reason="no measured window was completed", unit="J", boundary=headline.boundary)
+    time_s = _time_per_inference(measured, record)
+    whole = {
+        name: trace for name, trace in traces.items() if isinstance(trace, Trace)
+    }  # operators are seen in dense traces, not in huge ones
+    attribution = attribute(record, energy=headline, channel=best, time_s=time_s, traces=whole)
     return Analysis(
         energy_j_per_inference=headline,
         channel=best.channel if best is not None else None,
         channels=channels,
-        time_s_per_inference=_time_per_inference(measured, record),
+        time_s_per_inference=time_s,
         latency_p50_s=_latency(measured, record, 0.50),
         latency_p90_s=_latency(measured, record, 0.90),
         latency_p99_s=_latency(measured, record, 0.99),
         inferences=inferences,
         sampler_cpu_share=_sampler_share(record),
-        notes=_notes(record, measured),
+        notes=(*_notes(record, measured), *attribution.notes),
+        operators=attribution.operators,
+        attribution=attribution.sentence,
     )
 
 
-def channel_groups(spec: MeterSpec) -> list[list[Channel]]:
-    """Return groups of channels that may be added: same boundary, disjoint, energy counters preferred over power samples."""
-    usable = [channel for channel in spec.channels if channel.measurand in (Measurand.ENERGY_COUNTER, Measurand.POWER)]
-    places = {channel.id: channel.boundary for channel in usable}
-    usable = [channel for channel in usable if channel.parent is None or places.get(channel.parent) != channel.boundary]
-    counted = {channel.boundary for channel in usable if channel.measurand is Measurand.ENERGY_COUNTER}
-    chosen = [channel for channel in usable if channel.measurand is Measurand.ENERGY_COUNTER or channel.boundary not in counted]
-    chosen.sort(key=lambda channel: (channel.boundary, channel.id))
-    return [list(group) for _, group in groupby(chosen, key=lambda channel: channel.boundary)]
+def _of_meter(
+    spec: MeterSpec,
+    record: RunRecord,
+    *,
+    windows: Sequence[Window],
+    idles: Sequence[Window],
+    traces: Mapping[str, Trace | ChunkedTrace],
+    machine: str,
+) -> list[ChannelAnalysis]:
+    """Return the analysis of each group of channels; counters whose place is also read as power are held against it."""
+
+    def one(group: Sequence[Channel]) -> ChannelAnalysis:
+        return analyse_group(
+            group,
+            spec,
+            windows=windows,
+            idles=idles,
+            maps=record.clock_maps,
+            traces=traces,
+            machine=machine,
+            batch=record.plan.batch,
+            statistic=record.plan.statistic,
+        )
+
+    rivals = {tuple(channel.id for channel in counters): powers for counters, powers in rival_groups(spec)}
+    found = []
+    for group in channel_groups(spec):
+        item, powers = one(group), rivals.get(tuple(channel.id for channel in group))
+        found.append(crosschecked(item, one(powers)) if powers is not None else item)
+    return found
 
 
 def headline_channel(channels: Sequence[ChannelAnalysis]) -> ChannelAnalysis | None:
@@ -68,8 +97,7 @@ def headline_channel(channels: Sequence[ChannelAnalysis]) -> ChannelAnalysis | N
 
 def _rank(item: ChannelAnalysis) -> tuple[int, int, int]:
     origins = item.energy_j_per_inference.origins
-    trust = min((_TRUST.index(origin) for origin in origins), default=len(_TRUST))
-    return int(isinstance(item.energy_j_per_inference, Unknown)), trust, WIDEST_FIRST.index(item.boundary)
+    return int(isinstance(item.energy_j_per_inference, Unknown)), trust(origins), WIDEST_FIRST.index(item.boundary)
 
 
 def _clock_origins(record: RunRecord) -> tuple[Origin, ...]:
@@ -117,14 +145,8 @@ def _notes(record: RunRecord, measured: Sequence[Window]) -> tuple[Note, ...]:
                 advice="repeat with `edgekit bench` and its default plan before you rely on small differences",
             )
         )
-    if measured and abs(drift := relative_drift([window.duration_s / (window.inferences or 1) for window in measured])) > 0.05:
-        notes.append(
-            Note(
-                code="run.drift",
-                text=f"time per inference drifted by {100 * drift:+.0f} % over the run",
-                advice="warm up longer, or look for throttling and background load",
-            )
-        )
+    if drift := drift_note([window.duration_s / (window.inferences or 1) for window in measured]):
+        notes.append(drift)
     facts = {"before": record.facts_before, "after": record.facts_after}
     if slowed := [when for when, found in facts.items() if found is not None and found.throttled]:
         notes.append(

@@ -1,14 +1,19 @@
-"""Judge the idle power measured before and after the windows, and what is left when it is taken off.
+r"""Find the idle power under each measured window, and what is left of its energy when that is taken off.
 
-Net energy answers "what did the inferences add", gross energy "what did the device draw meanwhile". Both are always shown;
-idle is never scaled by CPU share.
+power                              i = idle windows before, between and after; the baseline under a measured window m is read off
+  |       _m_        _m_           the straight line through them
+  |  i___/   \___i__/   \__i
+  +------------------------> t
+
+Net energy answers "what did the inferences add", gross energy "what did the device draw meanwhile". Both are always shown; idle is never
+scaled by CPU share.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from edgekit.core.boundary import Boundary
@@ -19,33 +24,79 @@ from edgekit.energy.stats import t95
 DRIFT_LIMIT = 0.1  # idle windows that differ by more than this share make the net energy doubtful
 
 
-def idle_power(watts: Sequence[float], *, boundary: Boundary, origins: tuple[Origin, ...], instrument: Sequence[BudgetTerm]) -> Quantity:
-    """Return idle watts from the means of the idle windows; half their range is the baseline's own uncertainty, unknown for one window."""
-    if not watts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idle:
+    """Hold one idle window: the middle of it in seconds, its mean watts, and the standard uncertainty of these in watts."""
+
+    at_s: float
+    watts: float
+    u_w: float = 0.0
+
+
+def idle_power(
+    idles: Sequence[Idle],
+    *,
+    under_s: Sequence[float] = (),
+    weights: Sequence[float] = (),
+    boundary: Boundary,
+    origins: tuple[Origin, ...],
+    instrument: Sequence[BudgetTerm],
+) -> Quantity:
+    """Return the mean baseline in watts under measured windows whose middles are `under_s`, weighted by their seconds.
+
+    One idle window says nothing about how the baseline moves; two give a line and half their difference as the half-width of a rectangular
+    distribution about it; from three on the scatter about the line counts, with k - 2 degrees of freedom.
+    """
+    if not idles:
         return Unknown(reason="no idle window was measured", unit="W", boundary=boundary)
-    mean = fmean(watts)
-    half_range = (max(watts) - min(watts)) / 2
-    drift = BudgetTerm(
-        name="baseline drift",
+    value, term = _line(idles, under_s or [fmean(item.at_s for item in idles)], weights or [1.0])
+    watts = [item.watts for item in idles]
+    mean, between = fmean(watts), max(watts) - min(watts)
+    readings = BudgetTerm(
+        name="idle readings",
         kind="B",
-        u=half_range / 3**0.5 if len(watts) > 1 else None,
-        reason=None if len(watts) > 1 else "one idle window: how far the baseline moves is unknown",
-        shrink="longer idle windows, a quieter machine",
+        u=math.sqrt(math.fsum(item.u_w**2 for item in idles)) / len(idles),
+        shrink="measure longer idle windows",
     )
-    terms = [drift, *instrument]
     notes: tuple[Note, ...] = ()
-    if len(watts) == 1:
+    if len(idles) == 1:
         notes = (Note(code="baseline.single", text="idle power comes from one window: how far it moved during the run is unknown"),)
-    elif mean > 0 and 2 * half_range / mean > DRIFT_LIMIT:
+    elif mean > 0 and between / mean > DRIFT_LIMIT:
+        when = "between the start and the end" if len(idles) == 2 else f"over {len(idles)} idle windows"
         notes = (
             Note(
                 code="baseline.drift",
-                text=f"idle power differed by {200 * half_range / mean:.0f} % between the start and the end",
+                text=f"idle power differed by {100 * between / mean:.0f} % {when}",
                 advice="close other programs and let the machine cool, then repeat",
             ),
         )
-    quality = Quality.CAVEATS if notes else Quality.GOOD
-    return combine(mean, unit="W", boundary=boundary, origins=origins, terms=terms, n=len(watts), quality=quality, notes=notes)
+    return combine(
+        value,
+        unit="W",
+        boundary=boundary,
+        origins=origins,
+        terms=[term, *([readings] if readings.u else []), *instrument],
+        n=len(idles),
+        quality=Quality.CAVEATS if notes else Quality.GOOD,
+        notes=notes,
+    )
+
+
+def _line(idles: Sequence[Idle], under_s: Sequence[float], weights: Sequence[float]) -> tuple[float, BudgetTerm]:
+    """Return the mean of the least-squares line under the windows, and how uncertain the line leaves it."""
+    count = len(idles)
+    at, level = fmean(item.at_s for item in idles), fmean(item.watts for item in idles)
+    square = math.fsum((item.at_s - at) ** 2 for item in idles)
+    slope = math.fsum((item.at_s - at) * (item.watts - level) for item in idles) / square if square else 0.0
+    away = math.fsum(t * w for t, w in zip(under_s, weights, strict=True)) / math.fsum(weights) - at
+    term = BudgetTerm(name="baseline", kind="B", u=None, shrink="measure idle more often, for longer, on a quieter machine")
+    if count == 1:
+        return level, replace(term, reason="one idle window: how far the baseline moves is unknown")
+    if count == 2:
+        return level + slope * away, replace(term, u=abs(idles[1].watts - idles[0].watts) / 2 / 3**0.5)
+    misfit = math.fsum((item.watts - level - slope * (item.at_s - at)) ** 2 for item in idles)
+    u = math.sqrt(misfit / (count - 2) * (1 / count + away**2 / square))
+    return level + slope * away, replace(term, kind="A", u=u, freedom=float(count - 2))
 
 
 def net_energy(gross: Estimate, idle: Quantity, seconds_per_inference: float) -> Quantity:
@@ -65,7 +116,9 @@ def net_energy(gross: Estimate, idle: Quantity, seconds_per_inference: float) ->
         notes=idle.notes,
     )
     within = (Note(code="net.within_idle", text="the net energy cannot be told apart from idle fluctuations"),) if net.low <= 0 else ()
-    quality = Quality.CAVEATS if within or idle.quality != Quality.GOOD else gross.quality
+    quality = gross.quality
+    if quality is Quality.GOOD and (within or idle.quality != Quality.GOOD):
+        quality = Quality.CAVEATS
     return replace(net, quality=quality, notes=(*within, *net.notes))
 
 

@@ -27,24 +27,20 @@ def combine(
     notes: Sequence[Note] = (),
 ) -> Estimate:
     """Return `value` with the 95 % interval that its budget implies; terms of unknown size are carried along, named, and add nothing."""
-    from uncertainties import ufloat
-
-    parts = [ufloat(0.0, term.u, tag=term.name) for term in terms if term.u]
-    total = sum(parts[1:], start=parts[0]) if parts else None
-    contributions = {str(variable.tag): abs(u) for variable, u in total.error_components().items()} if total is not None else {}
-    spread = float(total.std_dev) * t95(_effective_freedom(contributions, terms, n)) if total is not None else 0.0
+    spread = expanded(terms, n)
     factors = [term.factor for term in terms if term.factor]
     # In logarithms where the additive part is small against the value, so that neither bound can change sign; added up elsewhere.
     if factors and spread < abs(value):
         logs = math.hypot(*(math.log(factor) for factor in factors), spread / value)
-        low, high = sorted((value * math.exp(-logs), value * math.exp(logs)))
+        bounds = (value * math.exp(-logs), value * math.exp(logs))
     else:
-        widest = math.exp(math.hypot(*(math.log(factor) for factor in factors))) if factors else 1.0
-        low, high = min(value / widest, value) - spread, max(value * widest, value) + spread
+        widest = math.exp(math.hypot(*(math.log(factor) for factor in factors)))
+        near, far = sorted((value / widest, value * widest))
+        bounds = (near - spread, far + spread)
     return Estimate(
         value=value,
-        low=min(low, value),
-        high=max(high, value),
+        low=min(*bounds, value),
+        high=max(*bounds, value),
         unit=unit,
         boundary=boundary,
         origins=origins,
@@ -55,13 +51,29 @@ def combine(
     )
 
 
-def _effective_freedom(contributions: dict[str, float], terms: Sequence[BudgetTerm], n: int | None) -> float:
-    kinds = {term.name: term.kind for term in terms}
-    statistical = sum(u**4 for name, u in contributions.items() if kinds[name] == "A")
-    if statistical == 0 or n is None or n < 2:
-        return math.inf
-    variance: float = sum(u**2 for u in contributions.values())
-    return variance**2 / (statistical / (n - 1))
+def expanded(terms: Sequence[BudgetTerm], n: int | None = None) -> float:
+    """Return the expanded uncertainty at 95 % of the additive terms; 0 where none has a size."""
+    from uncertainties import ufloat
+
+    sized = [term for term in terms if term.u]
+    if not sized:
+        return 0.0
+    parts = [ufloat(0.0, term.u, tag=str(place)) for place, term in enumerate(sized)]
+    total = sum(parts[1:], start=parts[0])
+    return float(total.std_dev) * t95(effective_freedom(sized, n))
+
+
+def effective_freedom(terms: Sequence[BudgetTerm], n: int | None = None) -> float:
+    """Return the effective degrees of freedom of a budget (Welch-Satterthwaite, JCGM 100 G.4.1): (sum u^2)^2 / sum(u^4 / freedom).
+
+    Type B terms are taken as exactly known (G.4.3, infinite freedom); a type A term that states no freedom of its own has n - 1.
+    """
+    spread = 0.0
+    for term in terms:
+        freedom = term.freedom if term.freedom is not None else float(n - 1) if n is not None and n > 1 else None
+        if term.kind == "A" and term.u and freedom:
+            spread += term.u**4 / freedom
+    return math.fsum((term.u or 0.0) ** 2 for term in terms) ** 2 / spread if spread else math.inf
 
 
 def dominating_term(estimate: Estimate) -> BudgetTerm | None:

@@ -1,110 +1,136 @@
-"""State the gross energy per inference of one group of channels, with its uncertainty budget and caveats."""
+"""State the gross energy per inference of channels at one boundary, with its uncertainty budget and caveats."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import fmean
+from dataclasses import dataclass, replace
+from statistics import median
 
-from edgekit.core.channel import Channel, Measurand, MeterSpec
+from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Quality, Quantity, Unknown, merge_origins
 from edgekit.core.window import Window
-from edgekit.energy.budget import combine
+from edgekit.energy.advice import advised
+from edgekit.energy.budget import combine, expanded
+from edgekit.energy.caveats import caveats
 from edgekit.energy.instrument import instrument_terms
-from edgekit.energy.integrate import WindowEnergy
-from edgekit.energy.stats import outliers, standard_error, weighted_mean
+from edgekit.energy.part_time import Missed, bounded
+from edgekit.energy.stats import Repeatability, outliers, repeatability
+from edgekit.energy.window_energy import WindowEnergy
+
+MEDIAN_U = math.sqrt(math.pi / 2)  # how much more the median of normal values scatters than their mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gross:
+    """Hold the gross joules per inference, the same without windows that stand out, and how many independent windows it rests on."""
+
+    energy_j: Quantity
+    n_effective: float | None = None
+    without_outliers: Quantity | None = None
 
 
 def gross_energy(
-    usable: Sequence[tuple[Window, WindowEnergy | None]],
+    windows: Sequence[Window],
     found: Sequence[WindowEnergy | None],
     *,
     group: Sequence[Channel],
     spec: MeterSpec,
-    idle_w: Quantity,
+    missed: Sequence[Missed],
     machine: str,
-) -> Quantity:
-    """Return joules per inference over the usable windows with its budget, or why there is no figure.
+    statistic: str = "mean",
+) -> Gross:
+    """Return joules per inference over the windows whose energy is known, with its budget, or why there is no figure.
 
-    `usable` are windows with their energy; `found` holds every window's energy, usable or not, for what has to be said of the rest.
+    `found` is the energy of each of `windows`; those without one, or with a reason against it, are left out and counted.
     """
-    boundary = group[0].boundary
-    kept = [(window, energy) for window, energy in usable if energy is not None]
+    kept = [(window, energy) for window, energy in zip(windows, found, strict=True) if energy is not None and energy.reason is None]
     if not kept:
-        reasons = {energy.reason or f"readings cover only {energy.coverage:.0%} of a window" for energy in found if energy is not None}
+        reasons = {energy.reason for energy in found if energy is not None and energy.reason}
         reason = "; ".join(sorted(reasons)) or f"meter {spec.kind} delivered no readings that span a measured window"
-        return Unknown(reason=reason, unit="J", boundary=boundary)
+        return Gross(energy_j=Unknown(reason=reason, unit="J", boundary=group[0].boundary))
+    joules = [energy.joules for _, energy in kept]
     counts = [float(window.inferences or 0) for window, _ in kept]
-    per_inference = [energy.joules / count for (_, energy), count in zip(kept, counts, strict=True)]
-    value = weighted_mean(per_inference, counts)
-    if value <= 0:
-        reason = f"meter {spec.kind} did not move during the measured windows: they are too short for its resolution"
-        return Unknown(reason=reason, unit="J", boundary=boundary)
-    n, mean_count = len(kept), fmean(counts)
-    mean_w = fmean(energy.joules / window.duration_s for window, energy in kept)
-    step_w = mean_w - idle_w.value if isinstance(idle_w, Estimate) else mean_w
-    counters = [channel for channel in group if channel.measurand is Measurand.ENERGY_COUNTER]
-    quantum_j = math.hypot(*((channel.quantum or 0.0) * channel.scale for channel in counters))
-    # Power steps somewhere inside the tick that straddles an edge. A counter's interpolation then puts up to step * tick / 4 of each edge
-    # outside the window; a held sample hides up to step * tick at the start. All windows err the same way, so nothing averages out.
-    hidden_s = max(energy.edge_s for _, energy in kept) * (0.5 if counters else 1.0)
-    error = standard_error(per_inference)
-    terms = [
-        BudgetTerm(
-            name="repeatability",
-            kind="A",
-            u=error,
-            reason=None if error is not None else f"{n} window(s): below 3 the spread says nothing",
-            shrink="more windows, or a quieter machine",
-        ),
-        BudgetTerm(
-            name="edge bracket",
-            kind="B",
-            u=abs(step_w) * hidden_s / 3**0.5 / mean_count,
-            shrink="longer windows, or a meter that updates faster",
-        ),
-        BudgetTerm(name="quantum", kind="B", u=quantum_j / 6**0.5 / mean_count / n**0.5, shrink="longer windows"),
-        *instrument_terms(
-            spec,
-            machine,
-            value=value,
-            offset=None if spec.accuracy.offset_w is None else spec.accuracy.offset_w * sum(w.duration_s for w, _ in kept) / sum(counts),
-        ),
+    if math.fsum(joules) <= 0:
+        reason = f"meter {spec.kind} did not move during the measured windows: they are too short for its resolution, or it is stuck"
+        return Gross(energy_j=Unknown(reason=reason, unit="J", boundary=group[0].boundary))
+    spread = repeatability(joules, counts)
+    odd = outliers([energy / count for energy, count in zip(joules, counts, strict=True)])
+    notes = caveats(kept, found, odd=odd, spread=spread)
+
+    def stated(places: Sequence[int], over: Repeatability, notes: Sequence[Note]) -> Estimate:
+        part = [kept[place] for place in places]
+        return _stated(part, over, group=group, spec=spec, missed=missed, machine=machine, statistic=statistic, notes=notes)
+
+    everything = stated(range(len(kept)), spread, notes)
+    rest = [place for place in range(len(kept)) if place not in odd]
+    without = stated(rest, repeatability([joules[i] for i in rest], [counts[i] for i in rest], bootstrap=False), ()) if odd else None
+    return Gross(energy_j=everything, n_effective=spread.n_effective, without_outliers=without)
+
+
+def _stated(
+    kept: Sequence[tuple[Window, WindowEnergy]],
+    spread: Repeatability,
+    *,
+    group: Sequence[Channel],
+    spec: MeterSpec,
+    missed: Sequence[Missed],
+    machine: str,
+    statistic: str,
+    notes: Sequence[Note],
+) -> Estimate:
+    inferences = math.fsum(window.inferences or 0 for window, _ in kept)
+    seconds = math.fsum(window.duration_s for window, _ in kept)
+    value = spread.mean
+    if statistic == "median":
+        value = median(energy.joules / (window.inferences or 1) for window, energy in kept)
+        spread = replace(spread, u=None if spread.u is None else spread.u * MEDIAN_U)
+    effects = effect_terms([energy for _, energy in kept], inferences)
+    offset = spec.accuracy.offset_w
+    found = [
+        _repeatability(spread, effects),
+        *(term for term, _ in effects),
+        *(item.term for item in missed if item.term is not None),
+        *instrument_terms(spec, machine, value=value, offset=None if offset is None else offset * seconds / inferences, channels=group),
     ]
-    notes = _caveats(per_inference, [window.index for window, _ in kept], dropped=len(found) - n)
-    quality = Quality.CAVEATS if notes or spec.accuracy.gain_factor is not None else Quality.GOOD
-    return combine(
+    terms = [advised(term, value=value, windows=len(kept), window_s=seconds / len(kept)) for term in found]
+    said = [*notes, *(item.note for item in missed if item.note is not None)]
+    estimate = combine(
         value,
         unit="J",
-        boundary=boundary,
+        boundary=group[0].boundary,
         origins=merge_origins([channel.origin for channel in group]),
         terms=terms,
-        n=n,
-        quality=quality,
-        notes=notes,
+        n=len(kept),
+        quality=Quality.CAVEATS if said or spec.accuracy.gain_factor is not None else Quality.GOOD,
+        notes=said,
     )
+    locked = [item.term for item in missed if item.beyond is not None]
+    return bounded(estimate, missed, half=expanded([term for term in found if term not in locked], len(kept)))
 
 
-def _caveats(per_inference: Sequence[float], indices: Sequence[int], *, dropped: int) -> list[Note]:
-    notes = []
-    if len(per_inference) < 3:
-        notes.append(
-            Note(
-                code="windows.few",
-                text=f"only {len(per_inference)} window(s): how well the result repeats is unknown",
-                advice="use three windows or more",
-            )
-        )
-    if dropped:
-        notes.append(Note(code="windows.uncovered", text=f"{dropped} window(s) have no usable readings and are left out"))
-    if odd := outliers(per_inference):
-        rest = [value for place, value in enumerate(per_inference) if place not in odd]
-        names = ", ".join(str(indices[place]) for place in odd)
-        notes.append(
-            Note(
-                code="windows.outlier",
-                text=f"window(s) {names} stand out; with them {fmean(per_inference):.3g} J, without {fmean(rest):.3g} J",
-                advice="look for background load in those windows",
-            )
-        )
-    return notes
+def effect_terms(energies: Sequence[WindowEnergy], inferences: float) -> list[tuple[BudgetTerm, bool]]:
+    """Return a budget term for each effect on the windows, per inference, and whether it errs alike in all windows.
+
+    What errs alike adds up over the windows; what errs anew in each adds in squares, and so shrinks with their number.
+    """
+    found = []
+    for name, common in dict.fromkeys((effect.name, effect.common) for energy in energies for effect in energy.effects):
+        sizes = [effect.u_j for energy in energies for effect in energy.effects if (effect.name, effect.common) == (name, common)]
+        total = math.fsum(sizes) if common else math.hypot(*sizes)
+        found.append((BudgetTerm(name=name, kind="B", u=total / inferences), common))
+    return found
+
+
+def _repeatability(spread: Repeatability, effects: Sequence[tuple[BudgetTerm, bool]]) -> BudgetTerm:
+    """Return what scatters between windows beyond the effects that have terms of their own.
+
+    An effect that errs anew in each window is part of the scatter, and must not be counted twice (JCGM 100, 4.3.10): of s^2 / n what the
+    known effects explain is taken off. The variance of the rest is as uncertain as that of the whole, so its freedom shrinks with it.
+    """
+    term = BudgetTerm(name="repeatability", kind="A", u=spread.u)
+    if spread.u is None:
+        return replace(term, reason=f"{spread.n} window(s): below 3 the spread says nothing")
+    explained = math.fsum((effect.u or 0.0) ** 2 for effect, common in effects if not common)
+    rest = math.sqrt(max(0.0, spread.u**2 - explained))
+    return replace(term, u=rest, freedom=spread.freedom * (rest / spread.u) ** 4 if rest else None)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from edgekit.core.channel import Channel, Measurand, MeterSpec
+from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.quantity import Estimate, Quantity, Unknown, merge_origins
 from edgekit.core.run import ChannelAnalysis
 from edgekit.core.trace import ClockMap
 from edgekit.core.window import Window
-from edgekit.energy.baseline import idle_power, net_energy
-from edgekit.energy.counter import counter_energy
+from edgekit.energy.baseline import Idle, idle_power, net_energy
+from edgekit.energy.channel import ChannelWindows, channel_windows
+from edgekit.energy.clock import clock_line
 from edgekit.energy.gross import gross_energy
 from edgekit.energy.instrument import instrument_terms
-from edgekit.energy.integrate import WindowEnergy, power_energy
+from edgekit.energy.part_time import Missed, missed
+from edgekit.energy.window_energy import Effect, WindowEnergy
 
 if TYPE_CHECKING:
-    from edgekit.core.trace import Trace
-
-MIN_COVERAGE = 0.99  # below this share of covered time a window's energy is not stated
+    from edgekit.core.trace import ChunkedTrace, Trace
 
 
 def analyse_group(
@@ -30,106 +32,175 @@ def analyse_group(
     windows: Sequence[Window],
     idles: Sequence[Window],
     maps: Sequence[ClockMap],
-    traces: Mapping[str, Trace],
+    traces: Mapping[str, Trace | ChunkedTrace],
     machine: str,
+    batch: int = 1,
+    statistic: str = "mean",
 ) -> ChannelAnalysis:
     """Return gross, net and idle figures of channels that are added because they are disjoint at one boundary.
 
-    `windows` are the measured ones, each with its count of inferences; `idles` give the baseline; `maps` join the clocks. `machine` tells
-    one instrument from another of its kind: errors are common to two figures only where one instrument read both.
+    `windows` are the measured ones, each with its count of inferences, `batch` of which are made at once; `idles` give the baseline; `maps`
+    join the clocks. `machine` tells one instrument from another of its kind: errors are common to two figures only where one instrument
+    read both. The headline figure is the `statistic` ("mean" or "median") of the windows.
     """
-    boundary = group[0].boundary
-    origins = merge_origins([channel.origin for channel in group])
-    found = [_window_energy(group, spec, window, maps, traces) for window in windows]
-    usable = [(window, energy) for window, energy in zip(windows, found, strict=True) if _is_usable(energy)]
-    idle_found = [(window, _window_energy(group, spec, window, maps, traces)) for window in idles]
-    idle_w = _idle(
-        [energy.joules / window.duration_s for window, energy in idle_found if energy is not None and _is_usable(energy)],
+    parts = [_channel(channel, spec, traces.get(channel.id), windows=windows, idles=idles, maps=maps, batch=batch) for channel in group]
+    found = [_added([part.measured[place] for part in parts]) for place in range(len(windows))]
+    idle_found = [_added([part.idle[place] for part in parts]) for place in range(len(idles))]
+    idle_w = _idle(idle_found, idles, found, windows, group=group, spec=spec, machine=machine)
+    gross = gross_energy(
+        windows,
+        found,
         group=group,
         spec=spec,
+        missed=_missed(group, spec, parts, windows, idles, batch=batch),
         machine=machine,
+        statistic=statistic,
     )
-    gross = gross_energy(usable, found, group=group, spec=spec, idle_w=idle_w, machine=machine)
-    seconds = sum(window.duration_s for window, _ in usable)
-    inferences = sum(window.inferences or 0 for window, _ in usable)
-    if isinstance(gross, Unknown):
-        net: Quantity = Unknown(reason=gross.reason, unit="J", boundary=boundary)
-        mean_w: Quantity = Unknown(reason=gross.reason, unit="W", boundary=boundary)
-    else:
-        net = net_energy(gross, idle_w, seconds / inferences)
-        rate = inferences / seconds
-        mean_w = Estimate(
-            value=gross.value * rate,
-            low=gross.low * rate,
-            high=gross.high * rate,
-            unit="W",
-            boundary=boundary,
-            origins=origins,
-            n=gross.n,
-            quality=gross.quality,
-        )
+    net, mean_w = _net_and_mean(gross.energy_j, idle_w, found, windows)
     return ChannelAnalysis(
         channel="+".join(channel.id for channel in group),
-        boundary=boundary,
-        energy_j_per_inference=gross,
+        boundary=group[0].boundary,
+        energy_j_per_inference=gross.energy_j,
         net_j_per_inference=net,
         idle_w=idle_w,
         mean_w=mean_w,
-        window_j=tuple(energy.joules if energy is not None and _is_usable(energy) else None for energy in found),
+        window_j=tuple(energy.joules if _is_known(energy) and energy is not None else None for energy in found),
         coverage=fmean(energy.coverage if energy is not None else 0.0 for energy in found) if found else None,
+        n_effective=gross.n_effective,
+        without_outliers=gross.without_outliers,
+        edges=" and ".join(sorted({part.edges for part in parts if part.edges})),
     )
 
 
-def _is_usable(energy: WindowEnergy | None) -> bool:
-    return energy is not None and energy.reason is None and energy.coverage >= MIN_COVERAGE
+def _channel(
+    channel: Channel,
+    spec: MeterSpec,
+    trace: Trace | ChunkedTrace | None,
+    *,
+    windows: Sequence[Window],
+    idles: Sequence[Window],
+    maps: Sequence[ClockMap],
+    batch: int,
+) -> ChannelWindows:
+    if trace is None or not len(trace) or not (windows or idles):
+        return ChannelWindows(measured=(None,) * len(windows), idle=(None,) * len(idles), edges="")
+    line = clock_line(maps, source=(*windows, *idles)[0].clock, target=trace.clock)
+    return channel_windows(channel, spec, trace, measured=windows, idles=idles, line=line, batch=batch)
 
 
-def _window_energy(
-    group: Sequence[Channel], spec: MeterSpec, window: Window, maps: Sequence[ClockMap], traces: Mapping[str, Trace]
-) -> WindowEnergy | None:
-    parts = []
-    for channel in group:
-        trace = traces.get(channel.id)
-        part = _channel_energy(channel, spec, window, maps, trace) if trace is not None and len(trace) else None
-        if part is None:
-            return None
-        parts.append(part)
-    return WindowEnergy(
-        joules=sum(part.joules for part in parts),
-        coverage=min(part.coverage for part in parts),
-        edge_s=max(part.edge_s for part in parts),
-        reason=next((part.reason for part in parts if part.reason), None),
+def _added(parts: Sequence[WindowEnergy | None]) -> WindowEnergy | None:
+    """Return the window of all channels together; their effects, of sensors of their own, add in squares."""
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    if len(known) == 1:
+        return known[0]
+    effects = [effect for part in known for effect in part.effects]
+    names = dict.fromkeys((effect.name, effect.common) for effect in effects)
+    return replace(
+        known[0],
+        joules=math.fsum(part.joules for part in known),
+        coverage=min(part.coverage for part in known),
+        edge_s=max(part.edge_s for part in known),
+        ticks=min(part.ticks for part in known),
+        reason=next((part.reason for part in known if part.reason), None),
+        effects=tuple(
+            Effect(
+                name=name,
+                common=common,
+                u_j=math.hypot(*(effect.u_j for effect in effects if (effect.name, effect.common) == (name, common))),
+            )
+            for name, common in names
+        ),
     )
 
 
-def _channel_energy(channel: Channel, spec: MeterSpec, window: Window, maps: Sequence[ClockMap], trace: Trace) -> WindowEnergy | None:
-    start_ns, end_ns = (_on_clock(edge, window.clock, trace.clock, maps) for edge in (window.start_ns, window.end_ns))
-    if channel.measurand is Measurand.ENERGY_COUNTER:
-        return counter_energy(trace, channel, start_ns=start_ns, end_ns=end_ns, max_power_w=spec.max_power_w)
-    period_s = 1 / (spec.effective_hz or spec.nominal_hz or 1.0)
-    return power_energy(
-        trace, scale=channel.scale, start_ns=start_ns, end_ns=end_ns, hold=spec.integrating, max_gap_ns=round(5e9 * max(period_s, 1e-3))
-    )
+def _is_known(energy: WindowEnergy | None) -> bool:
+    return energy is not None and energy.reason is None
 
 
-def _on_clock(t_ns: int, clock: str, target: str, maps: Sequence[ClockMap]) -> int:
-    if clock == target:
-        return t_ns
-    for found in maps:
-        if (found.source, found.target) == (clock, target):
-            return t_ns + found.offset_ns + round(found.drift * (t_ns - found.at_ns))
-        if (found.target, found.source) == (clock, target):
-            return t_ns - found.offset_ns - round(found.drift * (t_ns - found.offset_ns - found.at_ns))
-    raise ValueError(f"no clock map joins {clock} and {target}")
-
-
-def _idle(watts: Sequence[float], *, group: Sequence[Channel], spec: MeterSpec, machine: str) -> Quantity:
+def _idle(
+    idle_found: Sequence[WindowEnergy | None],
+    idles: Sequence[Window],
+    found: Sequence[WindowEnergy | None],
+    windows: Sequence[Window],
+    *,
+    group: Sequence[Channel],
+    spec: MeterSpec,
+    machine: str,
+) -> Quantity:
     if spec.kind == "cputime":
         return Unknown(reason="a CPU-time estimate sees busy time only, never idle power", unit="W", boundary=group[0].boundary)
-    mean = fmean(watts) if watts else 0.0
+    points = [
+        Idle(
+            at_s=(window.start_ns + window.end_ns) / 2e9,
+            watts=energy.joules / window.duration_s,
+            u_w=math.hypot(*(effect.u_j for effect in energy.effects)) / window.duration_s,
+        )
+        for window, energy in zip(idles, idle_found, strict=True)
+        if energy is not None and _is_known(energy)
+    ]
+    under = [window for window, energy in zip(windows, found, strict=True) if _is_known(energy)]
     return idle_power(
-        watts,
+        points,
+        under_s=[(window.start_ns + window.end_ns) / 2e9 for window in under],
+        weights=[window.duration_s for window in under],
         boundary=group[0].boundary,
         origins=merge_origins([channel.origin for channel in group]),
-        instrument=instrument_terms(spec, machine, value=mean, offset=spec.accuracy.offset_w),
+        instrument=instrument_terms(
+            spec,
+            machine,
+            value=fmean(point.watts for point in points) if points else 0.0,
+            offset=spec.accuracy.offset_w,
+            channels=group,
+        ),
     )
+
+
+def _missed(
+    group: Sequence[Channel],
+    spec: MeterSpec,
+    parts: Sequence[ChannelWindows],
+    windows: Sequence[Window],
+    idles: Sequence[Window],
+    *,
+    batch: int,
+) -> list[Missed]:
+    """Return what part-time sensors may have missed, channel by channel."""
+    found = []
+    for channel, part in zip(group, parts, strict=True):
+        kept = [(window, energy) for window, energy in zip(windows, part.measured, strict=True) if energy is not None and not energy.reason]
+        rests = [
+            energy.joules / window.duration_s
+            for window, energy in zip(idles, part.idle, strict=True)
+            if energy is not None and not energy.reason
+        ]
+        if kept:
+            joules = math.fsum(energy.joules for _, energy in kept) / math.fsum(window.inferences or 1 for window, _ in kept)
+            idle_w = fmean(rests) if rests else None
+            item = missed(channel, spec, [window for window, _ in kept], joules=joules, idle_w=idle_w, batch=batch)
+            found += [item] if item is not None else []
+    return found
+
+
+def _net_and_mean(
+    gross: Quantity, idle_w: Quantity, found: Sequence[WindowEnergy | None], windows: Sequence[Window]
+) -> tuple[Quantity, Quantity]:
+    if isinstance(gross, Unknown):
+        return (
+            Unknown(reason=gross.reason, unit="J", boundary=gross.boundary),
+            Unknown(reason=gross.reason, unit="W", boundary=gross.boundary),
+        )
+    used = [window for window, energy in zip(windows, found, strict=True) if _is_known(energy)]
+    seconds = math.fsum(window.duration_s for window in used) / math.fsum(window.inferences or 0 for window in used)
+    mean_w = Estimate(
+        value=gross.value / seconds,
+        low=gross.low / seconds,
+        high=gross.high / seconds,
+        unit="W",
+        boundary=gross.boundary,
+        origins=gross.origins,
+        n=gross.n,
+        quality=gross.quality,
+    )
+    return net_energy(gross, idle_w, seconds), mean_w

@@ -18,7 +18,8 @@ def bin_edges_ns(index: int) -> tuple[float, float]:
 def quantile_ns(latencies: Sequence[Latency], q: float) -> tuple[float, float, float]:
     """Return (value, low, high) of quantile `q` over all windows, in nanoseconds: the geometric middle and the edges of its bin.
 
-    Nothing beyond the fastest and slowest observation is stated.
+    An observation counts as many times as there are inferences in its group, so that windows with long groups weigh no less. Nothing
+    beyond the fastest and slowest observation is stated.
     """
     if not latencies:
         raise ValueError("no latencies were recorded")
@@ -26,7 +27,7 @@ def quantile_ns(latencies: Sequence[Latency], q: float) -> tuple[float, float, f
     counts: Counter[int] = Counter()
     for latency in latencies:
         for index, count in latency.histogram:
-            counts[index] += count
+            counts[index] += count * latency.group_size
     remaining = q * counts.total()
     for index in sorted(counts):
         remaining -= counts[index]

@@ -24,7 +24,7 @@ def test_instruments_on_two_machines_are_two_instruments():
 
 
 def test_a_relative_gain_scales_with_the_figure_and_an_offset_does_not():
-    board = NvmlMeter().spec({"usable": True, "channels": [{"id": "nvml.gpu0.energy", "raw_unit": "mJ"}]})
+    board = NvmlMeter().spec({"usable": True, "channels": [{"id": "nvml.gpu0.energy", "raw_unit": "mJ", "measurand": "energy_counter"}]})
     gain, offset = instrument_terms(board, "box", value=40.0, offset=0.5)
     assert gain.u == pytest.approx(2.0)
     assert offset.u == 0.5

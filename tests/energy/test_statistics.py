@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edgekit.core.boundary import Boundary
 from edgekit.core.quantity import BudgetTerm, Estimate, Origin, Unknown
 from edgekit.core.window import Latency
-from edgekit.energy.baseline import idle_power, net_energy
+from edgekit.energy.baseline import Idle, idle_power, net_energy
 from edgekit.energy.budget import combine, dominating_term
 from edgekit.energy.latency import bin_edges_ns, quantile_ns
 from edgekit.energy.stats import outliers, relative_drift, standard_error, t95, weighted_mean
@@ -78,8 +78,8 @@ def test_drift_is_the_slope_over_the_run():
 
 
 def test_idle_drift_is_reported_and_widens_the_baseline():
-    steady = idle_power([2.0, 2.0], boundary=Boundary.WALL, origins=(Origin.MEASURED,), instrument=[])
-    drifted = idle_power([2.0, 3.0], boundary=Boundary.WALL, origins=(Origin.MEASURED,), instrument=[])
+    steady = idle_power([Idle(at_s=0, watts=2.0), Idle(at_s=9, watts=2.0)], boundary=Boundary.WALL, origins=(Origin.MEASURED,), instrument=[])
+    drifted = idle_power([Idle(at_s=0, watts=2.0), Idle(at_s=9, watts=3.0)], boundary=Boundary.WALL, origins=(Origin.MEASURED,), instrument=[])
     assert steady.notes == ()
     assert drifted.notes[0].code == "baseline.drift"
     assert drifted.high - drifted.low > steady.high - steady.low
