@@ -214,8 +214,8 @@ def _notes(source: Source, log: Log, work: Work, apart: ClockDifference, *, syst
         Note(code="import.clocks", text=clocks.described(apart)),
         Note(
             code="import.rule",
-            text=f"the published mean is that of the {inside} samples strictly inside the window; edgekit integrates the samples over all "
-            f"{seconds:.3f} s, with interpolated edges, so that the two differ where power steps at an edge",
+            text=f"the published mean is that of the {inside} samples strictly inside the window; edgekit integrates power over all "
+            f"{seconds:.3f} s, its edges included, so that the two differ where power steps at an edge",
         ),
     ]
     expected_s = work.samples / work.rate_hz if work.rate_hz is not None and not work.streams else None

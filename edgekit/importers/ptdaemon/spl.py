@@ -25,7 +25,7 @@ _WHAT = "power log"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Hold one line: nanoseconds of the log's own clock, watts by group ("" is the total), and its mark."""
+    """Hold one line: nanoseconds of the log's own clock, watts by group ("" is the total), and its mark, "" for a line without one."""
 
     t_ns: int
     watts: Mapping[str, float]
@@ -58,6 +58,8 @@ def read(path: Path) -> Log:
         raise garbled(path, _WHAT, "no line begins with Time: it holds no samples of PTDaemon")
     order = order_of([fields[1] for _, fields in timed if len(fields) > 1])
     samples = [_sample(path, number, fields, order) for number, fields in timed]
+    if any(sample.mark for sample in samples) and (torn := next((sample for sample in samples if not sample.mark), None)):
+        raise garbled(path, _WHAT, f"line {torn.line} is cut off: it has no mark, and others have")
     testing = [sample for sample in samples if not sample.mark.endswith("_ranging")]
     if not testing:
         raise ranging(path)
