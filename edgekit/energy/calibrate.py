@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _FEWEST_TICKS = 8
 _READS_PER_TICK = 2.5  # below, a change is seen at nearly every reading and says nothing about when it happened
+_ROUNDS, _HALF_WAY, _GUESSED = 20, 0.15, 0.02
+_BARS, _TICKS_PER_BAR = 8, 24
 _MOST_PHASES, _ENOUGH_CYCLES, _UNKNOWN_FRACTION = 8, 8, 0.1
 
 
@@ -78,10 +80,11 @@ def ticks(trace: Trace, channel: Channel, *, max_power_w: float = 10_000.0) -> T
 def update_period(found: Ticks, *, origins: Sequence[Origin], counter: bool) -> Quantity:
     """Return the seconds between two updates of a value, from the gaps between its ticks; Unknown when it was read too slowly to tell.
 
-    Gaps are whole multiples of the period, because a tick is missed when the value stays the same or the reader sleeps. The shortest
-    common gap dates the multiples; gaps beside a widely bracketed tick are left out. With m_i updates in gap g_i the period is
-    sum(g_i) / sum(m_i), and its standard uncertainty follows from the residuals g_i - m_i T taken as independent, which is too wide
-    where the sensor keeps time and right where its delays add up.
+    Gaps are whole multiples of the period, because a tick is missed when the value stays the same or the reader sleeps. With m_i updates
+    in gap g_i the period is T = sum(g_i) / sum(m_i), where m_i = g_i / T rounded: repeated from the shortest common gap on until it stands
+    still. Gaps beside a widely bracketed tick are left out. The standard uncertainty is that of the residuals g_i - m_i T taken as
+    independent, too wide where the sensor keeps time and right where its delays add up. Where many gaps lie half-way between two multiples
+    their count is a guess, and the period is the one whose rhythm the ticks keep best (`_rhythm`).
     """
     import numpy as np
 
@@ -98,18 +101,41 @@ def update_period(found: Ticks, *, origins: Sequence[Origin], counter: bool) -> 
     shortest = float(np.quantile(gaps, 0.2))
     base = float(np.median(gaps[gaps < 1.5 * shortest]))
     sharp = found.half_ns <= 3 * np.median(found.half_ns)
-    multiples = np.maximum(1, np.round(gaps / base))
-    used = sharp[1:] & sharp[:-1] & (multiples <= 4) & (gaps > 0.5 * base)
-    count = float(np.sum(multiples[used]))
-    if count < _FEWEST_TICKS:
+    gaps = gaps[sharp[1:] & sharp[:-1] & (gaps < 4.5 * base)]
+    if len(gaps) < _FEWEST_TICKS:
         return Unknown(reason="hardly two changes in a row were seen: the reader was held up too often", unit="s", origins=tuple(origins))
-    period = float(np.sum(gaps[used])) / count
-    scatter = gaps[used] - multiples[used] * period
-    n = int(np.sum(used))
+    period = base
+    for _ in range(_ROUNDS):
+        multiples = np.maximum(1, np.round(gaps / period))
+        count = float(np.sum(multiples))
+        period = float(np.sum(gaps)) / count
+    scatter = gaps - multiples * period
+    n = len(gaps)
     u = math.sqrt(float(np.sum(scatter**2)) * n / (n - 1)) / count
     half = t95(n - 1) * math.hypot(u, float(np.median(found.half_ns)) / count)
+    if np.mean((gaps > period) & (np.abs(gaps / period % 1 - 0.5) < _HALF_WAY)) > _GUESSED:
+        period, half = _rhythm(found.t_ns[found.half_ns <= 3 * np.median(found.half_ns)], period)
     jitter = Note(code="sensor.jitter", text=f"gaps between updates scatter by {float(np.std(scatter)) / 1e6:.2g} ms, reading included")
     return _estimate(period / 1e9, half / 1e9, "s", origins, n=n, notes=(jitter,))
+
+
+def _rhythm(t_ns: NDArray[np.float64], near_ns: float) -> tuple[float, float]:
+    """Return (period, half-width) in ns of the strongest rhythm near `near_ns`: the peak of the periodogram of the ticks' dates.
+
+    Bars of a few ticks are squared before they are added, so that delays may add up over longer times. The half-width is that of the mean
+    of eight parts of the ticks, each with a peak of its own, and two steps of the grid of periods.
+    """
+    import numpy as np
+
+    candidates = near_ns * np.linspace(0.75, 1.35, 601)
+
+    def strength(bar: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.abs(np.exp(2j * np.pi * np.outer(1 / candidates, bar - bar[0])).sum(axis=1)) ** 2, np.float64)
+
+    bars = [strength(bar) for bar in np.array_split(t_ns, max(_BARS, len(t_ns) // _TICKS_PER_BAR)) if len(bar)]
+    parts = [float(candidates[np.argmax(np.sum(bars[place::_BARS], axis=0))]) for place in range(min(_BARS, len(bars)))]
+    scatter = t95(len(parts) - 1) * float(np.std(parts, ddof=1)) / math.sqrt(len(parts))
+    return float(candidates[np.argmax(np.sum(bars, axis=0))]), math.hypot(scatter, 2 * float(candidates[1] - candidates[0]))
 
 
 def tick_watts(found: Ticks, channel: Channel, period_s: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

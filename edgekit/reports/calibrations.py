@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _WINDOW_S = 10.0
-_WHOLE = 0.95
+_WHOLE, _NEARLY = 0.95, 0.85
 _AGREE = 0.02
 
 
@@ -68,6 +68,8 @@ def verdict(item: ChannelCalibration, channel: Channel) -> str:
         told = f"what share of the time it looks is not known: {item.sampled_fraction.reason}"
     elif item.sampled_fraction.high < _WHOLE:
         told = f"it looks at {100 * item.sampled_fraction.value:.0f} % of the time and takes that for the whole"
+    elif item.sampled_fraction.low < _NEARLY:
+        told = f"it looks at {100 * item.sampled_fraction.low:.0f} to 100 % of the time"
     else:
         told = "it looks at the whole time"
     return told + _disagreement(item)
