@@ -37,9 +37,7 @@ def energy_at(span: Span, instrument: Instrument, group: Sequence[Channel], *, u
     missed = _missed(span, instrument, group, value, units)
     offset = None if spec.accuracy.offset_w is None else spec.accuracy.offset_w * _seconds(span)
     terms = [
-        BudgetTerm(
-            name="repeatability", kind="A", u=None, reason="one region: its spread is unknown", shrink="measure it again"
-        ),
+        BudgetTerm(name="repeatability", kind="A", u=None, reason="one region: its spread is unknown", shrink="measure it again"),
         *_effects(parts),
         *(item.term for item in missed if item.term is not None),
         *instrument_terms(spec, MACHINE, value=value, offset=offset, channels=group),

@@ -51,7 +51,7 @@ def _rest(rig: Rig, seconds: float) -> Region:
 
 
 def _idle(part: Region, energy: Estimate) -> Idle:
-    """Return one part as a window of the baseline: its middle does not matter, for no trend is looked for."""
+    """Return one part as a window of the baseline."""
     seconds = part.duration_s or 1.0
     edge_j = next((term.u or 0.0 for term in energy.budget if term.name == EDGE), 0.0)
-    return Idle(at_s=0.0, watts=energy.value / seconds, u_w=edge_j / seconds)
+    return Idle(at_s=part.middle_s, watts=energy.value / seconds, u_w=edge_j / seconds)

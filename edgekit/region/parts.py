@@ -42,7 +42,7 @@ def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
     else:
         last = _edge(gauge, reach.last, tick_ns)
     joules = _path_j(gauge, spec, first, reach, last, tick_ns)
-    lead_w = tail_w if reach.first_tick else None
+    lead_w = tail_w  # a program that waits for a tick, or has just begun to ask for a result, draws about what it drew before its work
     if reach.first_tick and tail_w is None:  # nobody knows what the program drew in the moment between the tick and its start
         lead_w = joules / max(last.t_ns - first.t_ns, 1.0) * 1e9 / 2
         first = replace(first, half_ns=first.half_ns + (start_ns - first.t_ns) / 2)
@@ -82,7 +82,7 @@ def powered(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
     line = clock_line((), source="host", target="host")
     (found,) = channel_windows(gauge.channel, spec, trace, measured=[window], idles=[], line=line).measured
     if found is None or found.reason:
-        said = "no two readings touch the region" if found is None else str(found.reason)
+        said = "its readings leave the region uncovered" if found is None else str(found.reason)
         raise Impossible(f"{gauge.channel.id}: {said}{gauge.failure and f' ({gauge.failure})'}")
     return Part(joules=found.joules, effects={effect.name: effect.u_j for effect in found.effects})
 

@@ -48,6 +48,7 @@ class Region:
         self._span: Span | None = None
         self._outcome: Outcome | None = None
         self._repeats = False
+        self._left = False
 
     def __enter__(self) -> Region:
         """Open the region: wait for the framework, then read every counter."""
@@ -68,14 +69,16 @@ class Region:
         """Close the region; an exception of the block is noted and goes on."""
         if error is not None:
             self.raised = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        if self._span is not None and self._span.end_ns is None:
-            self.cut_short = self._repeats
-            try:
+        try:
+            if self._span is not None and self._span.end_ns is None:
+                self.cut_short = self._repeats
                 self._end(align=self._align)
-            except Exception:
-                if error is None:  # the framework's own failure, which the program has to hear of
-                    raise
-        self._unwatch()
+        except Exception:
+            if error is None:  # the framework's own failure, which the program has to hear of
+                raise
+        finally:
+            self._left = True
+            self._unwatch()
 
     def repeat(self, at_least_s: float = 0.25) -> Iterator[int]:
         """Yield 0, 1, 2, ... for at least so many seconds and until the counter ticks, counting whole iterations as units.
@@ -141,6 +144,12 @@ class Region:
         end_ns = self._span.end_ns if self._span.end_ns is not None else self._span.rig.clock.now_ns()
         return (end_ns - self._span.start_ns) / 1e9
 
+    @property
+    def middle_s(self) -> float:
+        """Return the middle of a closed region in seconds of its clock."""
+        span = self._span
+        return 0.0 if span is None else (span.start_ns + (span.end_ns or span.start_ns)) / 2e9
+
     def explain(self) -> str:
         """Return the line of `str()` with the uncertainty budget and every note below it."""
         from edgekit.region.line import page
@@ -158,7 +167,8 @@ class Region:
         if self._span is None:
             return Outcome.nothing("the region was not entered")
         if self._span.end_ns is None:
-            return Outcome.nothing("the region is still open: m.running() tells the energy so far")
+            reason = "the region's end was interrupted" if self._left else "the region is still open: m.running() tells the energy so far"
+            return Outcome.nothing(reason)
         if self._outcome is None:
             settle(self._span)
             self._outcome = conclude(self._span, idle_w=self.idle_w, units=self.units, raised=self.raised, cut_short=self.cut_short)

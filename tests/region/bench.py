@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from bisect import bisect_right
 from collections.abc import Callable
 
 from edgekit.core.boundary import Boundary
@@ -28,16 +27,20 @@ class Counter:
         self.scene, self.scale, self.unit_j, self.wrap, self.start, self.cost_ns = scene, scale, unit_j, wrap, start, cost_ns
         self.offset_j = 0.0
         self.broken: Exception | None = None
-        self._ticks = [0]
-        while self._ticks[-1] < 200e9 and len(self._ticks) < 40_000:
-            self._ticks.append(self._ticks[-1] + round(tick_ns * scene.random.uniform(0.97, 1.03)))
+        self._tick_ns, self._phase = tick_ns, scene.random.randrange(1 << 32)
+
+    def _tick(self, number: int) -> float:
+        """Return when a tick happens: up to 3 % of the period off its schedule."""
+        return (number + ((number * 2_654_435_761 + self._phase) % 1009 / 1009 - 0.5) * 0.06) * self._tick_ns
 
     def read(self) -> float:
         scene = self.scene
         scene.clock.advance(self.cost_ns // 2)
         if self.broken is not None:
             raise self.broken
-        at = self._ticks[bisect_right(self._ticks, scene.clock.now_ns()) - 1]
+        now_ns = scene.clock.now_ns()
+        number = int(now_ns / self._tick_ns) + 1
+        at = next(round(self._tick(tick)) for tick in range(number, number - 4, -1) if self._tick(tick) <= now_ns)
         units = int((scene.plant.energy_j(0, at) - self.offset_j) / self.unit_j)
         raw = self.start + int(units * self.unit_j / self.scale)
         preempted = scene.random.random() < 0.001
@@ -77,7 +80,7 @@ class Scene:
         self.plant.set_power(watts, self.clock.now_ns())
         self.clock.sleep(seconds)
 
-    def rig(self, counter: Counter | None = None, *, kind: str = "rapl", gain_rel: float | None = 0.0) -> Rig:
+    def rig(self, counter: Counter | None = None, *, kind: str = "rapl", sampled_fraction: float | None = 1.0) -> Rig:
         counter = counter or self.counter
         channel = Channel(
             id=f"{kind}.place",
@@ -90,9 +93,29 @@ class Scene:
             quantum=counter.unit_j / counter.scale,
             wrap=counter.wrap,
             update_period_s=1e-3 if kind == "rapl" else 0.1,
+            sampled_fraction=sampled_fraction,
         )
-        spec = MeterSpec(kind=kind, channels=(channel,), accuracy=Accuracy(source="exact", gain_rel=gain_rel), max_power_w=2000.0)
+        spec = MeterSpec(kind=kind, channels=(channel,), accuracy=Accuracy(source="exact", gain_rel=0.0), max_power_w=2000.0)
         return self.rig_of(spec, {channel.id: counter.read})
+
+    def rig_reading(self, read: Callable[[], float]) -> Rig:
+        """Return a rig like `rig()` whose one counter reads whatever `read` returns."""
+        return self.rig_of(self.rig().instruments[0].spec, {"rapl.place": lambda: self.clock.advance(2_000) or read()})
+
+    def power_rig(self) -> Rig:
+        """Return a rig with a meter that has no counter: watts at the moment, 20 times a second."""
+        channel = Channel(
+            id="power.place",
+            meter="power",
+            boundary=Boundary.USB_INPUT,
+            measurand=Measurand.POWER,
+            unit="W",
+            origin=Origin.EMULATED,
+            sampled_fraction=1.0,
+            update_period_s=0.1,
+        )
+        spec = MeterSpec(kind="power", channels=(channel,), accuracy=Accuracy(source="exact", gain_rel=0.0), nominal_hz=10.0)
+        return self.rig_of(spec, {channel.id: lambda: self.plant.power_w(self.clock.now_ns())})
 
     def rig_of(self, spec: MeterSpec, read: dict[str, Callable[[], float]]) -> Rig:
         return Rig(clock=self.clock, instruments=[Instrument(spec=spec, readers=list(read.items()))], watch=self.watch)
