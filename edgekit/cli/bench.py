@@ -15,6 +15,11 @@ from edgekit.cli.output import current
 from edgekit.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+    from edgekit.core.run import RunRecord
     from edgekit.flows.bench import BenchRequest, BenchResult
 
 
@@ -91,7 +96,8 @@ def bench(
             raise UsageError("--reanalyse takes no artifacts", code="bench.reanalyse", why="it repeats the analysis of one stored run")
         _show(analyse_again(reanalyse, runs_dir=runs_dir))
         return
-    meters = tuple(resolve_meter(name, settings) for name in meter or ())
+    meant = [(name, resolve_meter(name, settings)) for name in meter or ()]
+    meters = tuple(kind if kind.startswith("replay:") else name for name, kind in meant)
     replayed = [name.removeprefix("replay:") for name in meters if name.startswith("replay:")]
     if not artifacts:
         raise UsageError(
@@ -146,7 +152,7 @@ def _replay(request: BenchRequest, name: str) -> BenchResult:
 
 
 def _show(result: BenchResult) -> None:
-    from edgekit.reports.runs import run_notes, runs_table
+    from edgekit.reports.runs import run_notes
 
     folder, first = str(result.runs_dir), result.runs[0]
     one = shlex.quote(str(result.runs_dir / first.id))
@@ -160,7 +166,17 @@ def _show(result: BenchResult) -> None:
     current().result(
         schema="edgekit.bench/1",
         data={"runs": result.runs, "runs_dir": folder},
-        text=runs_table(result.runs),
+        text=_tables(result.runs),
         next_commands=commands,
         notes=[*result.notes, *run_notes(result.runs)],
     )
+
+
+def _tables(runs: Sequence[RunRecord]) -> RenderableType:
+    from rich.console import Group
+
+    from edgekit.reports.operators import terminal_table
+    from edgekit.reports.runs import runs_table
+
+    profiles = [table for run in runs if (table := terminal_table(run, several=len(runs) > 1)) is not None]
+    return Group(runs_table(runs), *(part for table in profiles for part in ("", table)))

@@ -141,13 +141,14 @@ class Ui:
             self._print_renderable(text)
 
     def _print_renderable(self, renderable: RenderableType) -> None:
-        from rich.console import Console
+        from rich.console import Console, Group
         from rich.table import Table
 
         rich = self.is_rich(sys.stdout)
-        if isinstance(renderable, Table) and not rich:
-            renderable.box = None
-            renderable.pad_edge = False
+        for part in renderable.renderables if isinstance(renderable, Group) else (renderable,):
+            if isinstance(part, Table) and not rich:
+                part.box = None
+                part.pad_edge = False
         width = get_terminal_size((_PIPE_WIDTH, 24)).columns if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
         width = max(width, _NARROWEST)
         console = Console(file=StringIO(), width=width, force_terminal=rich, no_color=not rich, highlight=False, emoji=False)

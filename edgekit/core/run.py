@@ -34,7 +34,8 @@ class RunPlan:
     With `until_rel` windows are added until the interval of every artifact is within that share of its value, or `max_time_s` is over.
     `idle_between_s` of idle is measured between rounds of windows. `dephase_s` is the span from which a random wait before each window is
     drawn, with `seed`, so that windows meet a sensor's update period at different phases. The headline is the `statistic` of the windows:
-    "mean" (joules over inferences of all of them) or "median".
+    "mean" (joules over inferences of all of them) or "median". With `whole_windows` nothing at their ends is given the mean power of the
+    rest: whoever defined them counts what happens there.
     """
 
     windows: int
@@ -56,6 +57,7 @@ class RunPlan:
     dephase_s: float = 0.0
     seed: int = 0
     statistic: Literal["mean", "median"] = "mean"
+    whole_windows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,7 @@ def _of_meter(
             machine=machine,
             batch=record.plan.batch,
             statistic=record.plan.statistic,
+            whole=record.plan.whole_windows,
         )
 
     rivals = {tuple(channel.id for channel in counters): powers for counters, powers in rival_groups(spec)}

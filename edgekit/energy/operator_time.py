@@ -1,9 +1,10 @@
 """Turn the times of a profiled window into shares of a measured inference.
 
 A profiler takes time itself. How much is known in total (a profiled inference minus a measured one), where it went is not: at one end all
-of it lies outside the operators, at the other each call of an operator holds its part of it. The share is stated for the first, or scaled
-down where the operators alone take longer than a measured inference; the bounds reach to the second. A clock that counts in steps may
-also have cut up to one step off each call.
+of it lies outside the operators, at the other each call of an operator holds its part of it, or each operator ran slower by the same factor
+(a busier machine). The share is stated for the first, or scaled down where the operators alone take longer than a measured inference; the
+bounds reach to the others. Where a profiled inference was the faster one, the machine was busier before, and its own time is the whole.
+A clock that counts in steps may also have cut up to one step off each call.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ def time_shares(profile: Profile, window: Window, time_s: Quantity) -> list[Shar
     each_s = [operator.time_s / inferences for operator in profile.operators]
     calls = sum(operator.calls for operator in profile.operators)
     cost_s = max(0.0, profiled_s - measured_s) / calls * inferences if calls else 0.0  # of timing one call, if all of it lies inside
-    whole_s = max(measured_s, math.fsum(each_s))
+    whole_s = max(min(measured_s, profiled_s), math.fsum(each_s))
     shares = []
     for operator, time in zip(profile.operators, each_s, strict=True):
         share, called = time / whole_s, operator.calls / inferences
-        low = max(0.0, time - called * cost_s) / measured_s
-        high = (time + called * profile.resolution_s) / measured_s
+        low = max(0.0, min((time - called * cost_s) / measured_s, time / profiled_s))
+        high = (time + called * profile.resolution_s) / min(measured_s, profiled_s)
         shares.append(Share(name=operator.name, kind=operator.kind, value=share, low=min(low, share), high=max(share, min(1.0, high))))
     rest = max(0.0, 1 - math.fsum(share.value for share in shares))
     low = max(0.0, 1 - math.fsum(share.high for share in shares))

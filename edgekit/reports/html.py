@@ -9,7 +9,7 @@ from html import escape
 
 from edgekit.core.errors import missing_extra
 from edgekit.core.jsonio import dump_record
-from edgekit.reports import evidence, findings
+from edgekit.reports import evidence, findings, operators
 from edgekit.reports.charts import Chart, Markup
 from edgekit.reports.model import Report
 from edgekit.reports.show import Table
@@ -57,6 +57,7 @@ def render(report: Report, *, template: str, style: str, charts: Mapping[str, Ch
         evidence.performance(report),
         findings.flips(report),
         findings.influences(report),
+        *operators.tables(report),
         evidence.budgets(report),
         evidence.assumptions(report),
         evidence.constants(report),

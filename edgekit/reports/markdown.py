@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.core.quantity import Note
-from edgekit.reports import evidence, findings
+from edgekit.reports import evidence, findings, operators
 from edgekit.reports.model import Report
 from edgekit.reports.show import Cell, Column, Table, one_line
 
@@ -43,6 +43,7 @@ def _evidence(report: Report) -> list[Table]:
         evidence.performance(report),
         findings.flips(report),
         findings.influences(report),
+        *operators.tables(report),
         evidence.budgets(report),
     ]
 

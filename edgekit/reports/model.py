@@ -9,7 +9,7 @@ from typing import ClassVar
 from edgekit.core.decision import Decision, Side
 from edgekit.core.hardware import DeviceFacts
 from edgekit.core.quantity import Note, Quantity, Unknown
-from edgekit.core.run import RunRecord
+from edgekit.core.run import OperatorEnergy, RunRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,8 @@ class RunRow:
     facts: DeviceFacts
     tool: Mapping[str, str]
     notes: tuple[Note, ...]
+    operators: tuple[OperatorEnergy, ...] = ()
+    attribution: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,8 @@ def _row(run: RunRecord, side: Side, chosen: bool, eligible: bool, reason: str) 
         facts=run.facts_before,
         tool=run.tool,
         notes=(*run.notes, *(analysis.notes if analysis is not None else ())),
+        operators=analysis.operators if analysis is not None else (),
+        attribution=analysis.attribution if analysis is not None else None,
     )
 
 

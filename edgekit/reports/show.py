@@ -49,7 +49,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Hold one table, ready to be drawn in any format."""
+    """Hold one table, ready to be drawn in any format; rows beyond the first `fold` may be folded away where a reader can unfold them."""
 
     id: str
     title: str
@@ -57,6 +57,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     intro: str = ""
     remarks: tuple[Remark, ...] = ()
+    fold: int | None = None
 
 
 def marked(table: Table) -> Table:

@@ -6,6 +6,7 @@ import textwrap
 
 from edgekit.core.quantity import Estimate, Quantity
 from edgekit.decision.numerals import count
+from edgekit.reports import operators
 from edgekit.reports.findings import key_figures, scale_remarks
 from edgekit.reports.model import Report
 from edgekit.reports.remarks import whose
@@ -24,7 +25,7 @@ def render(report: Report, *, width: int = 100) -> str:
         line for item in figures for line in wrapped(f"  {item.label:<{label}}  {one_line(item.cell)}", width, rest=" " * (label + 4))
     ]
     lines += ["", *_scale(report, width)] if report.decision.totals else []
-    for texts in (_unknown(report), [f"note: {note.text}" for note in remarks]):
+    for texts in (operators.lines(report), _unknown(report), [f"note: {note.text}" for note in remarks]):
         lines += ["", *(line for text in texts for line in wrapped(text, width, rest="  "))] if texts else []
     return "\n".join(lines).strip("\n") + "\n"
 

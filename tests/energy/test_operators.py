@@ -93,6 +93,16 @@ def test_every_interval_holds_what_the_operator_drew_whatever_its_power_and_wher
         assert quantity.high >= joules * (1 - 1e-9)
 
 
+@given(truths, st.floats(0.3, 3.0))
+def test_every_interval_holds_what_the_operator_drew_when_the_machine_was_busier_before_or_while_it_was_profiled(truth, slower):
+    run = profiled(Truth(seconds=tuple(slower * seconds for seconds in truth.seconds), watts=truth.watts))
+    usual = profiled(truth)
+    found = attributed(replace(run, analysis=usual.analysis))
+    for joules, quantity in zip(truth.joules, quantities(found), strict=True):
+        assert quantity.low <= joules * (1 + 1e-9)
+        assert quantity.high >= joules * (1 - 1e-9)
+
+
 @given(truths, st.floats(0, 1e-4), st.floats(0, 1e-4))
 def test_shares_and_joules_add_up_to_the_whole(truth, inside_s, between_s):
     found = attributed(profiled(truth, inside_s=inside_s, between_s=between_s))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -77,4 +78,59 @@ def samples(path: Path, rows: Any, name: str = "x") -> Path:
     import numpy as np
 
     np.savez(path, **{name: np.asarray(rows, dtype=np.float32)})
+    return path
+
+
+def chain_onnx(path: Path, widths: tuple[int, ...]) -> Path:
+    """Write products of matrices one after the other, each followed by relu: float32[batch, widths[0]] to [batch, widths[-1]]."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    nodes, weights, value = [], [], "x"
+    for layer, (rows, columns) in enumerate(itertools.pairwise(widths)):
+        weights.append(numpy_helper.from_array(np.full((rows, columns), 1 / rows, np.float32), f"w{layer}"))
+        nodes.append(helper.make_node("MatMul", [value, f"w{layer}"], [f"p{layer}"], name=f"product{layer}"))
+        nodes.append(helper.make_node("Relu", [f"p{layer}"], [f"y{layer}"], name=f"relu{layer}"))
+        value = f"y{layer}"
+    graph = helper.make_graph(
+        nodes,
+        "chain",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", widths[0]])],
+        [helper.make_tensor_value_info(value, TensorProto.FLOAT, ["batch", widths[-1]])],
+        weights,
+    )
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def chain_tflite(path: Path, widths: tuple[int, ...]) -> Path:
+    """Write fully connected layers one after the other: float32[1, widths[0]] to [1, widths[-1]]."""
+    import flatbuffers
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    def tensor(name: str, shape: list[int], buffer: int = 0) -> Any:
+        made = schema.TensorT()
+        made.name, made.shape, made.buffer, made.type = name.encode(), shape, buffer, schema.TensorType.FLOAT32
+        return made
+
+    graph, model = schema.SubGraphT(), schema.ModelT()
+    graph.tensors, graph.operators, model.buffers = [tensor("x", [1, widths[0]])], [], [schema.BufferT()]
+    for layer, (rows, columns) in enumerate(itertools.pairwise(widths)):
+        weights, operator = schema.BufferT(), schema.OperatorT()
+        weights.data = np.full(rows * columns, 1 / rows, np.float32).view(np.uint8)
+        model.buffers.append(weights)
+        graph.tensors += [tensor(f"w{layer}", [columns, rows], layer + 1), tensor(f"y{layer}", [1, columns])]
+        operator.inputs, operator.outputs, operator.opcodeIndex = [2 * layer, 2 * layer + 1, -1], [2 * layer + 2], 0
+        operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+        operator.builtinOptions = schema.FullyConnectedOptionsT()
+        graph.operators.append(operator)
+    graph.inputs, graph.outputs = [0], [len(graph.tensors) - 1]
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.FULLY_CONNECTED
+    code.version = 1
+    model.version, model.operatorCodes, model.subgraphs = 3, [code], [graph]
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
     return path
