@@ -5,11 +5,12 @@ How a sensor behaves comes from the stored self-test of this very instrument beh
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgekit.config import load
+from edgekit.config import MeterChoice, load
 from edgekit.core.calibration import Calibration, ChannelCalibration
 from edgekit.core.channel import Channel, Measurand, MeterSpec
 from edgekit.core.errors import HardwareError, UsageError
@@ -132,12 +133,12 @@ def _best_first(kind: str, session: DeviceSession) -> tuple[str, ...]:
 def _open(names: Sequence[str], *, device: Any, session: DeviceSession, why: str) -> Chosen:
     targets: list[TargetMeter] = []
     hosts: list[HostMeter] = []
-    for name in names:
-        meter = meter_class(name)
+    for choice in map(_choice, names):
+        meter = meter_class(choice.kind)
         if hasattr(meter, "counter"):
             targets.append(meter())
         else:
-            hosts.append(_host_meter(name, meter, device))
+            hosts.append(_host_meter(choice, meter, device))
     specs = [*_target_specs(targets, device=device, session=session), *(meter.spec() for meter in hosts)]
     places = ", ".join(sorted({f"{channel.boundary} ({channel.origin})" for spec in specs for channel in spec.channels}))
     partial = [f"{spec.detail}; {_PARTIAL[spec.kind]}" for spec in specs if spec.kind in _PARTIAL]
@@ -164,8 +165,14 @@ def spec_of(meter: TargetMeter, probe: Mapping[str, Any], *, device: DeviceSpec,
     return meter.spec({**probe, "arch": facts.arch or "", "kernel": facts.kernel or "", **rehearsal})
 
 
-def _host_meter(name: str, meter: Any, device: Any) -> HostMeter:
-    clock = getattr(device, "clock", HostClock())
+def _choice(name: str) -> MeterChoice:
+    """Return the meter that edgekit.toml calls `name`, else the one of that kind; "KIND:ADDRESS" needs no name."""
+    kind, _, address = name.partition(":")
+    return load().meters.get(name) or MeterChoice(name=name, kind=kind, address=address or None)
+
+
+def _host_meter(choice: MeterChoice, meter: Any, device: Any) -> HostMeter:
+    clock, name = getattr(device, "clock", HostClock()), choice.kind
     if name == "sim" and isinstance(clock, ScriptedClock):
         opened: HostMeter = meter(plant=device.plant, clock=clock)
         return opened
@@ -183,8 +190,24 @@ def _host_meter(name: str, meter: Any, device: Any) -> HostMeter:
             why="it repeats recorded readings",
             do=[("name the run:", "edgekit bench ARTIFACT --meter replay:RUN")],
         )
-    added: HostMeter = meter()  # from another package: it configures itself
-    return added
+    return _added_meter(choice, meter)
+
+
+def _added_meter(choice: MeterChoice, meter: Any) -> HostMeter:
+    """Open a meter of another package, with its address and options where the user gave any."""
+    given = {"address": choice.address, "options": dict(choice.options)}
+    given = {key: value for key, value in given.items() if value}
+    try:
+        inspect.signature(meter).bind(**given)
+    except TypeError as error:
+        raise UsageError(
+            f"meter {choice.kind} takes no {' and no '.join(given)}",
+            code="meter.options",
+            why=f"{choice.name} was given {', '.join(f'{key} {value!r}' for key, value in given.items())}",
+            do=[("use it without:", f"edgekit bench ARTIFACT --meter {choice.kind}")],
+        ) from error
+    opened: HostMeter = meter(**given)
+    return opened
 
 
 def _with_reason(chosen: Chosen, refused: Sequence[str]) -> Chosen:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgekit.core.channel import MeterSpec
 from edgekit.core.hardware import DeviceFacts
-from edgekit.core.protocols import DeviceSession, Progress
+from edgekit.core.protocols import DeviceSession, Progress, ReadingSink
 from edgekit.core.quantity import Quantity, Unknown
 from edgekit.core.trace import Reading
 from edgekit.core.window import Phase, Window
-from edgekit.energy.analyse import channel_groups, headline_channel
+from edgekit.energy.analyse import headline_channel
 from edgekit.energy.group import analyse_group
+from edgekit.energy.groups import channel_groups
 from edgekit.links.clock import HostClock
-from edgekit.metering import choose
+from edgekit.metering import Chosen, choose
 
 if TYPE_CHECKING:
     from edgekit.core.trace import Trace
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessEnergy:
-    """Hold the joules of one process at a boundary, its seconds, and what it was measured with."""
+    """Hold the joules of one process at a boundary, its seconds, and the meter behind that figure."""
 
     energy_j: Quantity
     duration_s: float
@@ -33,13 +34,22 @@ class ProcessEnergy:
 
 
 class ProcessMeter:
-    """Read the best meter of a device (or those called `meters`) while a process runs there; `result` is set at the end."""
+    """Read the best meter of a device (or all of those called `meters`) while a process runs there; `result` is set at the end."""
 
-    def __init__(self, device: Any, *, meters: Sequence[str] = (), progress: Progress, hz: float = 20.0) -> None:
+    def __init__(
+        self,
+        device: Any,
+        *,
+        meters: Sequence[str] = (),
+        progress: Progress,
+        hz: float = 20.0,
+        choose: Callable[..., Chosen] = choose,
+    ) -> None:
         self._device = device
         self._meters = tuple(meters)
         self._progress = progress
         self._hz = hz
+        self._choose = choose
         self.result: ProcessEnergy | None = None
 
     @contextmanager
@@ -48,10 +58,11 @@ class ProcessMeter:
         clock = HostClock()
         readings: list[Reading] = []
         with self._device.connect() as session:
-            chosen = choose(self._meters, device=self._device, session=session)
-            self._progress.note(chosen.note)
+            chosen = self._choose(self._meters, device=self._device, session=session)
+            for note in (chosen.note, *chosen.notes):
+                self._progress.note(note)
             facts = session.facts()
-            with session.sample(chosen.counters, hz=self._hz, sink=readings.extend, pids=[pid]):
+            with _reading(session, chosen, hz=self._hz, sink=readings.extend, pid=pid):
                 clock.sleep(2 / self._hz)
                 start_ns = clock.now_ns()
                 try:
@@ -59,26 +70,41 @@ class ProcessMeter:
                 finally:
                     end_ns = clock.now_ns()
                     clock.sleep(2 / self._hz)
-            self.result = _energy(session, readings, chosen.specs, facts, start_ns=start_ns, end_ns=end_ns)
+            self.result = _energy(session, readings, chosen, facts, start_ns=start_ns, end_ns=end_ns)
+
+
+@contextmanager
+def _reading(session: DeviceSession, chosen: Chosen, *, hz: float, sink: ReadingSink, pid: int) -> Iterator[None]:
+    """Read every meter while the context is open: counters on the device and instruments on this host."""
+    with ExitStack() as stack:
+        for meter in chosen.hosts:
+            stack.callback(meter.stop)
+            meter.start(sink)
+        if chosen.counters:
+            stack.enter_context(session.sample(chosen.counters, hz=hz, sink=sink, pids=[pid]))
+        yield
 
 
 def _energy(
-    session: DeviceSession, readings: Sequence[Reading], specs: Sequence[MeterSpec], facts: DeviceFacts, *, start_ns: int, end_ns: int
+    session: DeviceSession, readings: Sequence[Reading], chosen: Chosen, facts: DeviceFacts, *, start_ns: int, end_ns: int
 ) -> ProcessEnergy:
     clocks = session.clock_map()
     window = Window(phase=Phase.MEASURE, index=0, clock=clocks.target, start_ns=start_ns, end_ns=end_ns, inferences=1)
-    traces = _traces(readings, clock=clocks.source)
-    channels = [
-        analyse_group(group, spec, windows=[window], idles=[], maps=[clocks], traces=traces, machine=facts.cpu or "this machine")
-        for spec in specs
+    on_host = {channel.id for meter in chosen.hosts for channel in meter.spec().channels}
+    traces = _traces(readings, clocks=lambda channel: clocks.target if channel in on_host else clocks.source)
+    machine = facts.cpu or "this machine"
+    found = [
+        (analyse_group(group, spec, windows=[window], idles=[], maps=[clocks], traces=traces, machine=machine), spec)
+        for spec in chosen.specs
         for group in channel_groups(spec)
     ]
-    best = headline_channel(channels)
+    best = headline_channel([channel for channel, _ in found])
     energy: Quantity = Unknown(reason="no meter was read", unit="J") if best is None else best.energy_j_per_inference
-    return ProcessEnergy(energy_j=energy, duration_s=window.duration_s, meter=specs[0], facts=facts)
+    meter = next((spec for channel, spec in found if channel is best), chosen.specs[0])
+    return ProcessEnergy(energy_j=energy, duration_s=window.duration_s, meter=meter, facts=facts)
 
 
-def _traces(readings: Sequence[Reading], *, clock: str) -> dict[str, Trace]:
+def _traces(readings: Sequence[Reading], *, clocks: Callable[[str], str]) -> dict[str, Trace]:
     import numpy as np
 
     from edgekit.core.trace import Trace
@@ -88,7 +114,7 @@ def _traces(readings: Sequence[Reading], *, clock: str) -> dict[str, Trace]:
         own = [reading for reading in readings if reading.channel == channel]
         traces[channel] = Trace(
             channel=channel,
-            clock=clock,
+            clock=clocks(channel),
             t_ns=np.array([reading.t_ns for reading in own], np.int64),
             bracket_ns=np.array([reading.bracket_ns for reading in own], np.int64),
             value=np.array([reading.value for reading in own], np.float64),
