@@ -16,6 +16,9 @@ from edgekit.core.quantity import Note
 METERS: Final[Mapping[str, str]] = {
     "rapl": "edgekit.meters.rapl:RaplMeter",
     "nvml": "edgekit.meters.nvml:NvmlMeter",
+    "jetson": "edgekit.meters.jetson:JetsonMeter",
+    "pmic": "edgekit.meters.pmic:PmicMeter",
+    "hwmon": "edgekit.meters.hwmon:HwmonMeter",
     "cputime": "edgekit.meters.cputime:CpuTimeMeter",
     "sim": "edgekit.meters.sim:SimMeter",
     "replay": "edgekit.meters.replay:ReplayMeter",

@@ -120,7 +120,7 @@ def _sysctl(name: str) -> str:
 
 
 def _gpu() -> Tuple[Any, str]:
-    from .counters.nvml import Driver, Unavailable
+    from .counters.nvml_driver import Driver, Unavailable
 
     try:
         with Driver() as driver:

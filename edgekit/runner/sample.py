@@ -1,25 +1,52 @@
-"""Read counters on an absolute schedule, in a process of their own, on the clock that the inference process uses."""
+"""Read counters on an absolute schedule, in a process of their own, on the clock that the inference process uses.
+
+Events, apart from the reply to each request:
+
+    {"event": "readings", "rows": [[channel index, t_ns, bracket_ns, value], ...]}   a fifth item holds flags; 2: invalid, the value is 0
+    {"event": "lost", "channel", "t_ns", "why"}                                      this channel is not read any more, the others are
+    {"event": "note", "code": "reading.invalid", "channel", "t_ns", "count", "why"}  at the end, one for each channel and kind of failure
+    {"event": "note", "code": "sampler.starved", "t_ns", "length_ns", "count"}       nothing was read from t_ns on for length_ns
+    {"event": "note", "code": "sampler.suspended", "t_ns", "length_ns"}              the machine slept for length_ns, seen at t_ns
+"""
 
 from __future__ import annotations
 
 import os
+import resource
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 from . import counters
+from .series import FLAG_INVALID, Faults, Series, arranged, usable
 from .wire import Message, Refusal
 
 SEND_EVERY_NS = 500_000_000
+STARVED_PERIODS = 5
+STARVED_EVENTS = 50  # more are counted, not told one by one
+SUSPENDED_NS = 10_000_000
 
 
 class Sampler:
-    """Hold open counters between start and stop, and send their readings in batches: [channel index, t_ns, bracket_ns, value]."""
+    """Hold open counters between start and stop, and send their readings in batches. `clock` and `aside` are replaced in tests."""
 
-    def __init__(self, send: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        send: Callable[[Message], None],
+        clock: Callable[[], int] = time.monotonic_ns,
+        aside: Optional[Callable[[Sequence[int]], Optional[int]]] = None,
+        asleep: Optional[Callable[[], int]] = None,
+    ) -> None:
         self._send = send
+        self._clock = clock
+        self._aside = aside or step_aside
+        self._asleep = asleep or slept_ns
         self._series: List[Series] = []
+        self._opened: List[Any] = []
         self._rows: List[List[float]] = []
-        self._send_ns = self._start_ns = self._start_cpu_ns = 0
+        self._send_ns = self._start_ns = self._start_cpu_ns = self._slept_ns = 0
+        self._faults = Faults()
+        self._starved = 0
+        self._spent_ns: Dict[str, List[int]] = {}
 
     def operations(self) -> Dict[str, Callable[[Message], Message]]:
         """Return the operations by name."""
@@ -38,79 +65,121 @@ class Sampler:
         pids = [int(pid) for pid in request.get("pids") or []]
         names = [str(name) for name in request.get("counters") or []]
         opened = [counters.start(name, request.get("roots") or {}, pids) for name in names]
-        core = step_aside(pids)
-        self._start_cpu_ns = time.process_time_ns()
-        self._start_ns = time.monotonic_ns()
+        return self.begin(opened, hz, pids, fast=bool(request.get("fast")))
+
+    def begin(self, opened: Sequence[Any], hz: float, pids: Sequence[int] = (), fast: bool = False) -> Message:
+        """Read counters that are open already, from now on."""
+        self._opened = list(opened)
+        core = self._aside(pids)
+        self._start_cpu_ns = spent_cpu_ns()
+        self._start_ns = self._clock()
         self._send_ns = self._start_ns + SEND_EVERY_NS
+        self._slept_ns = self._asleep()
+        self._faults, self._starved, self._spent_ns = Faults(), 0, {}
         channels: List[str] = []
         for counter in opened:
-            self._series.append(Series(counter, len(channels), hz if request.get("fast") else min(hz, counter.max_hz), self._start_ns))
+            self._series += arranged(counter, len(channels), hz, self._start_ns, fast)
             channels += [channel for channel, _ in counter.readers]
         return {"channels": channels, "cpu": core}
 
     def stop(self, request: Message) -> Message:
-        """Read once more, send what is left and close; return what sampling cost in seconds, and the number of reads."""
+        """Read once more, send what is left and close; return what sampling cost in seconds, the number of reads and the mean of one."""
         if not self._start_ns:
             raise Refusal("sampler.idle", "the sampler does not run", "start comes first")
         for series in self._series:
             self._read(series)
         self._flush()
+        for event in self._faults.events():
+            self._send(event)
         cost = {
-            "cpu_s": (time.process_time_ns() - self._start_cpu_ns) / 1e9,
-            "wall_s": (time.monotonic_ns() - self._start_ns) / 1e9,
+            "cpu_s": (spent_cpu_ns() - self._start_cpu_ns) / 1e9,
+            "wall_s": (self._clock() - self._start_ns) / 1e9,
             "reads": sum(series.reads for series in self._series),
+            "starved": self._starved,
+            "read_s": {channel: spent / count / 1e9 for channel, (spent, count) in self._spent_ns.items()},
         }
-        for series in self._series:
-            series.counter.close()
-        self._series, self._start_ns = [], 0
+        for counter in self._opened:
+            counter.close()
+        self._series, self._opened, self._start_ns = [], [], 0
         return cost
 
     def tick(self) -> Optional[float]:
         """Read what is due; return the seconds until the next reading, or None while stopped."""
         if not self._start_ns:
             return None
+        now = self._clock()
         for series in self._series:
-            if time.monotonic_ns() >= series.due_ns:
+            if now >= series.due_ns:
+                if now - series.due_ns > STARVED_PERIODS * series.period_ns:
+                    self._note_starved(series.due_ns, now)
                 self._read(series)
-                series.skip_to(time.monotonic_ns())
-        if time.monotonic_ns() >= self._send_ns:
+                now = self._clock()
+                series.skip_to(now)
+        if now >= self._send_ns:
             self._flush()
+            now = self._clock()
         due_ns = min([self._send_ns] + [series.due_ns for series in self._series])
-        return max(0.0, (due_ns - time.monotonic_ns()) / 1e9)
+        return max(0.0, (due_ns - now) / 1e9)
 
     def _read(self, series: Series) -> None:
+        clock, rows = self._clock, self._rows
+        first = before = clock()
+        taken: List[List[float]] = []
         for place, (channel, read) in list(series.readers.items()):
-            before = time.monotonic_ns()
             try:
-                value = read()
-            except Exception as error:  # whatever a driver raises: this channel is lost, the others go on
-                del series.readers[place]
-                self._send({"event": "lost", "channel": channel, "t_ns": before, "why": f"{type(error).__name__}: {error}"})
-                continue
-            after = time.monotonic_ns()
-            self._rows.append([place, (before + after) // 2, (after - before + 1) // 2, value])
-            series.reads += 1
+                value, flags = usable(read()), 0
+                self._faults.passed(channel)
+            except Exception as error:  # whatever a driver raises: this reading is not usable, the others go on
+                value, flags = 0, FLAG_INVALID
+                if self._faults.lost(channel, error, before):
+                    del series.readers[place]
+                    self._send({"event": "lost", "channel": channel, "t_ns": before, "why": f"{type(error).__name__}: {error}"})
+                    before = clock()
+                    continue
+            after = clock()
+            row = [place, (before + after) // 2, (after - before + 1) // 2, value]
+            taken.append(row if not flags else [*row, flags])
+            self._count(channel, after - before)
+            if series.ticks is not None and not flags:
+                series.ticks.saw(int(row[1]), int(row[2]), value)
+            before = after
+        if series.shared and taken:  # one access served them all: they share its time
+            for row in taken:
+                row[1], row[2] = (first + before) // 2, (before - first + 1) // 2
+        rows += taken
+        series.reads += len(taken)
+
+    def _count(self, channel: str, spent_ns: int) -> None:
+        total = self._spent_ns.setdefault(channel, [0, 0])
+        total[0] += spent_ns
+        total[1] += 1
 
     def _flush(self) -> None:
         if self._rows:
             self._send({"event": "readings", "rows": self._rows})
             self._rows = []
-        self._send_ns = time.monotonic_ns() + SEND_EVERY_NS
+        now, slept = self._clock(), self._asleep()
+        if slept - self._slept_ns > SUSPENDED_NS:
+            self._send({"event": "note", "code": "sampler.suspended", "t_ns": now, "length_ns": slept - self._slept_ns})
+        self._slept_ns = slept
+        self._send_ns = now + SEND_EVERY_NS
+
+    def _note_starved(self, due_ns: int, now_ns: int) -> None:
+        self._starved += 1
+        if self._starved <= STARVED_EVENTS:
+            self._send({"event": "note", "code": "sampler.starved", "t_ns": due_ns, "length_ns": now_ns - due_ns, "count": self._starved})
 
 
-class Series:
-    """Hold one open counter and when it is read next. `readers` maps a channel's index to its id and its function."""
+def spent_cpu_ns() -> int:
+    """Return the processor time of this process and of the commands it ran."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time_ns() + round(1e9 * (children.ru_utime + children.ru_stime))
 
-    def __init__(self, counter: Any, first: int, hz: float, start_ns: int) -> None:
-        self.counter = counter
-        self.readers: Dict[int, Any] = dict(enumerate(counter.readers, first))
-        self.reads = 0
-        self.due_ns = start_ns
-        self._period_ns = int(1e9 / hz)
 
-    def skip_to(self, now_ns: int) -> None:
-        """Move to the next time of the schedule after `now_ns`; readings that were missed are left out, not made up in a burst."""
-        self.due_ns += self._period_ns * max(1, (now_ns - self.due_ns) // self._period_ns + 1)
+def slept_ns() -> int:
+    """Return how long the machine was suspended since its start: the monotonic clock stands still meanwhile, the boot clock goes on."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return 0 if boot is None else time.clock_gettime_ns(boot) - time.monotonic_ns()
 
 
 def step_aside(pids: Sequence[int]) -> Optional[int]:

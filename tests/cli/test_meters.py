@@ -50,7 +50,7 @@ def test_nvml_is_absent_without_a_gpu_and_refused_with_one() -> None:
 
 
 def test_every_name_that_can_be_given_to_bench_is_listed() -> None:
-    assert list(listed({})) == ["rapl", "nvml", "cputime", "sim", "replay"]
+    assert list(listed({})) == ["rapl", "nvml", "jetson", "pmic", "hwmon", "cputime", "sim", "replay"]
 
 
 @pytest.fixture

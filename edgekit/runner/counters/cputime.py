@@ -12,9 +12,9 @@ import contextlib
 import os
 import sys
 import time
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from . import offered, refused
+from . import Opened, offered, refused
 
 _SCHED = 2
 
@@ -31,22 +31,19 @@ def probe(roots: Mapping[str, str]) -> Dict[str, Any]:
     return offered([{**channel, "quantum": quantum}], source)
 
 
-def start(roots: Mapping[str, str], pids: Sequence[int]) -> CpuTime:
+def start(roots: Mapping[str, str], pids: Sequence[int], found: Optional[Mapping[str, Any]] = None) -> CpuTime:
     """Return the counter over `pids`."""
     return CpuTime(roots, pids)
 
 
-class CpuTime:
+class CpuTime(Opened):
     """Add up the processor time of several processes."""
 
-    max_hz = 1000.0
-
     def __init__(self, roots: Mapping[str, str], pids: Sequence[int]) -> None:
+        super().__init__()
         self._reads: List[Callable[[], int]] = [_lasting(_reader(roots, pid)) for pid in pids]
-        self.readers: List[Tuple[str, Callable[[], int]]] = [] if _edges(roots) else [("cputime.process", self._total)]
-
-    def close(self) -> None:
-        """Do nothing: no file is held."""
+        if not _edges(roots):
+            self.readers = [("cputime.process", self._total)]
 
     def _total(self) -> int:
         return sum(read() for read in self._reads)

@@ -1,174 +1,166 @@
 """Read NVIDIA GPUs through NVML: the energy counter (mJ since the driver was loaded, Volta and later) and instant power (field 186).
 
-nvmlDeviceGetPowerUsage is never read: since Ampere it is a one-second average.
+nvmlDeviceGetPowerUsage is never read: since Ampere it is a one-second average. Field 185, an average too, is read only where 186 is
+missing, and says so. Power fields take a scope: the GPU, the module (Grace Hopper: with the processor beside it) or the memory.
 """
 
 from __future__ import annotations
 
-import importlib
-import os
+import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from . import offered, refused
+from . import Opened, offered, refused
+from .nvml_driver import Driver, Unavailable, visible
 
-POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT, mW
+__all__ = ["Driver", "Gpus", "Unavailable", "probe", "start", "visible"]
 
-_INSTALL = ("install NVML's Python bindings:", "pip install nvidia-ml-py")
-_DRIVER = ("see whether the driver answers:", "nvidia-smi -L")
+POWER_AVERAGE, POWER_INSTANT = 185, 186  # NVML_FI_DEV_POWER_AVERAGE and _INSTANT, mW
+SCOPE_GPU, SCOPE_MODULE, SCOPE_MEMORY = 0, 1, 2
+FROZEN_S = 1.0  # an energy counter that stands still for longer while power flows does not count
 
-
-class Unavailable(Exception):
-    """Say why no GPU can be read, and what to do."""
-
-    def __init__(self, why: str, do: Sequence[Sequence[str]] = (_DRIVER,)) -> None:
-        super().__init__(why)
-        self.do = do
+_Offer = Tuple[str, Callable[[], int], Dict[str, Any]]
 
 
 def probe(roots: Mapping[str, str]) -> Dict[str, Any]:
-    """Return the energy and power channels of the first visible GPU: the one the engines run on."""
+    """Return the channels of the first visible GPU, where the engines run, or of those that the option `gpus` names."""
     try:
-        with Driver() as driver:
-            channels, notes = driver.channels()
-            return offered(channels, f"NVML, driver {driver.version}", notes)
+        with Gpus(roots) as gpus:
+            found = offered(gpus.channels, f"NVML, driver {gpus.driver.version}", gpus.notes)
     except Unavailable as error:
         return refused(str(error), do=error.do)
+    if any(str(row["gpu"]).startswith("Emulated") for row in found["channels"]):
+        found["emulated"] = True
+    return found
 
 
-def start(roots: Mapping[str, str], pids: Sequence[int]) -> Driver:
-    """Return NVML opened, with one reader per channel."""
-    driver = Driver().__enter__()
-    driver.channels()
-    return driver
+def start(roots: Mapping[str, str], pids: Sequence[int], found: Optional[Mapping[str, Any]] = None) -> Gpus:
+    """Return NVML opened, with one reader per channel that the probe `found`."""
+    return Gpus(roots, only=None if found is None else [str(row["id"]) for row in found["channels"]])
 
 
-class Driver:
-    """Hold NVML open, and the GPUs that CUDA_VISIBLE_DEVICES leaves visible."""
+class Gpus(Opened):
+    """Hold NVML open with one reader per channel; `only` names the channels where an earlier probe has tried them all."""
 
     max_hz = 20.0  # the energy counter moves every 100 ms (H100, driver 580) and one reading of it costs 5 ms of processor time
 
-    def __init__(self) -> None:
+    def __init__(self, roots: Mapping[str, str], only: Optional[Sequence[str]] = None, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__()
+        self.driver = Driver()
+        self.channels: List[Dict[str, Any]] = []
+        self.notes: List[str] = []
+        self._sleep = sleep
+        self.driver.open()
         try:
-            self._nvml: Any = importlib.import_module("pynvml")
-        except ImportError as error:
-            raise Unavailable(f"NVML's Python bindings are missing: {error}", [_INSTALL]) from error
-        self.readers: List[Tuple[str, Callable[[], int]]] = []
-        self.version = "unknown"
-        self.gpus: List[Tuple[int, Any]] = []
-
-    def __enter__(self) -> Driver:
-        nvml = self._nvml
-        try:
-            nvml.nvmlInit()
-            self.version = _text(nvml.nvmlSystemGetDriverVersion())
-            handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-            uuids = [_text(nvml.nvmlDeviceGetUUID(handle)) for handle in handles]
-        except nvml.NVMLError as error:
-            raise Unavailable(f"NVML does not answer: {error}") from error
-        self.gpus = [(index, handles[index]) for index in visible(uuids, os.environ.get("CUDA_VISIBLE_DEVICES"))]
-        if not self.gpus:
+            for index, handle in self._wanted(roots.get("gpus")):
+                self._add(index, handle, only)
+            if not self.channels:
+                raise Unavailable("; ".join(self.notes))
+        except BaseException:
             self.close()
-            raise Unavailable(f"no GPU is visible: {len(handles)} present, CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES')!r}")
+            raise
+
+    def __enter__(self) -> Gpus:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Release NVML."""
-        self._nvml.nvmlShutdown()
+        self.driver.close()
 
-    def channels(self) -> Tuple[List[Dict[str, Any]], List[str]]:
-        """Return the channels with notes on what is missing, and keep a reader for each; raise Unavailable for MIG or nothing readable."""
-        channels: List[Dict[str, Any]] = []
-        notes: List[str] = []
-        notes += [f"GPU {index} is not read: engines run on GPU {self.gpus[0][0]}" for index, _ in self.gpus[1:]]
-        for index, handle in self.gpus[:1]:  # the idle watts of the others are no part of an inference
-            name, uuid = _text(self._nvml.nvmlDeviceGetName(handle)), _text(self._nvml.nvmlDeviceGetUUID(handle))
-            if self._mig(handle):
-                raise Unavailable(f"GPU {index} ({name}) is split with MIG: its counters are those of the whole board, not of one slice")
-            shared = {
-                "domain": "gpu",
-                "detail": f"{name}, {uuid}, driver {self.version}",
-                "gpu": name,
-                "uuid": uuid,
-                "driver": self.version,
-            }
-            for part, read, row in self._offers(handle):
-                identity = f"nvml.gpu{index}.{part}"
-                try:
-                    read()
-                except self._nvml.NVMLError as error:
-                    notes.append(f"GPU {index} ({name}) has no {part} reading: {error}")
-                    continue
-                channels.append({**shared, **row, "id": identity})
-                self.readers.append((identity, read))
-        if not channels:
-            raise Unavailable("; ".join(notes))
-        return channels, notes
+    def _wanted(self, option: Optional[str]) -> List[Tuple[int, Any]]:
+        gpus = self.driver.gpus
+        if not option:
+            self.notes += [f"GPU {index} is not read: engines run on GPU {gpus[0][0]}" for index, _ in gpus[1:]]
+            return gpus[:1]  # the idle watts of the others are no part of an inference
+        if option.strip() == "all":
+            return gpus
+        numbers = [entry.strip() for entry in option.split(",")]
+        seen = {str(index) for index, _ in gpus}
+        if missing := [number for number in numbers if number not in seen]:
+            raise Unavailable(f"the option gpus names {', '.join(missing)}; visible: {', '.join(sorted(seen))}")
+        return [(index, handle) for index, handle in gpus if str(index) in numbers]
 
-    def _offers(self, handle: Any) -> List[Tuple[str, Callable[[], int], Dict[str, Any]]]:
-        total, fields = self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._nvml.nvmlDeviceGetFieldValues
-
-        def instant() -> int:
-            field = fields(handle, [POWER_INSTANT])[0]
-            if field.nvmlReturn != 0:
-                raise self._nvml.NVMLError(field.nvmlReturn)
-            return int(field.value.uiVal)
-
-        return [
-            ("energy", lambda: int(total(handle)), {"raw_unit": "mJ", "measurand": "energy_counter"}),
-            ("power", instant, {"raw_unit": "mW", "measurand": "power"}),
-        ]
-
-    def _mig(self, handle: Any) -> bool:
-        try:
-            return bool(self._nvml.nvmlDeviceGetMigMode(handle)[0])
-        except self._nvml.NVMLError:
-            return False
-
-    def facts(self) -> Dict[str, Any]:
-        """Return name, uuid, driver, temperature, clocks and throttle reasons of the first visible GPU."""
-        nvml, (index, handle) = self._nvml, self.gpus[0]
-        bits = self._optional(lambda: int(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)))
-        return {
-            "index": index,
-            "count": len(self.gpus),
-            "name": _text(nvml.nvmlDeviceGetName(handle)),
-            "uuid": _text(nvml.nvmlDeviceGetUUID(handle)),
-            "driver": self.version,
-            "temperature_c": self._optional(lambda: float(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))),
-            "sm_clock_hz": self._optional(lambda: 1e6 * nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
-            "memory_clock_hz": self._optional(lambda: 1e6 * nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM)),
-            "power_limit_w": self._optional(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1e3),
-            "throttle_reasons": None if bits is None else [name for bit, name in THROTTLE.items() if bits & bit],
+    def _add(self, index: int, handle: Any, only: Optional[Sequence[str]]) -> None:
+        driver = self.driver
+        name, uuid = driver.name(handle), driver.uuid(handle)
+        if driver.split(handle):
+            raise Unavailable(f"GPU {index} ({name}) is split with MIG: its counters are those of the whole board, not of one slice")
+        shared = {
+            "detail": f"{name}, {uuid}, driver {driver.version}",
+            "gpu": name,
+            "uuid": uuid,
+            "identity": uuid,
+            "driver": driver.version,
         }
+        for part, read, row in self._offers(index, handle, name) if only is None else self._chosen(index, handle, only):
+            identity = f"nvml.gpu{index}.{part}"
+            self.channels.append({"domain": "gpu", **shared, **row, "id": identity})
+            self.readers.append((identity, read))
+            if part == "energy":
+                self.ticking.add(identity)
 
-    def _optional(self, read: Callable[[], Any]) -> Optional[Any]:
+    def _offers(self, index: int, handle: Any, name: str) -> List[_Offer]:
+        """Return what this GPU answers, tried once, and note what it does not."""
+        driver, who = self.driver, f"GPU {index} ({name})"
+        offers: List[_Offer] = []
+        power = self._power(handle, who)
         try:
-            return read()
-        except self._nvml.NVMLError:
-            return None
+            energy = driver.energy(handle)
+            if self._moves(energy, None if power is None else power[1]):
+                offers.append(("energy", energy, {"raw_unit": "mJ", "measurand": "energy_counter"}))
+            else:
+                self.notes.append(f"{who} has an energy counter that stood still for {FROZEN_S:g} s while power flowed: it is not used")
+        except driver.error as error:
+            self.notes.append(f"{who} has no energy reading: {error}")
+        if power is not None:
+            offers.append(power)
+        memory = driver.field(handle, POWER_INSTANT, SCOPE_MEMORY)
+        if offers and driver.answers(memory) and (power is None or memory() != power[1]()):  # a driver that ignores scopes repeats itself
+            inside = f"nvml.gpu{index}.{offers[0][0]}"
+            offers.append(("memory", memory, {"raw_unit": "mW", "measurand": "power", "domain": "gpu_memory", "parent": inside}))
+        return offers
 
+    def _power(self, handle: Any, who: str) -> Optional[_Offer]:
+        row = {"raw_unit": "mW", "measurand": "power"}
+        for field in (POWER_INSTANT, POWER_AVERAGE):
+            for scope in (SCOPE_GPU, SCOPE_MODULE):
+                read = self.driver.field(handle, field, scope)
+                if not self.driver.answers(read):
+                    continue
+                if scope == SCOPE_MODULE:
+                    row["domain"] = "gpu_module"
+                    self.notes.append(f"{who} gives its power for the module only: the processor beside the GPU is included")
+                if field == POWER_INSTANT:
+                    return "power", read, row
+                self.notes.append(f"{who} gives no instant power: each reading is the mean of the second before it")
+                return "power_average", read, {**row, "averaging_s": 1.0}
+        self.notes.append(f"{who} has no power reading: fields {POWER_INSTANT} and {POWER_AVERAGE} are not supported")
+        return None
 
-THROTTLE = {0x4: "sw_power_cap", 0x8: "hw_slowdown", 0x20: "sw_thermal", 0x40: "hw_thermal", 0x80: "hw_power_brake"}
+    def _chosen(self, index: int, handle: Any, only: Sequence[str]) -> List[_Offer]:
+        """Return the readers of channels that a probe has found; which scope of a field answers is asked again."""
+        driver = self.driver
+        offers: List[_Offer] = []
+        for part in (identity.rpartition(".")[2] for identity in only if identity.startswith(f"nvml.gpu{index}.")):
+            if part == "energy":
+                offers.append((part, driver.energy(handle), {}))
+            elif part == "memory":
+                offers.append((part, driver.field(handle, POWER_INSTANT, SCOPE_MEMORY), {}))
+            else:
+                field = POWER_INSTANT if part == "power" else POWER_AVERAGE
+                reads = [driver.field(handle, field, scope) for scope in (SCOPE_GPU, SCOPE_MODULE)]
+                offers.append((part, next(filter(driver.answers, reads), reads[0]), {}))
+        return offers
 
-
-def visible(uuids: Sequence[str], wanted: Optional[str]) -> List[int]:
-    """Return the indices that CUDA_VISIBLE_DEVICES leaves: indices or prefixes of UUIDs, up to the first that does not exist."""
-    if wanted is None:
-        return list(range(len(uuids)))
-    chosen: List[int] = []
-    for entry in (entry.strip() for entry in wanted.split(",")):
-        if entry.isdigit() and int(entry) < len(uuids):
-            chosen.append(int(entry))
-            continue
-        named = [index for index, uuid in enumerate(uuids) if entry and uuid.startswith(entry)]
-        if len(named) != 1:
-            break
-        chosen += named
-    return chosen
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    def _moves(self, energy: Callable[[], int], power: Optional[Callable[[], int]]) -> bool:
+        """Return False when the counter stands still for FROZEN_S although power flows all the while."""
+        first, waited = energy(), 0.0
+        while waited <= FROZEN_S:
+            if power is None or not power() > 0:
+                return True  # nothing says that it should move
+            self._sleep(0.02)
+            waited += 0.02
+            if energy() != first:
+                return True
+        return False

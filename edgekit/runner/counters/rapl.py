@@ -1,135 +1,130 @@
-"""Read Intel's and AMD's RAPL energy counters from the powercap tree of Linux.
+"""Read RAPL by the better of two ways: perf_event where the kernel permits it (no wrap), else the powercap tree.
 
-Zones nest: core and uncore are inside their package; dram is a child folder but its energy is not inside the package's; psys is a zone
-of its own that contains all of them (docs.kernel.org, power/powercap). A counter is (2^32 - 1) units at its maximum, so it wraps at
-maximum + 1 unit.
+Old kernels list events for AMD processors that count nothing, so only domains that both ways know are read through perf_event.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+import time
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
-from . import offered, refused
+from . import Opened, imitated, perf, powercap
+from .files import Handles, entries, optional_number, optional_text
 
-ROOT = "/sys/class/powercap"
-_ZONE = re.compile(r"intel-rapl:\d+(:\d+)?$")
-_INSIDE_PACKAGE = {"core": "core", "uncore": "uncore"}
+PERIOD_S = 1e-3  # both ways: the processor adds to its counters about every millisecond, with jitter
 
 
-def probe(roots: Mapping[str, str]) -> Dict[str, Any]:
-    """Return one channel per zone, or why none can be read and three remedies."""
-    root = roots.get("powercap", ROOT)
-    try:
-        entries = sorted(os.listdir(root))
-    except OSError as error:
-        return refused(f"{root} cannot be listed: {error.strerror}", "no powercap tree: not Linux on x86, or a virtual machine")
-    zones = [entry for entry in entries if _ZONE.match(entry)]
-    notes = [f"{entry} repeats a zone of intel-rapl and is skipped" for entry in entries if re.match(r"intel-rapl-mmio:\d", entry)]
-    if not zones:
-        return refused(f"{root} holds no RAPL zone", "the processor has none, or this virtual machine or container hides it")
-    channels: List[Dict[str, Any]] = []
-    for zone in zones:
-        folder = os.path.join(root, zone)
+def probe(roots: Mapping[str, str], opener: perf.Opener = perf.open_event, pause: Callable[[float], None] = time.sleep) -> Dict[str, Any]:
+    """Return the channels of the way that is used, with notes on duplicates and on why the other is not; or both refusals."""
+    tree = powercap.probe(roots, pause)
+    identity, driver = _identity(roots), "Linux " + os.uname().release
+    if "perf" in roots or not (imitated(roots) or tree.get("emulated")):  # an imitated tree has no PMU beside it but the machine's own
+        events = perf.probe(roots, opener)
+        if events["usable"]:
+            tree = _compared(events, tree, opener, pause, powercap.folder(roots))
+        elif os.path.exists(perf.folder(roots)):
+            if tree["usable"]:
+                tree["notes"].append(f"perf_event is not used: {events['why']}")
+            else:
+                tree["why"] += f"; {events['why']}"
+                tree["do"] += events["do"]
+    for row in tree["channels"]:
+        row.update(update_period_s=PERIOD_S, identity=identity, driver=driver)
+    return tree
+
+
+def start(
+    roots: Mapping[str, str],
+    pids: Sequence[int],
+    found: Optional[Mapping[str, Any]] = None,
+    opener: perf.Opener = perf.open_event,
+) -> Opened:
+    """Return the counters that the probe `found`, opened."""
+    rows = (found or probe(roots, opener))["channels"]
+    return perf.Events(rows, opener) if rows and "config" in rows[0] else Zones(rows)
+
+
+class Zones(Opened):
+    """Keep one descriptor per zone open."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__()
+        self._files = Handles()
         try:
-            with open(os.path.join(folder, "energy_uj")) as file:
-                int(file.read())
-            channels.append(_channel(folder, zone, root))
-        except PermissionError:
-            return _forbidden(os.path.join(folder, "energy_uj"))
-        except (OSError, ValueError) as error:
-            notes.append(f"{zone} cannot be read and is left out: {error}")
-    if not channels:
-        return refused("; ".join(notes))
-    psys = next((channel["id"] for channel in channels if channel["domain"] == "psys"), None)
-    for channel in channels:
-        if channel["parent"] is None and channel["id"] != psys:
-            channel["parent"] = psys
-    return offered(channels, f"powercap under {root}", notes)
-
-
-def start(roots: Mapping[str, str], pids: Sequence[int]) -> Zones:
-    """Return the zones opened."""
-    return Zones([(str(row["id"]), str(row["path"])) for row in probe(roots)["channels"]])
-
-
-class Zones:
-    """Keep one descriptor per zone open, so that a reading is one system call."""
-
-    max_hz = 1000.0  # the kernel's counters move once a millisecond
-
-    def __init__(self, rows: Sequence[Tuple[str, str]]) -> None:
-        self._open = [os.open(path, os.O_RDONLY) for _, path in rows]
-        self.readers: List[Tuple[str, Callable[[], int]]] = [(rows[place][0], _reader(handle)) for place, handle in enumerate(self._open)]
+            self.readers = [(str(row["id"]), self._files.reader(str(row["path"]))) for row in rows]
+        except OSError:
+            self._files.close()
+            raise
 
     def close(self) -> None:
-        """Close every zone."""
-        for handle in self._open:
-            os.close(handle)
+        self._files.close()
 
 
-def _reader(handle: int) -> Callable[[], int]:
-    return lambda: int(os.pread(handle, 32, 0))
+def _compared(
+    events: Dict[str, Any], tree: Dict[str, Any], opener: perf.Opener, pause: Callable[[float], None], root: str
+) -> Dict[str, Any]:
+    """Return the perf channels that powercap knows too, without mirrored dies, nested as the zones are."""
+    notes: List[str] = list(events["notes"])
+    known = _domains(root)
+    rows: List[Dict[str, Any]] = list(events["channels"])
+    if not known:
+        notes.append("powercap lists no zones to compare with: events that count nothing would not be noticed")
+    for domain in sorted({row["domain"] for row in rows} - set(known) if known else ()):
+        notes.append(f"perf_event offers {domain}, which powercap does not know: left out, for old kernels list events that count nothing")
+    notes += [f"powercap knows {domain}, which perf_event does not offer: not read" for domain in sorted(set(known) - _of(rows))]
+    rows = [{**row, "quantum": _quantum(known.get(row["domain"]), row["scale"])} for row in rows if not known or row["domain"] in known]
+    if tree["usable"]:
+        rows = [row for row in rows if row["top"] not in tree["mirrors"]]
+        notes += [note for note in tree["notes"] if note.endswith("once more: skipped")]
+    else:
+        rows = _without_mirrors(rows, notes, opener, pause)
+    return {**events, "channels": powercap.nested(rows), "notes": notes}
 
 
-def _channel(folder: str, zone: str, root: str) -> Dict[str, Any]:
-    name = _text(os.path.join(folder, "name"))
-    top = ":".join(zone.split(":")[:2])
-    package = name if top == zone else _text(os.path.join(root, top, "name"))
-    domain = "package" if name.startswith("package") else name
-    identity = f"rapl.{name}" if top == zone else f"rapl.{package}.{name}"
-    wrap, quantum = modulus(_optional_int(os.path.join(folder, "max_energy_range_uj")))
-    return {
-        "id": identity,
-        "domain": domain,
-        "parent": f"rapl.{package}" if top != zone and name in _INSIDE_PACKAGE else None,
-        "raw_unit": "uJ",
-        "quantum": quantum,
-        "wrap": wrap,
-        "path": os.path.join(folder, "energy_uj"),
-        "detail": f"{zone} ({name})",
-    }
+def _of(rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {str(row["domain"]) for row in rows}
 
 
-def modulus(maximum: Optional[int]) -> Tuple[Optional[int], int]:
-    """Return (modulus, unit) in µJ of a counter whose largest value is `maximum` µJ; the modulus is None where the maximum is not known."""
-    if not maximum or maximum <= 0:
-        return None, 1
-    unit = max(1, round(maximum / (2**32 - 1)))
-    return maximum + unit, unit
+def _domains(root: str) -> Dict[str, Optional[float]]:
+    """Return the domains that the tree names, with the unit of each in µJ; names and maxima are readable where counters are not."""
+    found: Dict[str, Optional[float]] = {}
+    for zone in entries(root):
+        name = optional_text(os.path.join(root, zone, "name"))
+        if name and zone.startswith("intel-rapl"):
+            wrap, unit = powercap.modulus(optional_number(os.path.join(root, zone, "max_energy_range_uj")))
+            found["package" if name.startswith("package") else name] = float(unit) if wrap else None
+    return found
 
 
-def _forbidden(path: str) -> Dict[str, Any]:
-    mode = oct(os.stat(path).st_mode & 0o777)
-    udev = 'SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chmod a+r /sys%p/energy_uj"'
-    tmpfiles = "z /sys/class/powercap/intel-rapl:*/energy_uj 0444 - - -"
-    return refused(
-        f"{path} has mode {mode} and this user may not read it",
-        "since Linux 5.10 only root may (CVE-2020-8694: the counters leak what other programs compute)",
-        [
-            ("until the next boot:", "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj"),
-            (
-                "at every boot, with udev:",
-                f"echo '{udev}' | sudo tee /etc/udev/rules.d/99-rapl.rules && sudo udevadm control --reload"
-                " && sudo udevadm trigger -s powercap -c add",
-            ),
-            (
-                "at every boot, with systemd-tmpfiles:",
-                f"echo '{tmpfiles}' | sudo tee /etc/tmpfiles.d/rapl.conf && sudo systemd-tmpfiles --create",
-            ),
-            ("or run this one command as root:", "sudo -E $(command -v edgekit) bench ..."),
-        ],
-    )
+def _quantum(unit_uj: Optional[float], scale: float) -> Optional[float]:
+    return None if unit_uj is None else unit_uj * 1e-6 / scale
 
 
-def _text(path: str) -> str:
-    with open(path) as file:
-        return file.read().strip()
+def _without_mirrors(
+    rows: List[Dict[str, Any]], notes: List[str], opener: perf.Opener, pause: Callable[[float], None]
+) -> List[Dict[str, Any]]:
+    """Leave out dies of one package that count alike: counts start at zero when opened, so only their advance can tell."""
+    for package in sorted({row["top"].partition("-die-")[0] for row in rows if "-die-" in row["top"]}):
+        dies = [row for row in rows if row["domain"] == "package" and row["top"].startswith(package + "-die-")]
+        opened = perf.Events(dies, opener)
+        try:
+            read = dict(opened.readers)
+            dies = [{**row, "value": read[row["id"]]()} for row in dies]
+            _, mirrors = powercap.without_mirrors(dies, lambda row: read[row["id"]](), notes, pause, close=float("inf"), share=0.005)  # noqa: B023
+        finally:
+            opened.close()
+        rows = [row for row in rows if row["top"] not in mirrors]
+    return rows
 
 
-def _optional_int(path: str) -> Optional[int]:
-    try:
-        return int(_text(path))
-    except (OSError, ValueError):
-        return None
+def _identity(roots: Mapping[str, str]) -> str:
+    """Return the processor's name and how many sockets it fills: one instrument per machine of that kind."""
+    model, sockets = "", set()
+    for line in optional_text(roots.get("proc", "/proc") + "/cpuinfo").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            model = value.strip()
+        if key.strip() == "physical id":
+            sockets.add(value.strip())
+    return f"{model}, {max(1, len(sockets))} socket(s)" if model else ""
