@@ -66,7 +66,8 @@ class ModelArtifact:
     """Describe one converted file. `path` and `samples` are relative to the folder of the artifact's own JSON.
 
     `samples` is an .npz with the inputs (key per input name) that the benchmark feeds; `samples_origin` says where they came from.
-    `status` is "verified", "failed" (kept, but its gate failed), "unverified" or "unseen" (its file was never at hand; `size_bytes` is None).
+    `status` is "verified", "failed" (kept, but its gate failed), "unverified" or "unseen" (its file was never at hand, so that `size_bytes`
+    is None).
     """
 
     SCHEMA: ClassVar[str] = "edgekit.artifact/1"

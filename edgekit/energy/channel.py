@@ -45,11 +45,14 @@ def channel_windows(
     idles: Sequence[Window],
     line: ClockLine,
     batch: int = 1,
+    whole: bool = False,
 ) -> ChannelWindows:
-    """Return the windows of one channel, all measured ones cut the same way; `line` maps their clock to the trace's."""
+    """Return the windows of one channel, all measured ones cut the same way (`whole`: at their own edges); `line` maps their clock."""
     windows = [*measured, *idles]
     counter = channel.measurand is Measurand.ENERGY_COUNTER
     cuts, finish = (_counter_cuts if counter else _power_cuts)(channel, spec, trace, windows, line)
+    if whole:
+        cuts = [(None, uncut) for _, uncut in cuts]
     rest_w = _mean_w(cuts[len(measured) :], idles)
     step_w = abs(_mean_w(cuts[: len(measured)], measured) - rest_w)
     made = [

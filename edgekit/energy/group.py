@@ -36,14 +36,18 @@ def analyse_group(
     machine: str,
     batch: int = 1,
     statistic: str = "mean",
+    whole: bool = False,
 ) -> ChannelAnalysis:
     """Return gross, net and idle figures of channels that are added because they are disjoint at one boundary.
 
     `windows` are the measured ones, each with its count of inferences, `batch` of which are made at once; `idles` give the baseline; `maps`
     join the clocks. `machine` tells one instrument from another of its kind: errors are common to two figures only where one instrument
-    read both. The headline figure is the `statistic` ("mean" or "median") of the windows.
+    read both. The headline figure is the `statistic` ("mean" or "median") of the windows; with `whole` they are never cut inside.
     """
-    parts = [_channel(channel, spec, traces.get(channel.id), windows=windows, idles=idles, maps=maps, batch=batch) for channel in group]
+    parts = [
+        _channel(channel, spec, traces.get(channel.id), windows=windows, idles=idles, maps=maps, batch=batch, whole=whole)
+        for channel in group
+    ]
     found = [_added([part.measured[place] for part in parts]) for place in range(len(windows))]
     idle_found = [_added([part.idle[place] for part in parts]) for place in range(len(idles))]
     idle_w = _idle(idle_found, idles, found, windows, group=group, spec=spec, machine=machine)
@@ -81,11 +85,12 @@ def _channel(
     idles: Sequence[Window],
     maps: Sequence[ClockMap],
     batch: int,
+    whole: bool,
 ) -> ChannelWindows:
     if trace is None or not len(trace) or not (windows or idles):
         return ChannelWindows(measured=(None,) * len(windows), idle=(None,) * len(idles), edges="")
     line = clock_line(maps, source=(*windows, *idles)[0].clock, target=trace.clock)
-    return channel_windows(channel, spec, trace, measured=windows, idles=idles, line=line, batch=batch)
+    return channel_windows(channel, spec, trace, measured=windows, idles=idles, line=line, batch=batch, whole=whole)
 
 
 def _added(parts: Sequence[WindowEnergy | None]) -> WindowEnergy | None:

@@ -62,6 +62,7 @@ class MlperfTinyImporter:
                 sample_hz=rate_hz,
                 inputs="published",
                 statistic="median",
+                whole_windows=True,
             ),
             meter=_meter(made, rate_hz, scale),
             traces=(trace,),
@@ -98,7 +99,7 @@ def _subject(made: Submission, name: str, files: str) -> Subject:
 
 
 def _windows(found: Sequence[Capture], counts: Mapping[int, int]) -> tuple[tuple[Window, ...], Trace, float]:
-    """Return (windows, trace, watts per raw unit); captures lie one after another on one clock that starts with the first sample."""
+    """Return (windows, trace, watts per raw unit); captures lie one after another on one clock, each sample dated at its end."""
     import numpy as np
 
     windows: list[Window] = []
@@ -106,7 +107,7 @@ def _windows(found: Sequence[Capture], counts: Mapping[int, int]) -> tuple[tuple
     start_ns = 0
     for capture in found:
         period_ns = 1e9 / capture.rate_hz
-        times.append(start_ns + np.rint(np.arange(len(capture.samples)) * period_ns).astype(np.int64))
+        times.append(start_ns + np.rint(np.arange(1, len(capture.samples) + 1) * period_ns).astype(np.int64))
         values.append(capture.samples)
         for stretch in capture.stretches:
             inferences = stretch.inferences or counts.get(stretch.number)
@@ -147,6 +148,9 @@ def _meter(made: Submission, rate_hz: float, scale: float) -> MeterSpec:
         unit="W",
         origin=Origin.MEASURED,  # by the submitter; a stored trace keeps the origin it was captured with
         scale=scale,
+        update_period_s=1 / rate_hz,
+        averaging_s=1 / rate_hz,
+        sampled_fraction=1.0,
         label="supply of the device under test",
     )
     return MeterSpec(

@@ -162,7 +162,7 @@ def faults(capture: Capture, stretch: Stretch, most_j: float) -> str | None:
     import numpy as np
 
     held = len(capture.samples)
-    if stretch.last > held - 1:  # the last sample ends where nothing follows it
+    if stretch.last > held:
         return f"it ends at {stretch.last / capture.rate_hz:.3f} s, and the trace at {held / capture.rate_hz:.3f} s"
     inside = capture.samples[stretch.first : stretch.last] * capture.joules
     if bad := int(np.count_nonzero(~np.isfinite(inside))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import ClassVar
@@ -66,8 +67,9 @@ class PtdaemonImporter:
         meter_name, accuracy = analyser.read(folder)
         name = label(model or source.name, work.scenario, system)
         files = digest(source.files)
-        channels = _channels(log)
-        steps = [other.t_ns - one.t_ns for one, other in zip(log.samples, log.samples[1:], strict=False)]
+        steps = [other.t_ns - one.t_ns for one, other in pairwise(log.samples)]
+        period_s = median(steps) / 1e9 if steps else 1.0
+        channels = _channels(log, period_s)
         seconds = (work.end_ns - work.begin_ns) / 1e9
         begin_ns = work.begin_ns
         return Recording(
@@ -91,16 +93,17 @@ class PtdaemonImporter:
                 idle_s=0.0,
                 warmup_s=0.0,
                 cooldown_s=0.0,
-                sample_hz=1e9 / median(steps) if steps else 1.0,
+                sample_hz=1 / period_s,
                 inputs="published",
+                whole_windows=True,
             ),
             meter=MeterSpec(
                 kind="ptdaemon",
                 channels=channels,
                 accuracy=accuracy,
                 nominal_hz=1.0,
-                effective_hz=1e9 / median(steps) if steps else None,
-                integrating=False,
+                effective_hz=1 / period_s,
+                integrating=True,
                 max_power_w=1e6,
                 detail=meter_name,
             ),
@@ -146,7 +149,8 @@ def _subject_of(folder: Path, hints: Hints) -> tuple[str, str, str]:
     return hints.system or system or folder.name or "system unknown", model, submitter
 
 
-def _channels(log: Log) -> tuple[Channel, ...]:
+def _channels(log: Log, period_s: float) -> tuple[Channel, ...]:
+    """Return the total and its parts; a power analyser averages all of the time between two of its values."""
     total = f"{_METER}.total"
     return tuple(
         Channel(
@@ -157,6 +161,9 @@ def _channels(log: Log) -> tuple[Channel, ...]:
             unit="W",
             origin=Origin.MEASURED,  # by the submitter; a stored trace keeps the origin it was captured with
             parent=total if name else None,
+            update_period_s=period_s,
+            averaging_s=period_s,
+            sampled_fraction=1.0,
             label=name or "all channels",
         )
         for name in ("", *log.channels)
