@@ -9,7 +9,7 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import BudgetTerm, Estimate, Origin, Quality, Quantity, Unknown
-from edgekit.core.run import Analysis, ChannelAnalysis, LoadTiming, RunPlan, RunRecord, RunStatus, TrainingRecord
+from edgekit.core.run import Analysis, ChannelAnalysis, LoadTiming, OperatorEnergy, RunPlan, RunRecord, RunStatus, TrainingRecord
 
 FAMILY = "f4" * 32
 WEIGHTS = "ab" * 32
@@ -203,3 +203,33 @@ def training(**changes) -> TrainingRecord:
         facts=DeviceFacts(cpu="Cortex-A76"),
     )
     return replace(made, **changes)
+
+
+def profiled(record: RunRecord, *, operators: int = 20) -> RunRecord:
+    """Return a run whose operators were timed: the first takes half of the time, each next one half of what is left."""
+    analysis = record.analysis
+    assert analysis is not None
+    total = analysis.energy_j_per_inference
+    assert isinstance(total, Estimate)
+    shares = [0.5**place for place in range(1, operators + 1)]
+    kinds = ["Conv", "DepthwiseConv", "Relu"]
+    found = [
+        OperatorEnergy(
+            name=f"model/block_{place}/expand_relu/BatchNorm_{place}" if place < operators else "outside operators",
+            kind=kinds[place % 3] if place < operators else "outside",
+            share=share,
+            energy_j_per_inference=Estimate(
+                value=total.value * share,
+                low=total.value * share * 0.4,
+                high=total.value * share * 1.5,
+                unit="J",
+                boundary=total.boundary,
+                origins=(*total.origins, *(() if Origin.ESTIMATED in total.origins else (Origin.ESTIMATED,))),
+                n=total.n,
+                quality=Quality.CAVEATS,
+                budget=(BudgetTerm(name="power within an inference", kind="B", u=total.value * share * 0.3),),
+            ),
+        )
+        for place, share in enumerate([*shares, 1 - sum(shares)])
+    ]
+    return replace(record, analysis=replace(analysis, operators=tuple(found), attribution="Times: a profiler. Joules: shares of time."))

@@ -7,7 +7,7 @@ import pytest
 
 from edgekit.core.quantity import Note
 from edgekit.decision.scenario import parse_scenario
-from tests.reports.records import cloud_gpu, edge_emulated, edge_estimated, edge_rapl
+from tests.reports.records import cloud_gpu, edge_emulated, edge_estimated, edge_rapl, profiled
 from tests.reports.test_renderers import CONSTANTS, made, page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -59,7 +59,9 @@ def report_file(tmp_path_factory):
     )
     remark = Note(code="long", text="meter cputime, the best available: cpu_package (estimated); not usable: rapl: no such folder")
     estimated = replace(edge_estimated("20260504T132425-00-digits_cnn.fp16.tflite-local", quick=True), notes=(remark,))
-    path.write_text(page(made(edge_rapl(), estimated, edge_estimated(), cloud_gpu(), edge_emulated(), scenario=scenario)), encoding="utf-8")
+    path.write_text(
+        page(made(profiled(edge_rapl()), estimated, edge_estimated(), cloud_gpu(), edge_emulated(), scenario=scenario)), encoding="utf-8"
+    )
     return path
 
 
@@ -178,3 +180,12 @@ def test_everything_is_there_without_scripts(open_page):
     assert "Keep digits_cnn" in tab.inner_text("#verdict")
     assert tab.locator("svg:visible").count() == 2
     assert tab.locator(".banner.emulated").is_visible()
+
+
+def test_a_long_table_unfolds_on_a_click_and_on_paper(open_page):
+    tab = open_page()
+    last = tab.locator("#operators tr").last
+    assert not last.is_visible()
+    tab.click("#operators summary")
+    assert last.is_visible()
+    assert open_page(media="print").locator("#operators tr").last.bounding_box()["height"] > 0
