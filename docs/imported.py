@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).with_name("import.md")
+FIGURES = {"energy_j_per_inference": "energy per inference", "mean_w": "mean power"}
 PREFIXES = ((1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
@@ -53,7 +54,7 @@ def row(run: dict[str, Any], item: dict[str, Any]) -> str:
     scale, unit = next((factor, prefix + item["unit"]) for factor, prefix in PREFIXES if item["published"] >= factor)
     cells = (
         run["artifact"]["path"],
-        item["figure"].partition("_")[0],
+        FIGURES[item["figure"]],
         f"{item['published'] / scale:.7g} {unit}",
         f"{own['value'] / scale:.7g} {unit}",
         f"{own['low'] / scale:.5g} to {own['high'] / scale:.5g}",

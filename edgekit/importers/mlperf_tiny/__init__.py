@@ -5,28 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
-from edgekit.core.quantity import Note, Origin
-from edgekit.core.run import Published, RunPlan
+from edgekit.core.quantity import Origin
+from edgekit.core.run import RunPlan
 from edgekit.core.trace import FLAG_INVALID, Trace
 from edgekit.core.window import Phase, Window
 from edgekit.importers.base import Hints, Recording, Source, Subject, digest, incomplete, label, text_of, unseen_artifact
 from edgekit.importers.mlperf_tiny import captures, places, results
 from edgekit.importers.mlperf_tiny.captures import Capture
 from edgekit.importers.mlperf_tiny.places import Submission
+from edgekit.importers.mlperf_tiny.remarks import notes, published
 from edgekit.importers.mlperf_tiny.tasks import TASKS
-
-if TYPE_CHECKING:
-    from edgekit.importers.mlperf_tiny.results import Results
 
 _CHANNEL, _CLOCK = "energy-monitor.supply", "capture"
 _REST_NS = 1_000_000_000  # between captures that were made one after another, and nobody noted when
 _MOST_W = 10_000.0
-_LEAST_S = 10.0  # the runner's own rule
 _UNKNOWN = "the files do not say; of an imported run only its trace and results are known"
 
 
@@ -68,8 +65,8 @@ class MlperfTinyImporter:
             traces=(trace,),
             windows=windows,
             unit_of_work="one inference of the MLPerf Tiny runner",
-            published=_published(said, source),
-            notes=_notes(made, source, said, windows, captures=len(found)),
+            published=published(said, source),
+            notes=notes(made, source, said, windows, captures=len(found)),
         )
 
 
@@ -165,45 +162,3 @@ def _meter(made: Submission, rate_hz: float, scale: float) -> MeterSpec:
         max_power_w=_MOST_W,
         detail=" ".join(filter(None, (made.submitter, made.round))),
     )
-
-
-def _published(said: Results | None, source: Source) -> tuple[Published, ...]:
-    if said is None:
-        return ()
-    name = source.files["results"].name
-    found = []
-    if said.median_j is not None:
-        found.append(Published(name="energy_j_per_inference", value=said.median_j, unit="J", source=f"{name}: Median energy cost"))
-    if said.throughput_hz is not None:
-        found.append(Published(name="throughput_hz", value=said.throughput_hz, unit="Hz", source=f"{name}: Median throughput"))
-    return tuple(found)
-
-
-def _notes(made: Submission, source: Source, said: Results | None, windows: Sequence[Window], *, captures: int) -> tuple[Note, ...]:
-    where = " ".join(filter(None, ("MLPerf Tiny", made.round, f"{made.division} division" if made.division else "")))
-    who = made.submitter or "a submitter that the path does not name"
-    files = ", ".join(path.name for path in source.files.values())
-    found = [
-        Note(
-            code="import.source",
-            text=f"measured by {who} on {made.system} for {where}, task {made.task}, and imported from {files}; "
-            "the analysis is edgekit's own. MLPerf name: not verified by MLCommons",
-        ),
-        Note(code="import.model", text="the model file was not published with these files: weights, size and format are unknown"),
-    ]
-    if not made.division:
-        text = f"the path does not say in which division this ran; it is taken for the closed one, where every {made.task} runs one network"
-        found.append(Note(code="import.division", text=text))
-    if said is None or said.median_j is None:
-        found.append(
-            Note(code="import.unpublished", text="no results.txt states a median here: there is no published figure to compare with")
-        )
-    if short := [window for window in windows if window.duration_s < _LEAST_S]:
-        text = f"{len(short)} of {len(windows)} windows are shorter than the {_LEAST_S:g} s that the MLPerf Tiny runner asks for"
-        found.append(Note(code="import.short_windows", text=text))
-    for complaint in said.complaints if said is not None else ():
-        found.append(Note(code="import.complaint", text=f"the runner itself said: {complaint}"))
-    if captures > 1:
-        text = f"{captures} captures are laid one after another, 1 s apart: when each was made is not recorded"
-        found.append(Note(code="import.captures", text=text))
-    return tuple(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -14,24 +13,21 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Channel, Measurand, MeterSpec
 from edgekit.core.errors import missing_file
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
-from edgekit.core.quantity import Note, Origin
-from edgekit.core.run import Published, RunPlan
+from edgekit.core.quantity import Origin
+from edgekit.core.run import RunPlan
 from edgekit.core.trace import FLAG_INVALID, ClockMap, Trace
 from edgekit.core.window import Phase, Window
 from edgekit.importers.base import Hints, Recording, Source, Subject, digest, incomplete, label, nothing, unseen_artifact
 from edgekit.importers.ptdaemon import analyser, clocks, loadgen, spl
-from edgekit.importers.ptdaemon.clocks import ClockDifference
-from edgekit.importers.ptdaemon.loadgen import Work
+from edgekit.importers.ptdaemon.remarks import notes, published
 from edgekit.importers.ptdaemon.spl import Log
 
 _METER, _BENCHMARK = "ptdaemon", "loadgen"
 _FILES = {"spl": "spl.txt", "detail": "mlperf_log_detail.txt", "summary": "mlperf_log_summary.txt"}
-_LEAST_S = 60.0
 _MODELS = re.compile(
     r"(resnet50|resnet|retinanet|bert-?99(?:\.9)?|rnnt|3d-?unet[-\w.]*|gptj[-\w.]*|llama[-\w.]*|dlrm[-\w.]*|mixtral[-\w.]*)"
 )
 _UNKNOWN = "the files do not say; of an imported run only its logs are known"
-_RULE = "mean of the samples strictly inside the window, as the MLPerf checker takes it"
 
 
 class PtdaemonImporter:
@@ -123,8 +119,8 @@ class PtdaemonImporter:
             clock_maps=(
                 ClockMap(source=_BENCHMARK, target=_METER, offset_ns=apart.offset_ns, bracket_ns=apart.bracket_ns, at_ns=begin_ns),
             ),
-            published=_published(log, work, apart),
-            notes=tuple(_notes(source, log, work, apart, system=system, submitter=submitter, model=model)),
+            published=published(log, work, apart),
+            notes=tuple(notes(source, log, work, apart, system=system, submitter=submitter, model=model)),
         )
 
 
@@ -184,72 +180,3 @@ def _trace(log: Log, channel: Channel) -> Trace:
         value=watts,
         flags=np.where(usable, 0, FLAG_INVALID).astype(np.uint8),
     )
-
-
-def _published(log: Log, work: Work, apart: ClockDifference) -> tuple[Published, ...]:
-    """Return the figures as the submission's checker states them, computed by its rules from the same logs."""
-    mean_w, _ = spl.mean_inside(log.samples, work.begin_ns + apart.offset_ns, work.end_ns + apart.offset_ns)
-    found = []
-    if mean_w is not None:
-        found.append(Published(name="mean_w", value=mean_w, unit="W", source=_RULE))
-        seconds = (work.end_ns - work.begin_ns) / 1e9
-        if work.rate_hz is not None and not work.streams:
-            source = f"that mean over the summary's {work.rate_name}"
-            found.append(Published(name="energy_j_per_inference", value=mean_w / work.rate_hz, unit="J", source=source))
-        elif work.streams:
-            source = f"that mean times the window, over the samples counted in {work.counted_in}"
-            found.append(Published(name="energy_j_per_inference", value=mean_w * seconds / work.samples, unit="J", source=source))
-    if work.rate_hz is not None:
-        each = work.samples / work.queries if work.queries and work.streams else 1
-        found.append(Published(name="throughput_hz", value=work.rate_hz * each, unit="Hz", source=f"summary: {work.rate_name}"))
-    found += [Published(name=name, value=value, unit="s", source="summary") for name, value in work.quantiles_s.items()]
-    return tuple(found)
-
-
-def _notes(source: Source, log: Log, work: Work, apart: ClockDifference, *, system: str, submitter: str, model: str) -> Sequence[Note]:
-    _, inside = spl.mean_inside(log.samples, work.begin_ns + apart.offset_ns, work.end_ns + apart.offset_ns)
-    seconds = (work.end_ns - work.begin_ns) / 1e9
-    ran = f"{model or 'model unknown'} {work.scenario}"
-    who = submitter or "a submitter that the path does not name"
-    files = ", ".join(path.name for path in source.files.values())
-    found = [
-        Note(
-            code="import.source",
-            text=f"measured by {who} on {system} for MLPerf Inference, {ran}, and imported from {files}; "
-            "the analysis is edgekit's own. MLPerf name: not verified by MLCommons",
-        ),
-        Note(code="import.clocks", text=clocks.described(apart)),
-        Note(
-            code="import.rule",
-            text=f"the published mean is that of the {inside} samples strictly inside the window; edgekit integrates power over all "
-            f"{seconds:.3f} s, its edges included, so that the two differ where power steps at an edge",
-        ),
-    ]
-    expected_s = work.samples / work.rate_hz if work.rate_hz is not None and not work.streams else None
-    if work.streams and work.rate_hz is not None and work.queries is not None:
-        expected_s = work.queries / work.rate_hz
-    if expected_s is not None and abs(expected_s / seconds - 1) > 0.01:
-        text = f"the window lasts {seconds:.1f} s, but {work.samples} samples at the published rate take {expected_s:.1f} s"
-        found.append(Note(code="import.duration", text=text, advice="look whether a clock was set while it ran"))
-    if log.ranging:
-        found.append(Note(code="import.ranging", text=f"{log.ranging} samples of the ranging pass are left out: only testing counts"))
-    if log.foreign:
-        found.append(Note(code="import.lines", text=f"{log.foreign} lines of spl.txt that are no samples are passed over"))
-    if bad := sum(not sample.watts[""] > 0 for sample in log.samples):
-        text = f"{bad} samples of the total are not above zero, or no numbers, and are left out as the checker does"
-        found.append(Note(code="import.samples", text=text))
-    if not log.mark.endswith("_testing"):
-        found.append(
-            Note(
-                code="import.mark", text=f"the samples are marked {log.mark or 'not at all'}: whether this is the testing pass is not said"
-            )
-        )
-    if not work.valid:
-        found.append(Note(code="import.invalid_result", text="LoadGen itself calls this result INVALID"))
-    if work.mode not in ("", "PerformanceOnly"):
-        found.append(Note(code="import.mode", text=f"the mode is {work.mode}: only performance runs count for power"))
-    if seconds < _LEAST_S:
-        found.append(
-            Note(code="import.short_windows", text=f"the window of {seconds:.1f} s is shorter than the 60 s that stable power takes")
-        )
-    return found
