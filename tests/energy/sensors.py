@@ -40,7 +40,7 @@ POWER = Channel(
 
 @dataclass(frozen=True)
 class Sensor:
-    """Update every `period_s` (give or take `jitter` of it), look at `fraction` of it (or `averaging_s`), `lag_s` ago; scatter by `noise`."""
+    """Update every `period_s` (give or take `jitter`), look at `fraction` of it (or `averaging_s`), `lag_s` ago; scatter by `noise`."""
 
     period_s: float = 0.1
     fraction: float = 1.0
