@@ -52,12 +52,7 @@ def graft(served: Path, tops: Iterable[str], room: Path) -> None:
     """Put the folders `tops` of `served` on their paths below /sys; an overlay makes room where a folder does not exist. Raise Refused."""
     targets = {Path("/sys") / top: served / top for top in tops}
     mount("tmpfs", room, "tmpfs", 0, "mode=0755")
-    parents = {next(parent for parent in target.parents if parent.is_dir()) for target in targets if not target.is_dir()}
-    for number, parent in enumerate(sorted(parents)):  # an outer overlay first: it would cover what is mounted further in
-        upper, work = room / f"upper{number}", room / f"work{number}"
-        upper.mkdir()
-        work.mkdir()
-        mount("overlay", parent, "overlay", 0, f"lowerdir={parent},upperdir={upper},workdir={work}")
+    make_room((target for target in targets if not target.is_dir()), room)
     empty = room / "empty"
     empty.mkdir()
     for hidden in (Path("/sys") / sensor for sensor in SENSORS):
@@ -66,6 +61,16 @@ def graft(served: Path, tops: Iterable[str], room: Path) -> None:
     for target, source in targets.items():
         target.mkdir(parents=True, exist_ok=True)
         mount(str(source), target, "", _BIND)
+
+
+def make_room(targets: Iterable[Path], room: Path) -> None:
+    """Let `targets` be created for this process alone: lay an overlay with its writable part in `room` over the nearest folder of each."""
+    parents = {next(parent for parent in target.parents if parent.is_dir()) for target in targets}
+    for parent in sorted(parents):  # an outer overlay first: it would cover what is mounted further in
+        upper, work = (room / kind / str(parent).strip("/").replace("/", "-") for kind in ("upper", "work"))
+        upper.mkdir(parents=True)
+        work.mkdir(parents=True)
+        mount("overlay", parent, "overlay", 0, f"lowerdir={parent},upperdir={upper},workdir={work}")
 
 
 def top_of(path: str) -> str:

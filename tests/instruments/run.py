@@ -76,8 +76,12 @@ def emulate(spec: Mapping[str, Any], folder: Path, command: Sequence[str], *, in
         room = folder / "room"
         room.mkdir()
         namespace.graft(served, {namespace.top_of(path) for path in system}, room)
+        _place({Path(path): text for path, text in spec.get("files", {}).items()}, room)
     if spec.get("pmic"):
         pmic.install(stubs, served)
+    for name, text in spec.get("stubs", {}).items():
+        (stubs / name).write_text(text)
+        (stubs / name).chmod(0o755)
     environment |= {
         VARIABLE: str(folder),
         SERVED: str(served),
@@ -110,6 +114,13 @@ def trees(spec: Mapping[str, Any], plant: Plant) -> tuple[Tree, Tree]:
     if spec.get("pmic"):
         rest.update(pmic.tree(spec["pmic"], plant.rails))
     return system, rest
+
+
+def _place(files: Mapping[Path, str], room: Path) -> None:
+    namespace.make_room(files, room)
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 def _mounted(served: Path, tree: Tree, plant: Plant, folder: Path, owner: int) -> int:

@@ -99,3 +99,13 @@ print(json.dumps({"rows": rows, "lines": len(done.stdout.splitlines()),
     assert ("EXT5V", "A") not in values
     assert seen["throttled"] == "throttled=0x0\n"
     assert seen["unknown"] == 255
+
+
+def test_a_spec_may_add_files_and_programs_for_the_command_alone(tmp_path):
+    more = {"files": {"/etc/nv_tegra_release": "# R36\n"}, "stubs": {"uname": "#!/bin/sh\necho aarch64\n"}}
+    script = """
+import os, platform
+print(open("/etc/nv_tegra_release").read().strip(), platform.processor(), os.path.exists("/etc/passwd"))
+"""
+    done = run_python({**plants.named("jetson"), **more}, script, tmp_path)
+    assert done.stdout.strip() == "# R36 aarch64 True"
