@@ -167,7 +167,7 @@ def _bus(volts: Mapping[int, str], label: str) -> Optional[int]:
 def pair(volts: str, amperes: str, part: str, label: str, folder: str, n: int) -> Dict[str, Any]:
     """Return the row of a power made of two files in mV and mA; its step is that of the current at the present voltage."""
     shunt_uohm, millivolts = optional_number(f"{folder}/shunt{n}_resistor"), optional_number(volts)
-    milliamperes = 40e6 / shunt_uohm if shunt_uohm else 1.0  # INA3221: 40 µV of shunt voltage
+    milliamperes = 40e3 / shunt_uohm if shunt_uohm else 1.0  # INA3221: 40 µV of shunt voltage
     return {
         "part": part,
         "label": label,
