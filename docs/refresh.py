@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "convert.md", ROOT / "docs" / "report.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "convert.md", ROOT / "docs" / "report.md", ROOT / "docs" / "profile.md")
 BLOCK = re.compile(r"(?ms)^```console\n(.*?)^```$")
 
 
