@@ -53,6 +53,9 @@ class ReadingWatch(Protocol):
     def note(self, note: Note) -> None:
         """Take a remark: a reading that was refused, a channel that fell silent."""
 
+    def gap(self, start_ns: int, end_ns: int) -> None:
+        """Take a stretch of the device's clock in which nothing was read."""
+
     def failed(self, error: Exception) -> None:
         """Take the reason why no more readings will come."""
 

@@ -103,6 +103,9 @@ class Sampling:
         length_s = float(message.get("length_ns") or 0) / 1e9
         if code == "sampler.starved":
             self._starved = (self._starved[0] + 1, max(self._starved[1], length_s))
+            if self._watch is not None:
+                start_ns = int(message["t_ns"])
+                self._watch.gap(start_ns, start_ns + int(message["length_ns"]))
         elif code == "sampler.suspended":
             self._tell(Note(code=code, text=f"the machine slept for {length_s:.1f} s while it was measured"))
         else:

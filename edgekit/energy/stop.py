@@ -87,10 +87,10 @@ def unreachable(standing: Standing, until_rel: float) -> Note | None:
 
 
 def percent(share: float) -> str:
-    """Return a share as percent with two digits, and what is next to nothing as less than 0.01 %."""
+    """Return the relative half-width of an interval in words: percent with two digits, or a factor where it is wider than the value."""
     if share < 1e-4:
         return "less than 0.01 %"
-    return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:.0f} %"
+    return f"{100 * share:.2g} %" if share < 1 else f"a factor of {share + math.hypot(share, 1):.2g}"  # (f - 1/f) / 2 = share
 
 
 def _reached(row: Sequence[Standing | None]) -> str:

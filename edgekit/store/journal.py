@@ -29,6 +29,7 @@ from edgekit.core.window import Phase, Window
 from edgekit.links.files import writing
 
 JOURNAL = "journal.jsonl"
+GAP_SHARE = 0.1
 
 
 # Facts of the machine that differ between the artifacts of one session: each was taken by an engine of its own.
@@ -106,6 +107,7 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
     engines: dict[int, dict[str, Any]] = {}
     maps: list[ClockMap] = []
     notes: list[Note] = []
+    gaps: list[tuple[int, int]] = []
     profiles: dict[int, Profile] = {}
     sampler: dict[str, float] = {}
     facts_after: DeviceFacts | None = None
@@ -122,6 +124,8 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
             maps.append(jsonio.validate(ClockMap, value, where=where))
         elif kind == "note":
             notes.append(jsonio.validate(Note, value, where=where))
+        elif kind == "gap":
+            gaps.append((value["start_ns"], value["end_ns"]))
         elif kind == "profile":
             profiles[value["artifact"]] = jsonio.validate(Profile, value["profile"], where=where)
         elif kind == "sampler":
@@ -137,7 +141,7 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
             record,
             status=status,
             traces=traces,
-            windows=tuple(item.window for item in placed if item.artifact in (None, index)),
+            windows=tuple(_touched(item.window, gaps) for item in placed if item.artifact in (None, index)),
             facts_before=replace(header.facts, **engines.get(index, {})),
             facts_after=facts_after and replace(facts_after, **engines.get(index, {})),
             clock_maps=tuple(maps),
@@ -172,6 +176,19 @@ def opening(header: SessionHeader) -> list[RunRecord]:
         )
         for index, run_id in enumerate(header.run_ids)
     ]
+
+
+def _touched(window: Window, gaps: Iterable[tuple[int, int]]) -> Window:
+    """Return a window as invalid when nothing was read around one of its edges for more than a tenth of its length.
+
+    A gap that lies inside it altogether is left to the analysis: a counter loses nothing in it, power samples lose coverage.
+    """
+    length_ns = window.end_ns - window.start_ns
+    for start_ns, end_ns in gaps:
+        at_edge = any(start_ns <= edge_ns <= end_ns for edge_ns in (window.start_ns, window.end_ns))
+        if window.invalid is None and at_edge and end_ns - start_ns > GAP_SHARE * length_ns:
+            return replace(window, invalid=f"the sampler was kept waiting for {(end_ns - start_ns) / 1e9:.2g} s at its edge")
+    return window
 
 
 def measured_windows(record: RunRecord) -> int:

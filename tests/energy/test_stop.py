@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edgekit.core.run import RunPlan
 from edgekit.energy.stats import repeatability, t95
-from edgekit.energy.stop import Standing, judge, unreachable
+from edgekit.energy.stop import Standing, judge, percent, unreachable
 
 PLAN = RunPlan(windows=5, window_s=10, min_inferences=10, idle_s=10, warmup_s=3, cooldown_s=1, until_rel=0.02)
 
@@ -67,6 +67,10 @@ def test_what_windows_cannot_shrink_is_said_and_does_not_run_for_ever():
     assert not _judge([[standing]] * 6).go_on
     assert _judge([[_standing(0.03, fixed=0.098)]] * 6).go_on
     assert unreachable(_standing(0.5, fixed=0.01), 0.02) is None
+
+
+def test_wide_intervals_are_told_as_factors():
+    assert (percent(0.0215), percent(0.5), percent(4 / 3), percent(1e-9)) == ("2.1 %", "50 %", "a factor of 3", "less than 0.01 %")
 
 
 def test_both_parts_of_the_interval_count():

@@ -187,7 +187,7 @@ class Course:
 def _estimate(standing: Standing) -> str:
     half = standing.half_rel
     value = format_scaled(standing.value, "J")
-    return value if half is None else f"{value} ± {percent(half)}"
+    return value if half is None else f"{value} {'±' if half < 1 else 'within'} {percent(half)}"
 
 
 def _not_settled(name: str, cap_s: float) -> Note:

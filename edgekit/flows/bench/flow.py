@@ -37,10 +37,18 @@ class BenchResult:
     notes: tuple[Note, ...] = ()
 
 
-def bench(request: BenchRequest, *, device: Any, progress: Progress, date: SystemClock, replay: Replay | None = None) -> BenchResult:
+def bench(
+    request: BenchRequest,
+    *,
+    device: Any,
+    progress: Progress,
+    date: SystemClock,
+    replay: Replay | None = None,
+    store: RunStore | None = None,
+) -> BenchResult:
     """Benchmark artifacts and return their records; raise InterruptedRun after a Ctrl-C, with the partial records saved."""
     subjects = [open_subject(path) for path in request.artifacts]
-    store = RunStore(request.runs_dir)
+    store = store or RunStore(request.runs_dir)
     planned = plan(request, kind=device.spec.kind) if replay is None else replay.plan()
     if replay is not None:
         replay.require(subjects[0].artifact)
@@ -196,5 +204,5 @@ def _interrupted(store: RunStore, session_id: str | None) -> InterruptedRun:
         code="bench.interrupted",
         why=f"{windows} measured window(s) and all readings are kept: {', '.join(kept)}" if windows else "no window had been measured yet",
         do=[("analyse what is there:", f"edgekit bench --reanalyse {again}")] if windows else [],
-        data={"runs": kept, "status": RunStatus.INTERRUPTED},
+        data={"runs": kept, "status": records[0].status if records else RunStatus.INTERRUPTED},
     )

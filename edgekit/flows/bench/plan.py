@@ -113,14 +113,15 @@ def plan(request: BenchRequest, *, kind: str) -> BenchPlan:
     """Return the plan for a device of `kind`; raise UsageError for times that cannot be meant."""
     base = QUICK if request.quick else METHOD_GPU if kind == "cuda" else METHOD
     until = request.until_rel is not None
+    idle_s = _given(request.idle_s, base.idle_s)
     run = RunPlan(
         windows=_given(request.windows, LEAST_WINDOWS if until else base.windows),
         window_s=_given(request.window_s, base.window_s),
         min_inferences=base.min_inferences,
-        idle_s=_given(request.idle_s, base.idle_s),
+        idle_s=idle_s,
         warmup_s=_given(request.warmup_s, base.warmup_s),
         cooldown_s=_given(request.cooldown_s, base.cooldown_s),
-        idle_between_s=_given(request.idle_between_s, base.idle_between_s),
+        idle_between_s=_given(request.idle_between_s, min(base.idle_between_s, idle_s)),
         until_rel=request.until_rel,
         max_time_s=_given(request.max_time_s, UNTIL_AT_MOST_S) if until else request.max_time_s,
         batch=request.batch,

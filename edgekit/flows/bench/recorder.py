@@ -57,8 +57,15 @@ class Recorder:
 
     def note(self, note: Note) -> None:
         """Record a remark about the readings."""
+        self._heard("note", note)
+
+    def gap(self, start_ns: int, end_ns: int) -> None:
+        """Record a stretch of the device's clock in which nothing was read."""
+        self._heard("gap", {"start_ns": start_ns, "end_ns": end_ns})
+
+    def _heard(self, kind: str, value: Any) -> None:
         try:
-            self.event("note", note)
+            self.event(kind, value)
         except Exception as error:
             self.failed(error)
 
