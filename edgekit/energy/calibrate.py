@@ -106,8 +106,8 @@ def update_period(found: Ticks, *, origins: Sequence[Origin], counter: bool) -> 
         return Unknown(reason="hardly two changes in a row were seen: the reader was held up too often", unit="s", origins=tuple(origins))
     period = base
     for _ in range(_ROUNDS):
-        multiples = np.maximum(1, np.round(gaps / period))
-        count = float(np.sum(multiples))
+        multiples = np.round(gaps / period)
+        count = max(1.0, float(np.sum(multiples)))
         period = float(np.sum(gaps)) / count
     scatter = gaps - multiples * period
     n = len(gaps)

@@ -52,13 +52,16 @@ class Sensor:
 
     def trace(self, channel: Channel, load: Load, reads_s: NDArray[np.float64], *, seed: int = 0) -> Trace:
         """Return what reading at `reads_s` shows, each read taking 200 µs."""
-        rng = np.random.default_rng(seed)
+        drift, scatter = (
+            np.random.default_rng(seed),
+            np.random.default_rng(seed + 1),
+        )  # two, so that a longer trace begins like a shorter one
         count = int(reads_s[-1] / self.period_s) + 3
-        at = np.sort((np.arange(count) - 1 + self.jitter * rng.standard_normal(count)) * self.period_s + self.offset_s)
+        at = np.sort((np.arange(count) - 1 + self.jitter * drift.standard_normal(count)) * self.period_s + self.offset_s)
         width = self.averaging_s or self.fraction * self.period_s
         end = (at - self.lag_s) * 1e9
         share = (load.seconds_on(end) - load.seconds_on(end - width * 1e9)) / width
-        watts = IDLE_W + SWING_W * (share + self.noise * rng.standard_normal(count))
+        watts = IDLE_W + SWING_W * (share + self.noise * scatter.standard_normal(count))
         joules = np.cumsum(watts * np.diff(at, prepend=at[0] - self.period_s))
         shown = np.floor((joules if channel is COUNTER else watts) * 1e3)
         seen = shown[np.searchsorted(at, reads_s, side="right") - 1]
