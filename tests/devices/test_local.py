@@ -19,6 +19,7 @@ from edgekit.core.trace import Reading
 from edgekit.core.window import Phase
 from edgekit.devices.cuda import CudaDevice
 from edgekit.devices.local import LocalDevice
+from edgekit.links.clock import slept_ns
 from edgekit.links.shell import LocalProcess, LocalShell
 from tests.links.test_shell import gone
 from tests.runner import tiny, trees
@@ -108,6 +109,21 @@ def test_the_clock_of_this_machine_is_found_to_be_the_hosts(tmp_path: Path) -> N
         assert window.phase is Phase.IDLE
         assert window.clock == clock.source
         assert window.duration_s == pytest.approx(0.05, abs=0.04)
+
+
+def test_a_window_in_which_the_machine_slept_is_not_valid(tmp_path: Path) -> None:
+    slept = iter([0, 30_000_000, 0, 3_200_000_000, 5_000_000_000, 6_000_000_000])  # before and after each window
+    device = LocalDevice(DeviceSpec(name="bench", kind="local"), cache_dir=tmp_path / "cache", slept_ns=lambda: next(slept))
+    with device.connect() as session:
+        model = session.load(tiny.tflite(tmp_path / "m.tflite"), samples=None, plan=PLAN)
+        windows = [model.run(Phase.MEASURE, index, seconds=0.02, min_inferences=1) for index in range(2)]
+        windows.append(session.idle(0, 0.02))
+    assert [window.invalid for window in windows] == [None, "the machine slept for 3.2 s", "the machine slept for 1.0 s"]
+
+
+def test_this_machine_tells_how_long_it_slept() -> None:
+    assert slept_ns() >= -1_000_000
+    assert abs(slept_ns() - slept_ns()) < 40_000_000
 
 
 def test_counters_are_read_while_the_context_is_open(tmp_path: Path) -> None:

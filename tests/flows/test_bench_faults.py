@@ -314,6 +314,7 @@ def test_a_sampler_that_is_killed_ends_the_run_at_once_and_keeps_what_it_read(ti
     assert record.analysis.energy_j_per_inference.value > 0
 
 
+@pytest.mark.slow
 @pytest_linux
 def test_an_inference_process_killed_in_a_window_keeps_the_windows_before(tiny, tmp_path):
     with _running(tmp_path, tiny, *LONG) as process:
@@ -327,6 +328,7 @@ def test_an_inference_process_killed_in_a_window_keeps_the_windows_before(tiny, 
     assert record.analysis.energy_j_per_inference.value > 0
 
 
+@pytest.mark.slow
 @pytest_linux
 def test_windows_at_whose_edges_the_sampler_was_kept_waiting_are_left_out(tiny, tmp_path):
     plan = ("--windows", "10", "--window", "0.3", "--idle", "0.3", "--warmup", "0.1", "--cooldown", "0.1", "--idle-between", "0")
@@ -347,6 +349,7 @@ def test_windows_at_whose_edges_the_sampler_was_kept_waiting_are_left_out(tiny, 
     assert record.analysis.energy_j_per_inference.value > 0
 
 
+@pytest.mark.slow
 @pytest_linux
 def test_ctrl_c_twice_in_quick_succession_keeps_the_run(tiny, tmp_path):
     with _running(tmp_path, tiny, *LONG) as process:
@@ -391,6 +394,7 @@ time_t time(time_t *where) {
 """
 
 
+@pytest.mark.slow
 @pytest_linux
 def test_a_wall_clock_that_jumps_changes_no_duration(run_edgekit, tiny, tmp_path):
     compiler = shutil.which("cc")
