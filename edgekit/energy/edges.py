@@ -7,12 +7,18 @@ count            b2      A counter moves in ticks and stands still in between. A
   |__|a     : :          tick edge   the tick lies between the last reading of the old count and the first of the new one
   +--|------|-|---> t
      start  end          From `a` to `b1` the energy is exact. What lies between `end` and `b1` is taken off: at the mean power of the
-                         window where the load went on, at the power from `b1` to `b2` where the program only waited.
+                         window where the load went on, at the power from `b1` on where the program only waited.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, stdev
+
+from edgekit.energy.stats import t95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +63,52 @@ def step_j(before: float, after: float, seconds: float, *, scale: float, wrap: i
     return step * scale
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Hold what a program drew while it waited for ticks: mean watts, the largest, their spread from tick to tick, a tick's mean length and the longest."""
+
+    watts: float
+    most_w: float
+    spread_w: float
+    cell_s: float
+    longest_s: float
+
+
+def waiting(ticks: Sequence[Edge], joules: Sequence[float]) -> Waiting | None:
+    """Return the power over successive ticks with the `joules` between them; None for fewer than two ticks.
+
+    The spread is the standard deviation, enlarged by Student's t where few ticks say it (JCGM 100, G.3); two ticks do not say it, and the
+    power itself stands for it.
+    """
+    if len(ticks) < 2:
+        return None
+    cells_s = [(late.t_ns - early.t_ns) / 1e9 for early, late in pairwise(ticks)]
+    watts = [energy / cell_s for energy, cell_s in zip(joules, cells_s, strict=True)]
+    mean = math.fsum(joules) / math.fsum(cells_s)
+    spread = stdev(watts) * t95(len(watts) - 1) / t95(math.inf) if len(watts) > 1 else mean
+    return Waiting(watts=mean, most_w=max(watts), spread_w=spread, cell_s=fmean(cells_s), longest_s=max(cells_s))
+
+
 def span_energy(
-    first: Edge, last: Edge, *, joules: float, start_ns: int, end_ns: int, lead_w: float | None = None, tail_w: float | None = None
+    first: Edge, last: Edge, *, joules: float, start_ns: int, end_ns: int, wait: Waiting | None = None, last_j: float = math.inf
 ) -> SpanEnergy | None:
     """Return the energy of [start_ns, end_ns] from the exact `joules` between two edges; None when the edges are not in order.
 
-    What lies between `first` and the start is taken off (or added) at `lead_w`, what lies between the end and `last` at `tail_w`: the power
-    while the program waited there, None where the load went on at the mean power. Each edge may be wrong by its half width at the power
-    there, for which the largest of these stands. Both may err in the same direction, for the load changes at the edges of a window, so the
-    half widths are added before they are taken as one rectangular distribution (JCGM 100, 4.3.7).
+    What lies between `first` and the start and between the end and `last` is taken off: at the power of waiting, or, where the load went
+    on, at the mean power. Each edge may be wrong by its half width at the power there, for which the largest known stands. Both may err in
+    the same direction, for the load changes at the edges of a window, so the half widths are added before they are taken as one rectangular
+    distribution (JCGM 100, 4.3.7). Power that varies from tick to tick as white noise leaves s * sqrt(time * cell) of what is taken off,
+    but after the end no more than was counted from the reading there to `last`: `last_j`.
     """
     seconds = (last.t_ns - first.t_ns) / 1e9
     if seconds <= 0:
         return None
     mean_w = joules / seconds
-    lead_j = (mean_w if lead_w is None else lead_w) * (start_ns - first.t_ns) / 1e9
-    tail_j = (mean_w if tail_w is None else tail_w) * (last.t_ns - end_ns) / 1e9
-    edge_j = max(mean_w, lead_w or 0.0, tail_w or 0.0) * (first.half_ns + last.half_ns) / 1e9
-    return SpanEnergy(joules=joules - lead_j - tail_j, mean_w=mean_w, edge_u_j=edge_j / 3**0.5)
+    lead_s, tail_s = (start_ns - first.t_ns) / 1e9, (last.t_ns - end_ns) / 1e9
+    edge_j = max(mean_w, wait.most_w if wait else 0.0) * (first.half_ns + last.half_ns) / 1e9
+    outside_j = (wait.watts if wait else mean_w) * (lead_s + tail_s)
+    vague_j = 0.0
+    if wait is not None:
+        lead_j, tail_j = (wait.spread_w * math.sqrt(max(0.0, time_s) * wait.cell_s) for time_s in (lead_s, tail_s))
+        vague_j = math.hypot(lead_j, min(tail_j, last_j / 3**0.5))
+    return SpanEnergy(joules=joules - outside_j, mean_w=mean_w, edge_u_j=math.hypot(edge_j / 3**0.5, vague_j))

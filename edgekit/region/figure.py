@@ -119,12 +119,16 @@ def _effects(parts: Mapping[Gauge, Part]) -> list[BudgetTerm]:
 
 
 def _missed(span: Span, instrument: Instrument, group: Sequence[Channel], value: float, units: int) -> list[Missed]:
-    """Return what part-time sensors may have missed; where nobody counted units, the work may repeat at the sensor's own pace."""
+    """Return what part-time sensors may have missed; where nobody counted units, the work may repeat at the sensor's own pace.
+
+    What is read at random moments misses something else each time, which the scatter of its readings tells.
+    """
     from edgekit.core.window import Phase, Window
     from edgekit.energy.part_time import missed
 
     found = []
-    for channel in group:
+    at_random = [gauge.channel for gauge in instrument.gauges if gauge.random]
+    for channel in (channel for channel in group if channel not in at_random):
         rate_s = channel.update_period_s or 1.0
         repeats = units or max(1, round(_seconds(span) / rate_s))
         window = Window(

@@ -31,16 +31,26 @@ class Look(NamedTuple):
 class Gauge:
     """Hold one readable channel. `tick_ns` is how often its counter moves: 0 moves all the time, None nobody knows.
 
-    `log` collects what the watch reads while regions are open, oldest first; `poll_s` is how often it does, None: never.
+    `log` collects what the watch reads while regions are open, oldest first; `poll_s` is how often it does, None: never. A sensor of the
+    moment's power is read at `random` times, so that it cannot keep step with the work.
     """
 
     def __init__(
-        self, *, channel: Channel, read: Callable[[], float], tick_ns: float | None, counts: bool, poll_s: float | None, leads: bool
+        self,
+        *,
+        channel: Channel,
+        read: Callable[[], float],
+        tick_ns: float | None,
+        counts: bool,
+        poll_s: float | None,
+        leads: bool,
+        random: bool = False,
     ) -> None:
         self.channel = channel
         self.tick_ns = tick_ns
         self.counts = counts
         self.poll_s = poll_s
+        self.random = random
         self.leads = leads  # of the boundary that stands for its meter: the one worth waiting for
         self.log: list[Look] = []
         self.failure = ""

@@ -30,7 +30,6 @@ class Instrument:
         spec: MeterSpec,
         readers: Sequence[tuple[str, Any]],
         max_hz: float = 1000.0,
-        ticking: Mapping[str, float | None] | None = None,
         close: Any = None,
     ) -> None:
         from edgekit.core.boundary import WIDEST_FIRST
@@ -43,7 +42,7 @@ class Instrument:
         leader = min((group[0].boundary for group in self.groups), key=WIDEST_FIRST.index, default=None)
         channels = {channel.id: channel for group in self.groups for channel in group}
         self.gauges = [  # in the order of the readers, for one access may serve those after it
-            _gauge(channels[name], read, spec, max_hz, (ticking or {}).get(name), leads=channels[name].boundary == leader)
+            _gauge(channels[name], read, spec, max_hz, leads=channels[name].boundary == leader)
             for name, read in readers
             if name in channels
         ]
@@ -122,7 +121,7 @@ def _instrument(name: str, roots: Mapping[str, str], notes: list[Note]) -> Instr
     except (Refusal, OSError) as error:  # it was there a moment ago
         raise HardwareError(f"meter {name} cannot be read", code="meter.lost", why=str(error)) from error
     readers = list(counter.readers) or _own_time(probe)
-    return Instrument(spec=spec, readers=readers, max_hz=float(counter.max_hz), ticking=counter.ticking, close=counter.close)
+    return Instrument(spec=spec, readers=readers, max_hz=float(counter.max_hz), close=counter.close)
 
 
 def _own_time(probe: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -132,11 +131,11 @@ def _own_time(probe: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(str(row["id"]), time.process_time_ns) for row in probe["channels"]] if probe.get("edges") else []
 
 
-def _gauge(channel: Channel, read: Any, spec: MeterSpec, max_hz: float, documented_s: float | None, *, leads: bool) -> Gauge:
+def _gauge(channel: Channel, read: Any, spec: MeterSpec, max_hz: float, *, leads: bool) -> Gauge:
     from edgekit.core.channel import Measurand
 
     counts = channel.measurand is Measurand.ENERGY_COUNTER
-    period_s = channel.update_period_s or documented_s or (1 / spec.nominal_hz if spec.nominal_hz else None)
+    period_s = channel.update_period_s or (1 / spec.nominal_hz if spec.nominal_hz else None)
     if spec.kind == "cputime":  # nanoseconds that run on, or the ticks of /proc
         period_s = 0.0 if channel.quantum == 1 else (channel.quantum or 1e7) / 1e9
     if not counts:
@@ -146,4 +145,5 @@ def _gauge(channel: Channel, read: Any, spec: MeterSpec, max_hz: float, document
     else:
         poll_s = None
     tick_ns = None if period_s is None else period_s * 1e9
-    return Gauge(channel=channel, read=read, tick_ns=tick_ns, counts=counts, poll_s=poll_s, leads=leads)
+    momentary = not counts and not spec.integrating and channel.averaging_s is None and channel.sampled_fraction is None
+    return Gauge(channel=channel, read=read, tick_ns=tick_ns, counts=counts, poll_s=poll_s, leads=leads, random=momentary)

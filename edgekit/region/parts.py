@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.quantity import Note
-from edgekit.energy.edges import Edge, read_edge, span_energy, step_j
+from edgekit.energy.edges import Edge, read_edge, span_energy, step_j, waiting
 from edgekit.region.gauge import Gauge, Look
 from edgekit.region.span import Reach
 
@@ -35,18 +35,19 @@ def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
     """Return the energy that a counter states for [start, end]; raise Impossible when it states none."""
     channel, tick_ns = gauge.channel, _UNKNOWN_TICK_S * 1e9 if gauge.tick_ns is None else gauge.tick_ns
     first = reach.first_tick or _edge(gauge, reach.first, tick_ns)
-    tail_w, tail_rel = _waiting(reach.last_ticks, channel, spec.max_power_w)
-    if reach.last_ticks:
-        last = reach.last_ticks[0]
-        last = replace(last, half_ns=last.half_ns + reach.astray_ns / 2 + tail_rel * max(0.0, last.t_ns - end_ns))
-    else:
-        last = _edge(gauge, reach.last, tick_ns)
+    last = reach.last_ticks[0] if reach.last_ticks else _edge(gauge, reach.last, tick_ns)
     joules = _path_j(gauge, spec, first, reach, last, tick_ns)
-    lead_w = tail_w  # a program that waits for a tick, or has just begun to ask for a result, draws about what it drew before its work
-    if reach.first_tick and tail_w is None:  # nobody knows what the program drew in the moment between the tick and its start
-        lead_w = joules / max(last.t_ns - first.t_ns, 1.0) * 1e9 / 2
-        first = replace(first, half_ns=first.half_ns + (start_ns - first.t_ns) / 2)
-    found = span_energy(first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, lead_w=lead_w, tail_w=tail_w)
+    steps = [_step_j(channel, spec, early, late) for early, late in pairwise(reach.last_ticks)]
+    wait = waiting(reach.last_ticks, [step for step in steps if step is not None]) if None not in steps else None
+    if wait is not None and not reach.first_tick:  # the counter's own ticks may be longer than its documents say
+        first = _edge(gauge, reach.first, max(tick_ns, 1e9 * wait.longest_s))
+    last_j = math.inf
+    if reach.last_ticks and reach.last is not None:
+        last_j = _step_j(channel, spec, _edge(gauge, reach.last, tick_ns), last) or 0.0
+        last = replace(last, half_ns=last.half_ns + reach.astray_ns / 2)
+    if reach.first_tick and wait is None:  # nobody knows what the program drew in the moment between the tick and its start
+        first = replace(first, half_ns=first.half_ns + (start_ns - first.t_ns))
+    found = span_energy(first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, wait=wait, last_j=last_j)
     aligned = reach.first_tick is not None and bool(reach.last_ticks)
     ticks = (end_ns - start_ns) / tick_ns if tick_ns else math.inf
     if found is None or found.joules <= 0 or (ticks < 2 and not aligned):
@@ -108,10 +109,6 @@ def _path_j(gauge: Gauge, spec: MeterSpec, first: Edge, reach: Reach, last: Edge
     return joules
 
 
-def _waiting(ticks: Sequence[Edge], channel: Channel, max_power_w: float) -> tuple[float | None, float]:
-    """Return (watts between two ticks, their relative limit of error); None and 1 where there are not two or they make no sense."""
-    if len(ticks) < 2:
-        return None, 1.0
-    seconds, bracket_s = (ticks[1].t_ns - ticks[0].t_ns) / 1e9, (ticks[0].half_ns + ticks[1].half_ns) / 1e9
-    step = step_j(ticks[0].value, ticks[1].value, seconds + bracket_s, scale=channel.scale, wrap=channel.wrap, max_power_w=max_power_w)
-    return (None, 1.0) if step is None or seconds <= 0 else (step / seconds, bracket_s / seconds)
+def _step_j(channel: Channel, spec: MeterSpec, early: Edge, late: Edge) -> float | None:
+    seconds = (late.t_ns - early.t_ns + early.half_ns + late.half_ns) / 1e9
+    return step_j(early.value, late.value, seconds, scale=channel.scale, wrap=channel.wrap, max_power_w=spec.max_power_w)

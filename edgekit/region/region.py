@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edgekit.region.instrument import Rig
     from edgekit.region.outcome import Outcome
 
-_RIDE_SHARE = 0.05  # iterations shorter than this share of a tick date it by themselves, while the load goes on
+_RIDE_SHARE = 0.5  # iterations shorter than this share of a tick date it by themselves, while the load goes on
 
 
 class Region:

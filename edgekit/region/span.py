@@ -10,7 +10,8 @@ from edgekit.region.gauge import Gauge, Look
 from edgekit.region.instrument import Rig
 from edgekit.region.ticks import next_ticks
 
-_WORTH_A_LATE_WAIT_NS = 5_000_000  # a faster counter is waited for when the result is asked for at once
+_FAST_NS = 5_000_000  # a counter of this period or less is waited for when the result is asked for at once, and a few ticks longer
+_FAST_TICKS, _SLOW_TICKS = 6, 3  # the first dates the edge, the others tell the power of waiting and how much it varies
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ def begin(rig: Rig, *, align: bool) -> Span:
 
 
 def end(span: Span, *, align: bool, ridden: Mapping[Gauge, Edge] | None = None) -> None:
-    """Close the span now. With `align` wait for two ticks: the second tells the power of waiting; `ridden` are ticks seen already."""
+    """Close the span now. With `align` wait for a tick, and some more to know the power of waiting; `ridden` are seen already."""
     clock = span.rig.clock
     end_ns = clock.now_ns()
     for gauge, reach in span.reaches.items():
@@ -66,7 +67,7 @@ def settle(span: Span) -> None:
     clock = span.rig.clock
     astray: dict[Gauge, int] = {}
     for gauge, reach in span.reaches.items():
-        if _ticks(gauge) and not reach.last_ticks and (gauge.tick_ns or 1e12) <= _WORTH_A_LATE_WAIT_NS and reach.last is not None:
+        if _ticks(gauge) and not reach.last_ticks and (gauge.tick_ns or 1e12) <= _FAST_NS and reach.last is not None:
             look = gauge.look(clock)
             if look.value == reach.last.value and look.before_ns - reach.last.after_ns < (gauge.tick_ns or 0):
                 astray[gauge] = look.before_ns - reach.last.after_ns
@@ -77,9 +78,12 @@ def settle(span: Span) -> None:
 
 def _wait_out(span: Span, gauges: list[Gauge], astray: Mapping[Gauge, int]) -> None:
     since = {gauge: look for gauge in gauges if (look := span.reaches[gauge].last) is not None}
-    for gauge, edges in next_ticks(list(since), span.rig.clock, since=since, ticks=2).items():
-        span.reaches[gauge].last_ticks = edges
-        span.reaches[gauge].astray_ns = astray.get(gauge, 0)
+    fast = [gauge for gauge in since if (gauge.tick_ns or _FAST_NS + 1) <= _FAST_NS]
+    slow = [gauge for gauge in since if gauge not in fast]
+    for alike, ticks in ((fast, _FAST_TICKS), (slow, _SLOW_TICKS)):
+        for gauge, edges in next_ticks(alike, span.rig.clock, since=since, ticks=ticks).items():
+            span.reaches[gauge].last_ticks = edges
+            span.reaches[gauge].astray_ns = astray.get(gauge, 0)
 
 
 def leading(rig: Rig) -> list[Gauge]:

@@ -5,6 +5,7 @@ One thread serves all regions of a process. It starts with the first region that
 
 from __future__ import annotations
 
+import random
 import threading
 import weakref
 from collections.abc import Iterable
@@ -30,6 +31,7 @@ class Watch:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._nap_ends_ns = 0
+        self._random = random.Random()  # noqa: S311 -- moments of sampling, no secret
 
     def add(self, region: Region, gauges: Iterable[Gauge]) -> None:
         """Watch over these gauges until the region is removed."""
@@ -41,7 +43,7 @@ class Watch:
             for gauge in gauges:
                 if gauge.poll_s is not None and gauge not in self._due_ns:
                     gauge.log.clear()
-                    self._due_ns[gauge] = now_ns + round(gauge.poll_s * 1e9)
+                    self._due_ns[gauge] = now_ns + self._pause_ns(gauge)
             soonest_ns = min(self._due_ns.values(), default=now_ns)
             if not self._threaded:
                 return
@@ -68,8 +70,12 @@ class Watch:
         with self._lock:
             now_ns = self._clock.now_ns()
             for gauge in due:
-                self._due_ns[gauge] = now_ns + round((gauge.poll_s or 0.0) * 1e9)
+                self._due_ns[gauge] = now_ns + self._pause_ns(gauge)
             return max(0.0, (min(self._due_ns.values()) - now_ns) / 1e9) if self._due_ns else _LONGEST_NAP_S
+
+    def _pause_ns(self, gauge: Gauge) -> int:
+        share = self._random.uniform(0.5, 1.5) if gauge.random else 1.0
+        return round((gauge.poll_s or 0.0) * share * 1e9)
 
     def _run(self) -> None:
         idle_naps = 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.energy.counter import Step, classify
-from edgekit.energy.edges import Edge, read_edge, span_energy, step_j, tick_edge
+from edgekit.energy.edges import Edge, Waiting, read_edge, span_energy, step_j, tick_edge, waiting
 
 WRAP = 262_143_328_911
 
@@ -55,7 +57,8 @@ def test_what_lies_outside_the_window_is_taken_off(power_w: float, wait_w: float
     last = Edge(t_ns=end_ns + tail_ms * 1e6, half_ns=0.0, value=0.0)
     truth = power_w * (end_ns - start_ns) / 1e9
     joules = truth + wait_w * (lead_ms + tail_ms) / 1e3
-    found = span_energy(first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, lead_w=wait_w, tail_w=wait_w)
+    wait = Waiting(watts=wait_w, most_w=wait_w, spread_w=0.0, cell_s=1e-3, longest_s=1e-3)
+    found = span_energy(first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, wait=wait)
     assert found is not None
     assert found.joules == pytest.approx(truth, rel=1e-6)
     assert found.edge_u_j == 0.0
@@ -74,3 +77,20 @@ def test_a_tick_lies_between_the_last_old_and_the_first_new_reading() -> None:
 def test_edges_that_are_not_in_order_state_no_energy() -> None:
     edge = Edge(t_ns=5.0, half_ns=1.0, value=0.0)
     assert span_energy(edge, edge, joules=1.0, start_ns=1, end_ns=2) is None
+
+
+def test_power_that_varies_while_waiting_widens_what_is_taken_off_but_not_beyond_what_was_counted() -> None:
+    ticks = [Edge(t_ns=n * 1e6, half_ns=0.0, value=0.0) for n in range(12, 18)]
+    steady, uneven = (waiting(ticks, [w * 1e-3 for w in watts]) for watts in ([20.0] * 5, [10.0, 60.0, 10.0, 60.0, 10.0]))
+    assert steady is not None
+    assert uneven is not None
+    assert (steady.watts, steady.spread_w) == (pytest.approx(20.0), pytest.approx(0.0, abs=1e-9))
+    assert uneven.spread_w > 27.4  # the standard deviation of the five, and more, because five are few
+    first, last = Edge(t_ns=0.0, half_ns=0.0, value=0.0), Edge(t_ns=12e6, half_ns=0.0, value=0.0)
+    wide, bounded = (
+        span_energy(first, last, joules=1.0, start_ns=0, end_ns=11_500_000, wait=uneven, last_j=last_j) for last_j in (math.inf, 0.002)
+    )
+    assert wide is not None
+    assert bounded is not None
+    assert wide.edge_u_j > bounded.edge_u_j == pytest.approx(0.002 / 3**0.5)
+    assert waiting(ticks[:1], []) is None

@@ -102,7 +102,7 @@ class Scene:
         """Return a rig like `rig()` whose one counter reads whatever `read` returns."""
         return self.rig_of(self.rig().instruments[0].spec, {"rapl.place": lambda: self.clock.advance(2_000) or read()})
 
-    def power_rig(self) -> Rig:
+    def power_rig(self, *, momentary: bool = False) -> Rig:
         """Return a rig with a meter that has no counter: watts at the moment, 20 times a second."""
         channel = Channel(
             id="power.place",
@@ -111,10 +111,12 @@ class Scene:
             measurand=Measurand.POWER,
             unit="W",
             origin=Origin.EMULATED,
-            sampled_fraction=1.0,
-            update_period_s=0.1,
+            sampled_fraction=None if momentary else 1.0,
+            update_period_s=0.05 if momentary else 0.1,
         )
-        spec = MeterSpec(kind="power", channels=(channel,), accuracy=Accuracy(source="exact", gain_rel=0.0), nominal_hz=10.0)
+        spec = MeterSpec(
+            kind="power", channels=(channel,), accuracy=Accuracy(source="exact", gain_rel=0.0), nominal_hz=10.0, integrating=not momentary
+        )
         return self.rig_of(spec, {channel.id: lambda: self.plant.power_w(self.clock.now_ns())})
 
     def rig_of(self, spec: MeterSpec, read: dict[str, Callable[[], float]]) -> Rig:

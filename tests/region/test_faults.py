@@ -75,10 +75,15 @@ def test_power_readings_with_a_hole_are_unknown() -> None:
 @pytest.mark.parametrize("error", [ValueError("wrong shape"), KeyboardInterrupt()])
 def test_an_exception_goes_on_and_marks_the_region(error: BaseException) -> None:
     scene = Scene(7)
-    region = scene.region()
-    with pytest.raises(type(error)), region as m:
-        scene.work(0.2, 100.0)
-        raise error
+
+    def work() -> None:
+        with m:
+            scene.work(0.2, 100.0)
+            raise error
+
+    m = scene.region()
+    with pytest.raises(type(error)):
+        work()
     assert isinstance(m.energy_j, Estimate)
     assert m.energy_j.quality == "caveats"
     assert [note.code for note in m.notes] == ["region.raised"]
@@ -100,13 +105,18 @@ def test_a_repetition_that_is_left_early_keeps_its_energy_and_says_so() -> None:
 
 def test_an_exception_inside_a_repetition() -> None:
     scene = Scene(9)
+
+    def work() -> None:
+        with region:
+            for index in region.repeat(at_least_s=1.0):
+                scene.burst(0.01, 90.0)
+                if index == 20:
+                    raise RuntimeError("step failed")
+
     region = scene.region()
-    with pytest.raises(RuntimeError), region as m:
-        for index in m.repeat(at_least_s=1.0):
-            scene.burst(0.01, 90.0)
-            if index == 20:
-                raise RuntimeError("step failed")
-    assert {note.code for note in m.notes} == {"region.raised", "region.cut_short"}
+    with pytest.raises(RuntimeError, match="step failed"):
+        work()
+    assert {note.code for note in region.notes} == {"region.raised", "region.cut_short"}
 
 
 def test_a_region_may_be_closed_in_another_thread() -> None:

@@ -59,7 +59,7 @@ def test_a_block_is_measured_at_every_boundary_and_marked_emulated(tree: Tree) -
 
 
 @pytest.fixture
-def calls(tree: Tree) -> Iterator[SimpleNamespace]:
+def calls(tree: Tree) -> SimpleNamespace:
     region = measure("f", meter="rapl", roots=tree.roots)
 
     @region
@@ -81,7 +81,7 @@ def calls(tree: Tree) -> Iterator[SimpleNamespace]:
         tree.add(UJ)
         yield 2 * x
 
-    yield SimpleNamespace(plain=plain, coroutine=coroutine, generator=generator)
+    return SimpleNamespace(plain=plain, coroutine=coroutine, generator=generator)
 
 
 def test_every_call_of_a_decorated_function_is_a_region(calls: SimpleNamespace) -> None:
