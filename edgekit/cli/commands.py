@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from edgekit.cli.output import Style, current
 from edgekit.core.errors import unknown_name
@@ -121,8 +121,31 @@ def load(name: str, *, markup: Literal["markdown", "rich"] | None) -> Command:
     assert isinstance(group, TyperGroup)
     command = group.commands[name]
     assert isinstance(command, Command)
+    _name_variables(command, f"EDGEKIT_{_as_variable(name)}")
     _accept_globals(command)
     return command
+
+
+def _name_variables(command: Command, prefix: str) -> None:
+    """Give every option the variable that its name implies, and say so once below the help instead of beside each option."""
+    options = [item for item in command.params if isinstance(item, TyperOption) and item.allow_from_autoenv and not item.hidden]
+    for option in options:
+        option.envvar = option.envvar or f"{prefix}_{_as_variable(_long(option))}"
+        option.show_envvar = False
+    if options:
+        shown = max(options, key=lambda option: _long(option).count("-"))  # an example that shows what becomes of dashes
+        command.epilog = f"Every option also has a variable: --{_long(shown)} is {shown.envvar}, --json is EDGEKIT_JSON."
+    for name, inner in command.commands.items() if isinstance(command, TyperGroup) else ():
+        assert isinstance(inner, Command)
+        _name_variables(inner, f"{prefix}_{_as_variable(name)}")
+
+
+def _long(option: TyperOption) -> str:
+    return max(option.opts, key=len).removeprefix("--")
+
+
+def _as_variable(name: str) -> str:
+    return name.upper().replace("-", "_")
 
 
 def _accept_globals(command: Command) -> None:
