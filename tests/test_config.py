@@ -175,3 +175,15 @@ def test_any_text_is_an_address_or_a_usage_error(text: str) -> None:
 @given(st.text(max_size=200))
 def test_any_text_is_a_configuration_or_a_setup_error(text: str) -> None:
     assert outcome(parse, text, FILE) in ("done", "config.syntax", "config.invalid")
+
+
+def test_the_data_folder_comes_from_the_environment_then_the_file_then_the_user(tmp_path, monkeypatch):
+    (tmp_path / "edgekit.toml").write_text('data = "./known"\n')
+    monkeypatch.delenv("EDGEKIT_DATA", raising=False)
+    assert load(tmp_path).data == tmp_path / "known"
+    monkeypatch.setenv("EDGEKIT_DATA", str(tmp_path / "elsewhere"))
+    assert load(tmp_path).data == tmp_path / "elsewhere"
+    monkeypatch.delenv("EDGEKIT_DATA")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    (tmp_path / "edgekit.toml").unlink()
+    assert load(tmp_path).data.name == "edgekit"

@@ -10,8 +10,12 @@ import pytest
 
 from edgekit.core.errors import HardwareError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.core.quantity import Origin
 from edgekit.flows.doctor import DoctorRequest, doctor
 from edgekit.flows.doctor.checkup import Checkup, Status
+from edgekit.links.clock import SystemClock
+from edgekit.store.calibrations import CalibrationStore
+from tests.calibrations import calibration, recording, spec
 from tests.conftest import Completed
 from tests.fakes import FakeDevice, QuietProgress
 
@@ -125,3 +129,67 @@ def test_the_rapl_remedy_reaches_the_user(as_ordinary_user: Callable[..., Comple
     (zone / "energy_uj").chmod(0)
     done = as_ordinary_user([sys.executable, "-m", "edgekit", "doctor"], cwd=tmp_path, env={"EDGEKIT_SYS_ROOT": str(tmp_path)})
     assert "sudo chmod a+r /sys/class/powercap" in done.stdout, done.stderr
+
+
+NVML_ROW = {
+    "id": "nvml.gpu0.energy",
+    "domain": "gpu",
+    "raw_unit": "mJ",
+    "measurand": "energy_counter",
+    "identity": "GPU-1",
+    "driver": "580.1",
+}
+NVML = {"usable": True, "channels": [NVML_ROW], "detail": "NVML"}
+
+
+def self_tested(machine: DoctorRequest, data: Path, *, created: str | None, driver: str = "580.1") -> Checkup:
+    """Return what doctor says of a GPU that was tested then (None: never) behind `driver`. Its roots are replaced, so it is a rehearsal."""
+    write(machine.folder / "edgekit.toml", f'data = "{data}"\n')
+    if created:
+        tested = spec(origin=Origin.EMULATED, driver=driver)
+        CalibrationStore(data / "calibrations").save(calibration(tested, created=created), recording(tested, created), [])
+    return examine(machine, nvml=NVML, cputime=CPUTIME)["self-test nvml"]
+
+
+def test_a_self_test_that_holds_is_ok(machine: DoctorRequest, tmp_path: Path) -> None:
+    now = SystemClock().now_utc()
+    check = self_tested(machine, tmp_path / "data", created=now)
+    assert (check.status, check.found) == (Status.OK, f"done on {now[:10]}: runs use what it found")
+
+
+@pytest.mark.parametrize(
+    ("created", "driver", "words"),
+    [
+        (None, "580.1", "never done"),
+        ("2020-01-01T00:00:00Z", "580.1", "days ago"),
+        ("2026-01-01T00:00:00Z", "570.0", "behind driver 570.0; now it is 580.1"),
+    ],
+)
+def test_a_self_test_that_is_due_is_a_warning_with_its_command(
+    machine: DoctorRequest, tmp_path: Path, created: str | None, driver: str, words: str
+) -> None:
+    check = self_tested(machine, tmp_path / "data", created=created, driver=driver)
+    assert check.status is Status.WARN
+    assert words in check.found
+    assert check.do[0][1] == "edgekit meters selftest nvml"
+
+
+def test_a_damaged_self_test_is_named(machine: DoctorRequest, tmp_path: Path) -> None:
+    self_tested(machine, tmp_path / "data", created="2026-01-01T00:00:00Z")
+    (stored,) = (tmp_path / "data").glob("calibrations/*/calibration.json")
+    stored.write_text("{")
+    check = self_tested(machine, tmp_path / "data", created=None)
+    assert check.status is Status.WARN
+    assert "is not JSON, and is not used" in check.found
+
+
+def test_the_machine_itself_is_no_rehearsal(tmp_path: Path) -> None:
+    """A root that is named counts as replaced; the real ones must not be named, or no self-test would ever be found."""
+    asked: list[DeviceSpec] = []
+
+    def connect(device: DeviceSpec) -> FakeDevice:
+        asked.append(device)
+        return FakeDevice(device)
+
+    doctor(DoctorRequest(folder=tmp_path), progress=QuietProgress(), connect=connect, has=lambda _: True)
+    assert [device.options for device in asked] == [{}]

@@ -10,6 +10,8 @@ import pytest
 from edgekit.config import Config
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.flows.meters import State, meters
+from edgekit.store.calibrations import CalibrationStore
+from tests.calibrations import calibration, recording, spec
 from tests.conftest import Completed
 from tests.fakes import FakeDevice, QuietProgress
 
@@ -99,3 +101,24 @@ def test_an_ssh_device_is_refused_in_plain_words(run_edgekit: Run) -> None:
     run_edgekit("devices", "add", "pi", "ssh://pi@pi")
     done = run_edgekit("meters", "--device", "pi", "--json")
     assert (done.returncode, done.json()["data"]["code"]) == (4, "device.ssh_not_yet")
+
+
+def test_a_self_test_is_shown_with_its_date(tmp_path: Path) -> None:
+    row = {
+        "id": "nvml.gpu0.energy",
+        "domain": "gpu",
+        "raw_unit": "mJ",
+        "measurand": "energy_counter",
+        "identity": "GPU-1",
+        "driver": "580.1",
+    }
+    CalibrationStore(tmp_path / "calibrations").save(calibration(spec()), recording(spec()), [])
+    config = Config(path=None, runs=Path("runs"), data=tmp_path)
+    nvml = {"usable": True, "channels": [row], "detail": "NVML"}
+    found = meters(config, LOCAL, progress=QuietProgress(), connect=lambda spec: FakeDevice(spec, probes={"nvml": nvml}))
+    assert {meter.name: meter.calibrated for meter in found.meters if meter.calibrated} == {"nvml": "2026-11-22"}
+
+
+def test_a_self_test_of_what_has_no_sensor_is_refused(run_edgekit: Run) -> None:
+    done = run_edgekit("meters", "selftest", "sim", "--device", "sim", "--json")
+    assert (done.returncode, done.json()["data"]["code"]) == (2, "selftest.no_sensor")
