@@ -2,8 +2,8 @@
 
 A fault is {"path": "*/energy_uj", "kind": KIND, "from_s": 2.0, "to_s": 3.0}; times are seconds since the epoch, both may be left out.
 Kinds: an errno by name ("EIO", "ENODEV", ...) fails reads; "forbidden" fails the next open with EACCES; "empty" and "torn" give no or
-half a content; "frozen" repeats the last value; "reset" counts from 0 again. The list lives in `faults.json` beside the plant and may
-be rewritten while all runs.
+half a content, "nan" one that is no number; "frozen" repeats the last value; "reset" counts from 0 again. The list lives in `faults.json`
+beside the plant and may be rewritten while all runs.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def _reset(read: Callable[[int], bytes], t_ns: int, begin_ns: int) -> bytes:
 _KINDS: Mapping[str, Callable[[Callable[[int], bytes], int, int], bytes]] = {
     "empty": lambda read, t_ns, begin_ns: b"",
     "torn": lambda read, t_ns, begin_ns: read(t_ns)[:4],
+    "nan": lambda read, t_ns, begin_ns: b"nan\n",
     "frozen": lambda read, t_ns, begin_ns: read(begin_ns),
     "reset": _reset,
 }
