@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from statistics import fmean
 
 from edgekit.core.quantity import Note
@@ -33,7 +32,7 @@ def caveats(
             )
         )
     if drift := drift_note(each, of="energy per inference"):
-        notes.append(replace(drift, code="windows.drift"))
+        notes.append(Note(code="windows.drift", text=drift.text, advice=drift.advice))
     if spread.bootstrap is not None and spread.u and (half := t95(spread.freedom) * spread.u):
         low, high = spread.bootstrap
         if max(high - spread.mean, spread.mean - low) > 1.5 * half:

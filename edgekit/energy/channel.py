@@ -117,7 +117,7 @@ def _power_cuts(
         inner = (start_ns + head_ns, end_ns - tail_ns) if head_ns + tail_ns < (end_ns - start_ns) / 2 else None
         spans += [inner or (start_ns, end_ns), (start_ns, end_ns)]
         margins.append((head_ns / 1e9, tail_ns / 1e9) if inner else None)
-    found = integrate(trace, spans, rule=rule, max_gap_ns=max_gap_ns, shift_ns=-round(1e9 * shift_s))
+    found = integrate(trace, spans, rule=rule, max_gap_ns=max_gap_ns, shift_ns=round(1e9 * shift_s))
     cuts = []
     for index, margin in enumerate(margins):
         seconds = (spans[2 * index + 1][1] - spans[2 * index + 1][0]) / 1e9
@@ -139,7 +139,7 @@ def _of_integral(
     coverage = found.covered_ns / length_ns
     looks = max(1, round(length_ns / 1e9 / update_s))
     return WindowEnergy(
-        joules=found.mean * scale * seconds,
+        joules=float(found.mean * scale * seconds),
         coverage=coverage,
         edge_s=update_s if cut_s is None else 0.0,
         reason=None if coverage >= MIN_COVERAGE else f"readings cover only {coverage:.1%} of a window",
