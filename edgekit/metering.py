@@ -16,12 +16,13 @@ from edgekit.core.channel import Channel, Measurand, MeterSpec
 from edgekit.core.errors import HardwareError, UsageError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import DeviceSession, HostMeter, TargetMeter
-from edgekit.core.quantity import Note, Quantity
+from edgekit.core.quantity import Estimate, Note, Quantity
 from edgekit.links.clock import HostClock
 from edgekit.registry import meter_class
 from edgekit.sim.clock import ScriptedClock
 from edgekit.store.calibrations import CalibrationStore
 
+WHOLE = 0.85  # a self-test cannot tell a sensor that looks nearly always from one that always does
 # By trust: counters that measure come before the estimate from CPU time.
 _BEST_FIRST = {"sim": ("sim",)}
 _BEST_FIRST_ON = {"x86": ("rapl", "cputime"), "arm": ("jetson", "pmic", "cputime")}
@@ -71,9 +72,16 @@ def _merged(channel: Channel, found: ChannelCalibration | None) -> Channel:
     return replace(
         channel,
         update_period_s=_or(found.update_period_s, channel.update_period_s),
-        sampled_fraction=_or(found.sampled_fraction, channel.sampled_fraction),
+        sampled_fraction=_share(found.sampled_fraction, channel.sampled_fraction),
         averaging_s=averaging_s,
     )
+
+
+def _share(found: Quantity, documented: float | None) -> float | None:
+    """Return the share of the time at which a sensor looks; one that cannot be told from the whole time is taken for it."""
+    if isinstance(found, Estimate) and found.high >= 1 and found.low >= WHOLE:
+        return 1.0
+    return _or(found, documented)
 
 
 def _or(found: Quantity, documented: float | None) -> float | None:

@@ -177,7 +177,7 @@ def test_any_text_is_a_configuration_or_a_setup_error(text: str) -> None:
     assert outcome(parse, text, FILE) in ("done", "config.syntax", "config.invalid")
 
 
-def test_the_data_folder_comes_from_the_environment_then_the_file_then_the_user(tmp_path, monkeypatch):
+def test_the_data_folder_comes_from_the_environment_then_the_file_then_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "edgekit.toml").write_text('data = "./known"\n')
     monkeypatch.delenv("EDGEKIT_DATA", raising=False)
     assert load(tmp_path).data == tmp_path / "known"

@@ -231,7 +231,7 @@ def commensurate(
         code="sensor.commensurate",
         text=f"{p} {cycles} of the load ({period_load_s * 1e3:.4g} ms) take about {q} update(s) of the sensor "
         f"({update_period_s * 1e3:.4g} ms): within {window_s:g} s it meets only {q} moment(s) of each cycle, over and over",
-        advice="wait a random part of the update period before each window (`edgekit bench --dephase`), or change the batch",
+        advice="begin each window at a random part of the update period, as `edgekit bench` does for slow sensors, or change the batch",
     )
 
 

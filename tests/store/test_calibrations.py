@@ -88,3 +88,8 @@ def test_what_was_found_out_is_merged_and_what_was_not_stays_as_documented():
     assert (energy.update_period_s, energy.sampled_fraction, energy.averaging_s) == (0.1, 0.25, None)  # a counter averages nothing
     assert (power.update_period_s, power.sampled_fraction, power.averaging_s) == (0.1, 0.25, 0.025)
     assert merged(documented, calibration(documented, fraction=None)).channels[0].sampled_fraction == 1.0
+
+
+@pytest.mark.parametrize(("fraction", "taken"), [(0.96, 1.0), (0.9, 0.9), (0.25, 0.25)])
+def test_a_share_that_cannot_be_told_from_the_whole_is_taken_for_it(fraction, taken):
+    assert merged(spec(), calibration(spec(), fraction=fraction)).channels[0].sampled_fraction == taken
