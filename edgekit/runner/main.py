@@ -7,6 +7,7 @@ Events come unasked: {"event": name, ...}.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import platform
 import sys
@@ -94,6 +95,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     mode = arguments[0]
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # NVML's order: the first GPU of CUDA is then the one that is read
     wire = reserve()
+    if mode == "sample":
+        gc.disable()  # nothing here makes cycles, and a collection would fall between two readings
     service = Inference(wire.gone) if mode == "infer" else Sampler(wire.write)
     with contextlib.suppress(EOFError):
         loads = Burner(wire.gone).operations() if mode == "infer" else {}

