@@ -32,11 +32,15 @@ ROWS_PER_OPERATOR = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Hold an operator's share of the energy with its standard uncertainties: from the scatter of the readings, and from the clocks."""
+    """Hold an operator's share of the energy with its standard uncertainties: from the scatter of the readings, and from the clocks.
+
+    `freedom` is how many readings there are beyond those that the fit takes.
+    """
 
     share: float
     u: float
     u_timing: float
+    freedom: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,8 @@ def operator_power(
         return None
     share, u = fitted
     timing = np.max([np.abs(item[0] - share) if item is not None else share for item in moved], axis=0) / 3**0.5
-    parts = [Part(share=float(share[n]), u=float(u[n]), u_timing=float(timing[n])) for n in range(len(share))]
+    freedom = float(len(steps.joules) - len(share))
+    parts = [Part(share=float(share[n]), u=float(u[n]), u_timing=float(timing[n]), freedom=freedom) for n in range(len(share))]
     return Resolved(parts=dict(zip(long, parts, strict=False)), rest=parts[-1], readings=len(steps.joules), channel=channel)
 
 

@@ -110,7 +110,11 @@ def _pool(shares: Sequence[Share], energy: Estimate, resolved: Resolved | None) 
 def _seen(part: Part, energy: Estimate) -> list[BudgetTerm]:
     return [
         BudgetTerm(
-            name="operator power", kind="A", u=part.u * energy.value, shrink="more readings: a longer --window, a higher --sample-hz"
+            name="operator power",
+            kind="A",
+            u=part.u * energy.value,
+            freedom=part.freedom,
+            shrink="more readings: a longer --window, a higher --sample-hz",
         ),
         BudgetTerm(name="operator timing", kind="B", u=part.u_timing * energy.value, shrink="readings that follow faster"),
     ]
@@ -209,9 +213,9 @@ def _joined(energy: Estimate, bounds: Bounds, resolved: Resolved | None) -> str:
             f"no reading tells operators apart, so the interval of each lets its power be {bounds.why}."
         )
     return (
-        f"Joules: {len(resolved.parts)} operator(s) last long enough for the readings: their power follows from {resolved.readings} readings "
-        f"of {resolved.channel} in the profiled window (least squares on the operator that was active), scaled to the {total} of the "
-        f"measured windows; the rest shares what is left by time, and the interval of each lets its power be {bounds.why}."
+        f"Joules: {len(resolved.parts)} operator(s) last long enough for the readings: their power follows from {resolved.readings} "
+        f"readings of {resolved.channel} in the profiled window (least squares on the operator that was active), scaled to the "
+        f"{total} of the measured windows; the rest shares what is left by time, and the interval of each lets its power be {bounds.why}."
     )
 
 

@@ -9,7 +9,7 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown
-from edgekit.core.run import Analysis, ChannelAnalysis, LoadTiming, RunPlan, RunRecord, RunStatus
+from edgekit.core.run import Analysis, ChannelAnalysis, LoadTiming, OperatorEnergy, OperatorTiming, Profile, RunPlan, RunRecord, RunStatus
 from edgekit.core.trace import ClockMap, TraceFile
 from edgekit.core.window import Latency, Phase, Window
 
@@ -141,8 +141,17 @@ channel_analyses = st.builds(
     window_j=st.lists(st.none() | finite, max_size=3).map(tuple),
     coverage=st.none() | positive,
 )
+profiles = st.builds(
+    Profile,
+    operators=st.lists(st.builds(OperatorTiming, time_s=positive), max_size=2).map(tuple),
+    outside_s=positive,
+    resolution_s=positive,
+    timeline=maybe_text,
+)
 analyses = st.builds(
     Analysis,
+    operators=st.lists(st.builds(OperatorEnergy, share=finite, energy_j_per_inference=joules), max_size=2).map(tuple),
+    attribution=maybe_text,
     energy_j_per_inference=joules,
     channels=st.lists(channel_analyses, max_size=2).map(tuple),
     time_s_per_inference=seconds,
@@ -163,6 +172,7 @@ runs = st.builds(
     windows=st.lists(windows(), max_size=3).map(tuple),
     facts_before=facts,
     facts_after=st.none() | facts,
+    profile=st.none() | profiles,
     clock_maps=st.lists(st.builds(ClockMap, drift=finite), max_size=1).map(tuple),
     load=st.none() | st.builds(LoadTiming, load_s=positive, first_inference_s=positive),
     sampler=st.dictionaries(text, finite, max_size=2),

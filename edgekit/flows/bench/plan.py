@@ -100,7 +100,8 @@ class BenchPlan:
         if self.run.until_rel is not None:
             return self.run.max_time_s
         idles = 2 * self.run.idle_s + (self.run.windows - 1) // IDLE_EVERY * self.run.idle_between_s
-        most = idles + self.artifacts * self.run.warmup_s + self.run.windows * self.round_s
+        profiles = self.artifacts * self.run.window_s if self.profile else 0.0
+        most = idles + self.artifacts * self.run.warmup_s + self.run.windows * self.round_s + profiles
         return most if self.run.max_time_s is None else min(most, self.run.max_time_s)
 
     @property
