@@ -83,7 +83,7 @@ def poll_times(random: np.random.Generator, *, until_s: float, period_s: float, 
     due = np.arange(int(until_s / period_s)) * period_s
     held_up = random.random(len(due)) < late
     t = due + period_s * (0.1 * random.random(len(due)) + held_up * 3 * random.random(len(due)))
-    bracket = np.full(len(t), 10e-6) + held_up * 50e-6
+    bracket = np.full(len(t), min(10e-6, period_s / 4)) + held_up * 50e-6
     done = np.maximum.accumulate(t + bracket)
     kept = np.append(True, t[1:] - bracket[1:] >= done[:-1])  # what falls due while a read is held up is left out
     return t[kept], bracket[kept]
