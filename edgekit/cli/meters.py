@@ -87,18 +87,17 @@ def selftest(
 def _show_selftest(result: SelftestResult, device: str) -> None:
     from rich.console import Group
 
-    from edgekit.reports.calibrations import calibration_table, sentences
+    from edgekit.reports.calibrations import calibration_table, grouped, sentences
 
     table = calibration_table(result.calibration, result.meter)
     if not current().is_rich(sys.stdout):
         table.box, table.pad_edge = None, False
     told = sentences(result.calibration, result.meter)
     where = "" if device == "local" else f" --device {shlex.quote(device)}"
-    lines = "\n".join(f"{channel}: {sentence}" for channel, sentence in told)
     current().result(
         schema="edgekit.meters.selftest/1",
         data={"calibration": result.calibration, "verdicts": dict(told), "stored": result.stored, "kept": result.kept},
-        text=Group(table, "", lines),
+        text=Group(table, "", grouped(told)),
         next_commands=[("measure with what is known now:", f"edgekit bench ARTIFACT --meter {result.calibration.meter}{where}")],
         notes=result.notes,
     )

@@ -3,40 +3,53 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgekit.core.calibration import Calibration, ChannelCalibration
 from edgekit.core.channel import Channel, Measurand, MeterSpec
-from edgekit.core.quantity import Origin, Quantity, Unknown
+from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown
 from edgekit.core.units import format_number, format_scaled, scale_for, significant_digits
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _WINDOW_S = 10.0
-_WHOLE, _NEARLY = 0.95, 0.85
+_WHOLE, _NEARLY, _LONGER = 0.95, 0.85, 1.2
 _AGREE = 0.02
 
 
 def calibration_table(calibration: Calibration, meter: MeterSpec) -> Table:
-    """Return one row for each channel; what is not known says so in the sentences below."""
+    """Return one row for each channel, without the columns that say nothing; what is not known says so in the sentences below."""
     from rich.table import Table
 
+    columns: dict[str, list[str]] = {
+        "channel": [item.channel for item in calibration.channels],
+        "updates every": [figure(item.update_period_s) for item in calibration.channels],
+        "looks at": [figure(item.sampled_fraction, percent=True) for item in calibration.channels],
+        "averages": [figure(item.averaging_s) if _averages(item) else "" for item in calibration.channels],
+        "noise": [figure(item.noise_w) for item in calibration.channels],
+        "idle": [figure(item.idle_w) for item in calibration.channels],
+        "one read": [_typical(item.read_s) for item in calibration.channels],
+        "counter / power": [figure(item.counter_ratio) if item.counter_ratio.value is not None else "" for item in calibration.channels],
+    }
     table = Table(title=_title(calibration, meter), title_justify="left")
-    for name in ("channel", "updates every", "looks at", "looks back", "noise", "idle", "one read", "counter / power"):
-        table.add_column(name, justify="left" if name == "channel" else "right")
-    for item in calibration.channels:
-        table.add_row(
-            item.channel,
-            figure(item.update_period_s),
-            figure(item.sampled_fraction, percent=True),
-            figure(item.averaging_s),
-            figure(item.noise_w),
-            figure(item.idle_w),
-            "unknown" if item.read_s.value is None else format_scaled(item.read_s.value, "s"),
-            figure(item.counter_ratio) if isinstance(item.counter_ratio.value, float) else "-",
-        )
+    shown = {name: cells for name, cells in columns.items() if any(cells)}
+    for name in shown:
+        table.add_column(name, justify="left" if name == "channel" else "right", no_wrap=name != "channel", overflow="fold")
+    for cells in zip(*shown.values(), strict=True):
+        table.add_row(*cells)
     return table
+
+
+def _averages(item: ChannelCalibration) -> bool:
+    """Return True for a running average: a value that looks back over more than one update."""
+    window, period = item.averaging_s, item.update_period_s
+    return isinstance(window, Estimate) and isinstance(period, Estimate) and window.low > _LONGER * period.value
+
+
+def _typical(quantity: Quantity) -> str:
+    return "unknown" if quantity.value is None else format_scaled(quantity.value, quantity.unit)
 
 
 def figure(quantity: Quantity, *, percent: bool = False) -> str:
@@ -55,19 +68,26 @@ def sentences(calibration: Calibration, meter: MeterSpec) -> list[tuple[str, str
     return [(item.channel, f"{verdict(item, known[item.channel])}. {consequence(item)}") for item in calibration.channels]
 
 
+def grouped(told: Sequence[tuple[str, str]]) -> str:
+    """Return the sentences as lines, one for all channels that share it."""
+    channels: dict[str, list[str]] = {}
+    for channel, sentence in told:
+        channels.setdefault(sentence, []).append(channel)
+    return "\n".join(f"{', '.join(names)}: {sentence}" for sentence, names in channels.items())
+
+
 def verdict(item: ChannelCalibration, channel: Channel) -> str:
     """Return in one sentence how the channel behaves."""
     if isinstance(item.update_period_s, Unknown):
         return f"how often it updates is not known: {item.update_period_s.reason}"
     if isinstance(item.averaging_s, Unknown):
         return f"what it looks at is not known: {item.averaging_s.reason}"
-    looks = item.averaging_s.value / item.update_period_s.value
-    if channel.measurand is Measurand.POWER and looks > 1.5:
+    if channel.measurand is Measurand.POWER and _averages(item):
         told = f"each value is the average over the last {format_scaled(item.averaging_s.value, 's')}: not an instant power"
     elif isinstance(item.sampled_fraction, Unknown):
         told = f"what share of the time it looks is not known: {item.sampled_fraction.reason}"
     elif item.sampled_fraction.high < _WHOLE:
-        told = f"it looks at {100 * item.sampled_fraction.value:.0f} % of the time and takes that for the whole"
+        told = f"it looks at {figure(item.sampled_fraction, percent=True)} of the time and takes that for the whole"
     elif item.sampled_fraction.low < _NEARLY:
         told = f"it looks at {100 * item.sampled_fraction.low:.0f} to 100 % of the time"
     else:
@@ -93,9 +113,8 @@ def consequence(item: ChannelCalibration) -> str:
     edge = 2 * math.sqrt(2 / 12) * item.update_period_s.value / _WINDOW_S
     told = f"Edge term of a {_WINDOW_S:g} s window: ± {format_number(100 * edge, 2)} %, far less when it is aligned to updates."
     if not isinstance(item.sampled_fraction, Unknown) and item.sampled_fraction.high < _WHOLE:
-        told += (
-            f" A load that repeats every {format_scaled(item.update_period_s.value, 's')} or so must be de-phased, or its figure is wrong."
-        )
+        period = format_number(item.update_period_s.value * 1e3, 2)
+        told += f" A load that repeats every {period} ms or so must be de-phased, or its figure is wrong."
     return told
 
 
