@@ -3,8 +3,8 @@
     python benchmarks/sampling/run.py [--seconds 10] [--root FOLDER] [--check]
 
 Without --root the counters are ordinary files laid out like powercap, kept still: what is measured is the sampler, not the hardware behind
-it. --root names another tree, /sys/class/powercap or one that FUSE serves. Every case is run several times in turns; the median counts. Beside
-it stands a bare loop that sleeps and reads one file: what waking up and reading costs any Python program on this machine.
+it. --root names another tree, /sys/class/powercap or one that FUSE serves. Every case is run several times in turns; the median counts.
+Beside it stands a bare loop that sleeps and reads one file: what waking up and reading costs any Python program on this machine.
 With --check the exit status is 1 when reading one package a hundred times a second takes more than 1 % of one core.
 """
 
@@ -83,8 +83,8 @@ def page(result: dict[str, object], cases: list[dict[str, float | str]]) -> str:
         "# What sampling costs\n\n"
         f"Processor time of the sampling process, median of {ROUNDS} runs of {result['seconds']:g} s, {result['date']}.\n"
         f"Python {result['python']}, {result['machine']}; counters: {result['counters']}.\n"
-        f"The limit is {LIMIT:.0%} of one core for one package at 100 Hz (`python benchmarks/sampling/run.py --check`). Every run\n"
-        "record holds the same figure for its own sampler (`analysis.sampler_cpu_share`). At a low rate each reading wakes a sleeping core\n"
+        f"The limit is {LIMIT:.0%} of one core for one package at 100 Hz (`python benchmarks/sampling/run.py --check`). Every\n"
+        "run record holds the same figure for its own sampler (`analysis.sampler_cpu_share`). At a low rate each reading wakes a core\n"
         "with cold caches, which the bare loop pays too; on a machine that does other work meanwhile, repeat with\n"
         "`sudo chrt --fifo 10 taskset --cpu-list 1 python benchmarks/sampling/run.py`.\n\n"
         "| counters | asked for, Hz | readings a second | share of one core | range | processor time per reading |\n"
