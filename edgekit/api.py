@@ -20,18 +20,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.core.errors import EdgekitError
-from edgekit.core.protocols import Progress
-from edgekit.core.quantity import Estimate, Note, Quantity, Unknown
-from edgekit.core.run import RunRecord
 from edgekit.region.measure import measure
 
 if TYPE_CHECKING:
+    from edgekit.core.protocols import Progress
+    from edgekit.core.quantity import Estimate, Note, Quantity, Unknown
+    from edgekit.core.run import RunRecord
     from edgekit.flows.bench import BenchResult
     from edgekit.flows.compare import CompareResult
     from edgekit.flows.convert import ConvertResult
     from edgekit.flows.report import ReportResult
 
 __all__ = ["EdgekitError", "Estimate", "Quantity", "RunRecord", "Unknown", "bench", "compare", "convert", "load_run", "measure", "report"]
+
+_RECORDS = {"Estimate": "quantity", "Quantity": "quantity", "Unknown": "quantity", "RunRecord": "run"}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a record class, loaded when it is first asked for: a program that measures itself needs none at its start."""
+    from importlib import import_module
+
+    if name not in _RECORDS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"edgekit.core.{_RECORDS[name]}"), name)
 
 
 class Silent:

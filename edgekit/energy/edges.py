@@ -16,9 +16,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean, stdev
-
-from edgekit.energy.stats import t95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +62,7 @@ def step_j(before: float, after: float, seconds: float, *, scale: float, wrap: i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Hold what a program drew while it waited for ticks: mean watts, the largest, their spread from tick to tick, a tick's mean length and the longest."""
+    """Hold what was drawn while a program waited for ticks: watts, the most, their spread from tick to tick; a tick, the longest one."""
 
     watts: float
     most_w: float
@@ -80,6 +77,10 @@ def waiting(ticks: Sequence[Edge], joules: Sequence[float]) -> Waiting | None:
     The spread is the standard deviation, enlarged by Student's t where few ticks say it (JCGM 100, G.3); two ticks do not say it, and the
     power itself stands for it.
     """
+    from statistics import fmean, stdev  # here, for a program that opens a region needs neither
+
+    from edgekit.energy.stats import t95
+
     if len(ticks) < 2:
         return None
     cells_s = [(late.t_ns - early.t_ns) / 1e9 for early, late in pairwise(ticks)]

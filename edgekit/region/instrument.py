@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -104,6 +103,8 @@ def _open(meters: Sequence[str], roots: Mapping[str, str], watch: Watch) -> Rig:
 
 
 def _instrument(name: str, roots: Mapping[str, str], notes: list[Note]) -> Instrument:
+    import platform
+
     from edgekit.core.errors import HardwareError
     from edgekit.metering import calibration_store, merged
     from edgekit.registry import meter_class

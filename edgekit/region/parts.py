@@ -34,16 +34,16 @@ class Impossible(Exception):
 def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_ns: int) -> Part:
     """Return the energy that a counter states for [start, end]; raise Impossible when it states none."""
     channel, tick_ns = gauge.channel, _UNKNOWN_TICK_S * 1e9 if gauge.tick_ns is None else gauge.tick_ns
-    first = reach.first_tick or _edge(gauge, reach.first, tick_ns)
-    last = reach.last_ticks[0] if reach.last_ticks else _edge(gauge, reach.last, tick_ns)
+    first = reach.first_tick or _edge(gauge, reach.first, tick_ns, start_ns)
+    last = reach.last_ticks[0] if reach.last_ticks else _edge(gauge, reach.last, tick_ns, end_ns)
     joules = _path_j(gauge, spec, first, reach, last, tick_ns)
     steps = [_step_j(channel, spec, early, late) for early, late in pairwise(reach.last_ticks)]
     wait = waiting(reach.last_ticks, [step for step in steps if step is not None]) if None not in steps else None
     if wait is not None and not reach.first_tick:  # the counter's own ticks may be longer than its documents say
-        first = _edge(gauge, reach.first, max(tick_ns, 1e9 * wait.longest_s))
+        first = _edge(gauge, reach.first, max(tick_ns, 1e9 * wait.longest_s), start_ns)
     last_j = math.inf
     if reach.last_ticks and reach.last is not None:
-        last_j = _step_j(channel, spec, _edge(gauge, reach.last, tick_ns), last) or 0.0
+        last_j = _step_j(channel, spec, _edge(gauge, reach.last, tick_ns, end_ns), last) or 0.0
         last = replace(last, half_ns=last.half_ns + reach.astray_ns / 2)
     if reach.first_tick and wait is None:  # nobody knows what the program drew in the moment between the tick and its start
         first = replace(first, half_ns=first.half_ns + (start_ns - first.t_ns))
@@ -88,10 +88,11 @@ def powered(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
     return Part(joules=found.joules, effects={effect.name: effect.u_j for effect in found.effects})
 
 
-def _edge(gauge: Gauge, look: Look | None, tick_ns: float) -> Edge:
+def _edge(gauge: Gauge, look: Look | None, tick_ns: float, beside_ns: int) -> Edge:
+    """Return the edge of a reading that belongs to the moment `beside_ns`: other readings, or another program, may have come between."""
     if look is None or math.isnan(look.value):
         raise Impossible(f"{gauge.channel.id} could not be read: {gauge.failure or 'the reading was not a number'}")
-    return read_edge(look.before_ns, look.after_ns, look.value, tick_ns=tick_ns)
+    return read_edge(min(look.before_ns, beside_ns), max(look.after_ns, beside_ns), look.value, tick_ns=tick_ns)
 
 
 def _path_j(gauge: Gauge, spec: MeterSpec, first: Edge, reach: Reach, last: Edge, tick_ns: float) -> float:

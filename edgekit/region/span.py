@@ -59,31 +59,29 @@ def end(span: Span, *, align: bool, ridden: Mapping[Gauge, Edge] | None = None) 
         if ridden and gauge in ridden:
             reach.last_ticks = [ridden[gauge]]
     if align and not ridden:
-        _wait_out(span, [gauge for gauge in span.reaches if _ticks(gauge)], {})
+        _wait_out(span, {gauge: reach.last for gauge, reach in span.reaches.items() if _ticks(gauge) and reach.last is not None})
 
 
 def settle(span: Span) -> None:
     """Date the closing edge by the next tick of fast counters, where none has passed since the region closed."""
     clock = span.rig.clock
-    astray: dict[Gauge, int] = {}
+    since: dict[Gauge, Look] = {}
     for gauge, reach in span.reaches.items():
         if _ticks(gauge) and not reach.last_ticks and (gauge.tick_ns or 1e12) <= _FAST_NS and reach.last is not None:
             look = gauge.look(clock)
             if look.value == reach.last.value and look.before_ns - reach.last.after_ns < (gauge.tick_ns or 0):
-                astray[gauge] = look.before_ns - reach.last.after_ns
-                reach.last = look
-    if astray:
-        _wait_out(span, list(astray), astray)
+                since[gauge] = look
+    _wait_out(span, since)
 
 
-def _wait_out(span: Span, gauges: list[Gauge], astray: Mapping[Gauge, int]) -> None:
-    since = {gauge: look for gauge in gauges if (look := span.reaches[gauge].last) is not None}
+def _wait_out(span: Span, since: Mapping[Gauge, Look]) -> None:
     fast = [gauge for gauge in since if (gauge.tick_ns or _FAST_NS + 1) <= _FAST_NS]
     slow = [gauge for gauge in since if gauge not in fast]
     for alike, ticks in ((fast, _FAST_TICKS), (slow, _SLOW_TICKS)):
         for gauge, edges in next_ticks(alike, span.rig.clock, since=since, ticks=ticks).items():
-            span.reaches[gauge].last_ticks = edges
-            span.reaches[gauge].astray_ns = astray.get(gauge, 0)
+            reach = span.reaches[gauge]
+            reach.last_ticks = edges
+            reach.astray_ns = since[gauge].before_ns - reach.last.before_ns if reach.last is not None else 0
 
 
 def leading(rig: Rig) -> list[Gauge]:

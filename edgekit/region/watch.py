@@ -5,7 +5,6 @@ One thread serves all regions of a process. It starts with the first region that
 
 from __future__ import annotations
 
-import random
 import threading
 import weakref
 from collections.abc import Iterable
@@ -31,7 +30,6 @@ class Watch:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._nap_ends_ns = 0
-        self._random = random.Random()  # noqa: S311 -- moments of sampling, no secret
 
     def add(self, region: Region, gauges: Iterable[Gauge]) -> None:
         """Watch over these gauges until the region is removed."""
@@ -74,8 +72,12 @@ class Watch:
             return max(0.0, (min(self._due_ns.values()) - now_ns) / 1e9) if self._due_ns else _LONGEST_NAP_S
 
     def _pause_ns(self, gauge: Gauge) -> int:
-        share = self._random.uniform(0.5, 1.5) if gauge.random else 1.0
-        return round((gauge.poll_s or 0.0) * share * 1e9)
+        pause_ns = (gauge.poll_s or 0.0) * 1e9
+        if gauge.random:
+            from random import uniform
+
+            pause_ns *= uniform(0.5, 1.5)  # noqa: S311 -- moments of sampling, no secret
+        return round(pause_ns)
 
     def _run(self) -> None:
         idle_naps = 0

@@ -49,8 +49,8 @@ def regions(spec: dict[str, Any], folder: Path, meter: str, *, rounds: int, seco
 @pytest.mark.parametrize(
     ("machine", "meter", "rails", "rounds", "seconds", "widths"),
     [
-        ("laptop", "rapl", {"cpu_package": "package", "dram": "dram", "cpu_core": "core"}, 500, 0.05, (0.05, 0.02)),
-        ("gpu", "nvml", {"gpu_board": "gpu"}, 2000, 0.5, (None, 0.1)),
+        ("laptop", "rapl", {"cpu_package": "package", "dram": "dram", "cpu_core": "core"}, 500, 0.05, (0.3, 0.3)),
+        ("gpu", "nvml", {"gpu_board": "gpu"}, 2000, 0.5, (None, 0.3)),
         ("pi5", "pmic", {}, 2000, 0.5, (None, None)),
     ],
 )
