@@ -118,7 +118,7 @@ class CounterSeries:
         return BROKEN.get(Step(int(worst))) or self._frozen(start_ns, end_ns)
 
     def _frozen(self, start_ns: int, end_ns: int) -> str | None:
-        """Return a reason where readings show the count standing still for ten times its usual wait: what draws power counts on."""
+        """Return a reason where the count stands still for ten times its usual wait, not at an edge only: what draws power counts on."""
         import numpy as np
 
         ticks = self.t_ns[self.moved]
@@ -130,9 +130,10 @@ class CounterSeries:
             3 * float(np.median(np.diff(self.t_ns))) / 1e9,
             self.update_period_s or 0.0,
         )
-        since = np.maximum(np.maximum.accumulate(np.where(self.moved, self.t_ns, self.t_ns[0])), start_ns)
-        still_s = float(np.max((self.t_ns - since)[(self.t_ns > start_ns) & (self.t_ns <= end_ns)], initial=0.0)) / 1e9
-        if still_s <= 10 * usual_s:
+        until = np.append(ticks[1:], self.t_ns[-1])
+        within_ns = np.minimum(until, end_ns) - np.maximum(ticks, start_ns)
+        still_s = float(np.max(within_ns[until - ticks > 10e9 * usual_s], initial=0.0)) / 1e9
+        if still_s <= 3 * usual_s:
             return None
         return f"the counter stood still for {still_s:.3g} s of the window, while it usually moves every {usual_s:.2g} s"
 

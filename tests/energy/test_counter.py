@@ -65,3 +65,24 @@ def test_a_rest_before_the_window_neither_takes_its_energy_nor_widens_its_edge()
     found = counter_energy(busy, counter(scale=8e-9), start_ns=8 * S, end_ns=10 * S, max_power_w=1000)
     assert found.joules == pytest.approx(16.0, abs=8 * 0.01 / 4)
     assert found.edge_s == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("window", [0, 1, 2, 3])
+def test_a_counter_that_stands_still_states_no_window_however_short(window):
+    # 100 W, shown every 100 ms, until the counter stops at 2.3 s: neither a zero nor a part of a window is an energy.
+    times = list(range(0, 5 * S + 1, S // 100))
+    raw = [100e6 * (min(t, 23 * S // 10) // (S // 10)) / 10 for t in times]
+    start_ns = window * S + S // 20
+    found = counter_energy(trace(times, raw), counter(), start_ns=start_ns, end_ns=start_ns + S, max_power_w=1000)
+    assert (found.reason is None) == (window < 2)
+    if window < 2:
+        assert found.joules == pytest.approx(100.0, rel=1e-6)
+    else:
+        assert "stood still for" in found.reason
+
+
+def test_a_counter_that_moves_on_after_a_rest_at_the_edge_of_a_window_states_it():
+    times = list(range(0, 8 * S + 1, S // 100))
+    raw = [100e6 * max(0, t - 4 * S) / 1e9 for t in times]
+    found = counter_energy(trace(times, raw), counter(), start_ns=4 * S - S // 50, end_ns=6 * S, max_power_w=1000)
+    assert found.joules == pytest.approx(200.0, abs=1.0)
