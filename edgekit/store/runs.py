@@ -16,11 +16,11 @@ from typing import BinaryIO
 from edgekit.core import jsonio
 from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.run import RunRecord
-from edgekit.core.trace import Trace
+from edgekit.core.trace import ChunkedTrace, Trace
 from edgekit.links.files import bundled, read_bytes, sha256_of, write_atomic, writing
 from edgekit.links.lock import lock
 from edgekit.store.journal import JOURNAL, fold, read_events
-from edgekit.store.traces import compact, read_trace
+from edgekit.store.traces import compact, open_trace, read_trace
 
 RECORD = "run.json"
 OWNER = "owner"
@@ -171,6 +171,17 @@ def write_record(folder: Path, record: RunRecord) -> Path:
 
 def read_traces(folder: Path, record: RunRecord) -> Mapping[str, Trace]:
     """Return the raw traces of a run by channel id; raise UsageError when one is missing or not the one that was recorded."""
+    _require_traces(folder, record)
+    return {item.channel: read_trace(folder / item.path) for item in record.traces}
+
+
+def open_traces(folder: Path, record: RunRecord) -> Mapping[str, Trace | ChunkedTrace]:
+    """Return the same, but traces too large for the memory piece by piece: for the analysis, which needs each reading once."""
+    _require_traces(folder, record)
+    return {item.channel: open_trace(folder / item.path) for item in record.traces}
+
+
+def _require_traces(folder: Path, record: RunRecord) -> None:
     for item in record.traces:
         path = folder / item.path
         if not path.is_file() or sha256_of(path) != item.sha256:
@@ -180,7 +191,6 @@ def read_traces(folder: Path, record: RunRecord) -> Mapping[str, Trace]:
                 why=f"{path} {'is not the file that was recorded' if path.is_file() else 'does not exist'}",
                 do=[("copy the run folder again, its traces included:", f"ls -l '{folder}/traces'")],
             )
-    return {item.channel: read_trace(folder / item.path) for item in record.traces}
 
 
 def find_references(family: str, root: Path | None = None) -> list[RunRecord]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgekit.core.trace import Reading, Trace, TraceFile
+from edgekit.core.trace import ChunkedTrace, Reading, Trace, TraceFile
 from edgekit.links.files import sha256_of, writing
+
+WHOLE_ROWS = 2_000_000  # readings of one trace that are held in memory together: 50 MB
+CHUNK_ROWS = 262_144
 
 
 class TraceWriter:
@@ -72,10 +75,12 @@ def compact(folder: Path) -> tuple[TraceFile, ...]:
 
     for stream in sorted(folder.glob("*.arrows")):
         target = stream.with_suffix(".parquet")
-        table = _read_stream(stream)
-        if table is not None:
-            with writing(target):
-                pq.write_table(table, target, compression="zstd")
+        with writing(target), contextlib.ExitStack() as stack:
+            writer = None
+            for table in _row_groups(stream):
+                if writer is None:
+                    writer = stack.enter_context(pq.ParquetWriter(target, table.schema, compression="zstd"))
+                writer.write_table(table)
         stream.unlink()
     return tuple(_describe(path) for path in sorted(folder.glob("*.parquet")))
 
@@ -103,6 +108,28 @@ def read_trace(path: Path) -> Trace:
     metadata = table.schema.metadata or {}
     columns = {name: table.column(name).to_numpy() for name in ("t_ns", "bracket_ns", "value", "flags")}
     return Trace(channel=metadata[b"channel"].decode(), clock=metadata[b"clock"].decode(), **columns)
+
+
+def open_trace(path: Path, *, whole_rows: int = WHOLE_ROWS) -> Trace | ChunkedTrace:
+    """Return the finished trace stored at `path`, piece by piece where it has more than `whole_rows` readings."""
+    import pyarrow.parquet as pq
+
+    rows = pq.read_metadata(path).num_rows
+    if rows <= whole_rows:
+        return read_trace(path)
+    found = pq.read_schema(path).metadata
+    return ChunkedTrace(channel=found[b"channel"].decode(), clock=found[b"clock"].decode(), rows=rows, chunks=lambda: read_chunks(path))
+
+
+def read_chunks(path: Path, *, rows: int = CHUNK_ROWS) -> Iterator[Trace]:
+    """Yield a finished trace in pieces of up to `rows` readings, so that no more than a few of them are in memory at a time."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        found = file.schema_arrow.metadata
+        for batch in file.iter_batches(batch_size=rows, use_threads=False):
+            columns = {name: batch.column(name).to_numpy() for name in ("t_ns", "bracket_ns", "value", "flags")}
+            yield Trace(channel=found[b"channel"].decode(), clock=found[b"clock"].decode(), **columns)
 
 
 def file_stem(channel: str) -> str:
@@ -134,13 +161,27 @@ def _read_stream(path: Path) -> Any:
     """Return the whole batches of a stream as a table; None when its writer was stopped before the first."""
     import pyarrow as pa
 
-    batches: list[Any] = []
+    tables = list(_row_groups(path))
+    return pa.concat_tables(tables) if tables else None
+
+
+def _row_groups(path: Path) -> Iterator[Any]:
+    """Yield the whole batches of a stream as tables of about a chunk each, at least one, empty, unless its writer was stopped before."""
+    import pyarrow as pa
+
     with path.open("rb") as file:
         try:
             reader = pa.ipc.open_stream(file)
         except (pa.ArrowInvalid, OSError):
-            return None
-        with contextlib.suppress(pa.ArrowInvalid, OSError):  # the writer was killed inside a batch: what came before is whole
-            for batch in reader:
-                batches.append(batch)
-        return pa.Table.from_batches(batches, schema=reader.schema)
+            return
+        batches: list[Any] = []
+        rows, first, whole = 0, True, True
+        while whole:
+            try:
+                batches.append(reader.read_next_batch())
+                rows += batches[-1].num_rows
+            except (StopIteration, pa.ArrowInvalid, OSError):  # its end, or the writer was killed inside a batch: what came before is whole
+                whole = False
+            if (not whole and (batches or first)) or rows >= CHUNK_ROWS:
+                yield pa.Table.from_batches(batches, schema=reader.schema)
+                batches, rows, first = [], 0, False

@@ -25,7 +25,7 @@ from edgekit.flows.bench.running import Running
 from edgekit.links.clock import SystemClock
 from edgekit.metering import Chosen, choose
 from edgekit.store.journal import SessionHeader, measured_windows, opening
-from edgekit.store.runs import RECORD, RunStore, read_record, read_traces, write_record
+from edgekit.store.runs import RECORD, RunStore, open_traces, read_record, write_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ def _reanalysed(folder: Path) -> RunRecord:
             code="run.no_raw_data",
             why="no meter was read: its figures are modeled, and analysing nothing would erase them",
         )
-    analysed = replace(record, analysis=analyse(record, read_traces(folder, record)))
+    analysed = replace(record, analysis=analyse(record, open_traces(folder, record)))
     write_record(folder, analysed)
     return analysed
 
@@ -178,7 +178,7 @@ def _close(store: RunStore, session_id: str | None) -> list[RunRecord]:
 
 
 def _analysed(store: RunStore, record: RunRecord) -> RunRecord:
-    analysed = replace(record, analysis=analyse(record, read_traces(store.root / record.id, record)))
+    analysed = replace(record, analysis=analyse(record, open_traces(store.root / record.id, record)))
     store.save(analysed)
     return analysed
 
