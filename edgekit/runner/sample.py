@@ -11,12 +11,12 @@ Events, apart from the reply to each request:
 
 from __future__ import annotations
 
-import os
 import resource
 import time
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import counters
+from .aside import step_aside
 from .series import FLAG_INVALID, Faults, Series, Source, arranged
 from .wire import Message, Refusal
 
@@ -27,7 +27,10 @@ SUSPENDED_NS = 10_000_000
 
 
 class Sampler:
-    """Hold open counters between start and stop, and send their readings in batches. `clock` and `aside` are replaced in tests."""
+    """Hold open counters between start and stop, and send their readings in batches. `clock`, `aside` and `asleep` are replaced in tests.
+
+    For up to `nap_ns` it sleeps between two readings by itself instead of returning from `tick`: each return costs time on a core.
+    """
 
     def __init__(
         self,
@@ -35,11 +38,13 @@ class Sampler:
         clock: Callable[[], int] = time.monotonic_ns,
         aside: Optional[Callable[[Sequence[int]], Optional[int]]] = None,
         asleep: Optional[Callable[[], int]] = None,
+        nap_ns: int = 0,
     ) -> None:
         self._send = send
         self._clock = clock
         self._aside = aside or step_aside
         self._asleep = asleep or slept_ns
+        self._nap_ns = nap_ns
         self._series: List[Series] = []
         self._sources: List[Source] = []
         self._opened: List[Any] = []
@@ -80,7 +85,7 @@ class Sampler:
         for counter in opened:
             self._series += arranged(counter, len(channels), hz, self._start_ns, fast)
             channels += [channel for channel, _ in counter.readers]
-        self._sources = [source for series in self._series for source in series.sources]
+        self._sources = sorted((source for series in self._series for source in series.sources), key=lambda source: source.place)
         return {"channels": channels, "cpu": core}
 
     def stop(self, request: Message) -> Message:
@@ -108,6 +113,15 @@ class Sampler:
         """Read what is due; return the seconds until the next reading, or None while stopped."""
         if not self._start_ns:
             return None
+        until_ns = self._clock() + self._nap_ns
+        while True:
+            due_ns, now = self._turn()
+            if due_ns >= until_ns:
+                return max(0.0, (due_ns - now) / 1e9)
+            time.sleep(max(0.0, (due_ns - now) / 1e9))
+
+    def _turn(self) -> Tuple[int, int]:
+        """Read what is due; return when the next reading is, and the time."""
         now = self._clock()
         for series in self._series:
             if now >= series.due_ns:
@@ -119,8 +133,10 @@ class Sampler:
         if now >= self._send_ns:
             self._flush()
             now = self._clock()
-        due_ns = min([self._send_ns] + [series.due_ns for series in self._series])
-        return max(0.0, (due_ns - now) / 1e9)
+        due_ns = self._send_ns
+        for series in self._series:
+            due_ns = min(due_ns, series.due_ns)
+        return due_ns, now
 
     def _read(self, series: Series) -> None:
         clock = self._clock
@@ -131,7 +147,8 @@ class Sampler:
                 value = source.read()
                 if value - value != 0:  # neither NaN nor infinity is a reading
                     raise ValueError(f"not a finite number: {value}")
-                source.failures = 0
+                if source.failures:
+                    source.failures = 0
             except Exception as error:  # whatever a driver raises: this reading is not usable, the others go on
                 lost = self._failed(source, error, before)
                 after = clock()
@@ -142,8 +159,6 @@ class Sampler:
             after = clock()
             t_ns, bracket_ns = (before + after) // 2, (after - before + 1) // 2
             taken.append([source.place, t_ns, bracket_ns, value])
-            source.spent_ns += after - before
-            source.reads += 1
             if series.ticks is not None:
                 series.ticks.saw(t_ns, bracket_ns, value)
             before = after
@@ -164,6 +179,10 @@ class Sampler:
     def _flush(self) -> None:
         if self._rows:
             self._send({"event": "readings", "rows": self._rows})
+            for row in self._rows:
+                source = self._sources[int(row[0])]
+                source.reads += 1
+                source.spent_ns += 2 * int(row[2])
             self._rows = []
         now, slept = self._clock(), self._asleep()
         if slept - self._slept_ns > SUSPENDED_NS:
@@ -187,25 +206,3 @@ def slept_ns() -> int:
     """Return how long the machine was suspended since its start: the monotonic clock stands still meanwhile, the boot clock goes on."""
     boot = getattr(time, "CLOCK_BOOTTIME", None)
     return 0 if boot is None else time.clock_gettime_ns(boot) - time.monotonic_ns()
-
-
-def step_aside(pids: Sequence[int]) -> Optional[int]:
-    """Pin this process to one core that none of `pids` ran on last; return the core, or None where that is not possible."""
-    try:
-        cores = os.sched_getaffinity(0)
-        busy: Set[int] = {core for core in map(_core_of, pids) if core is not None}
-        free = sorted(cores - busy)
-        if len(cores) < 2 or not free:
-            return None
-        os.sched_setaffinity(0, {free[-1]})
-        return free[-1]
-    except (AttributeError, OSError):
-        return None
-
-
-def _core_of(pid: int) -> Optional[int]:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rsplit(")", 1)[1].split()[36])
-    except (OSError, IndexError, ValueError):
-        return None
