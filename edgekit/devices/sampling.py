@@ -85,7 +85,8 @@ class Sampling:
 
     def _lose(self, channel: str, why: str) -> None:
         self._lost[channel] = why
-        self._tell(Note(code="meter.channel_lost", text=f"channel {channel} could not be read any more: {why}"))
+        text = f"channel {channel} could not be read any more: {why}"
+        self._tell(Note(code="meter.channel_lost", text=text, advice="`edgekit meters --all` says whether it is back, and the remedy"))
         if self._all_lost and self._watch is not None:
             self._watch.failed(self._loss())
 
@@ -95,7 +96,8 @@ class Sampling:
 
     def _loss(self) -> HardwareError:
         why = "; ".join(f"{channel}: {reason}" for channel, reason in self._lost.items())
-        return HardwareError("every counter was lost while it was read", code="meter.lost", why=why)
+        do = [("see what can be read now, and the remedy:", "edgekit meters --all")]
+        return HardwareError("every counter was lost while it was read", code="meter.lost", why=why, do=do)
 
     def _remark(self, message: Mapping[str, Any]) -> None:
         """Take what the sampler remarks; how often it was kept waiting is summed up at the end."""
@@ -108,7 +110,7 @@ class Sampling:
                 self._watch.gap(start_ns, start_ns + int(message["length_ns"]))
         elif code == "sampler.suspended":
             self._tell(Note(code=code, text=f"the machine slept for {length_s:.1f} s while it was measured"))
-        else:
+        elif self._lost.get(str(message.get("channel"))) != message.get("why"):  # what lost a channel is told already
             times = f"{message.get('count') or 1} reading(s) of {message.get('channel')}"
             self._tell(Note(code=code, text=f"{times} could not be used: {message.get('why')}"))
 

@@ -13,6 +13,8 @@ from edgekit.decision.choose import headline_channel
 if TYPE_CHECKING:
     from rich.table import Table
 
+_HEARD = ("meter.channel_lost", "reading.", "sampler.")  # what happened while nobody drew on the screen
+
 
 def runs_table(records: Sequence[RunRecord]) -> Table:
     """Return a table with one row per run, narrow enough for 80 columns: second lines carry interval, origin and tail latency."""
@@ -46,11 +48,12 @@ def run_notes(records: Sequence[RunRecord]) -> list[Note]:
 
 
 def _remarks(record: RunRecord) -> tuple[Note, ...]:
+    heard = tuple(note for note in record.notes if note.code.startswith(_HEARD))
     if record.analysis is None:
-        return ()
+        return heard
     energy = record.analysis.energy_j_per_inference
     unknown = (Note(code="energy.unknown", text=f"energy unknown: {energy.reason}"),) if isinstance(energy, Unknown) else ()
-    return (*unknown, *energy.notes, *record.analysis.notes)
+    return (*heard, *unknown, *energy.notes, *record.analysis.notes)
 
 
 def _row(record: RunRecord, *, with_idle: bool) -> tuple[str, ...]:
