@@ -69,7 +69,14 @@ class Sampler:
             raise Refusal("sampler.rate", f"cannot sample at {hz} Hz", "between 0 and 10000")
         pids = [int(pid) for pid in request.get("pids") or []]
         names = [str(name) for name in request.get("counters") or []]
-        opened = [counters.start(name, request.get("roots") or {}, pids) for name in names]
+        opened: List[Any] = []
+        try:
+            for name in names:
+                opened.append(counters.start(name, request.get("roots") or {}, pids))
+        except BaseException:
+            for counter in opened:
+                counter.close()
+            raise
         return self.begin(opened, hz, pids, fast=bool(request.get("fast")))
 
     def begin(self, opened: Sequence[Any], hz: float, pids: Sequence[int] = (), fast: bool = False) -> Message:
