@@ -96,17 +96,19 @@ def span_energy(
     """Return the energy of [start_ns, end_ns] from the exact `joules` between two edges; None when the edges are not in order.
 
     What lies between `first` and the start and between the end and `last` is taken off: at the power of waiting, or, where the load went
-    on, at the mean power. Each edge may be wrong by its half width at the power there, for which the largest known stands. Both may err in
-    the same direction, for the load changes at the edges of a window, so the half widths are added before they are taken as one rectangular
-    distribution (JCGM 100, 4.3.7). Power that varies from tick to tick as white noise leaves s * sqrt(time * cell) of what is taken off,
-    but after the end no more than was counted from the reading there to `last`: `last_j`.
+    on, at the mean power. Each edge may be wrong by its half width at the power there, for which the largest mean that the brackets allow
+    stands, or what was drawn while waiting. Both may err in the same direction, for the load changes at the edges of a window, so the half
+    widths are added before they are taken as one rectangular distribution (JCGM 100, 4.3.7). Power that varies from tick to tick as white
+    noise leaves s * sqrt(time * cell) of what is taken off, but after the end no more than was counted from the reading there to `last`:
+    `last_j`.
     """
     seconds = (last.t_ns - first.t_ns) / 1e9
     if seconds <= 0:
         return None
     mean_w = joules / seconds
     lead_s, tail_s = (start_ns - first.t_ns) / 1e9, (last.t_ns - end_ns) / 1e9
-    edge_j = max(mean_w, wait.most_w if wait else 0.0) * (first.half_ns + last.half_ns) / 1e9
+    bracket_s = (first.half_ns + last.half_ns) / 1e9
+    edge_j = max(joules / max(seconds - bracket_s, seconds / 4), wait.most_w if wait else 0.0) * bracket_s
     outside_j = (wait.watts if wait else mean_w) * (lead_s + tail_s)
     vague_j = 0.0
     if wait is not None:

@@ -50,9 +50,12 @@ def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
     found = span_energy(first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, wait=wait, last_j=last_j)
     aligned = reach.first_tick is not None and bool(reach.last_ticks)
     ticks = (end_ns - start_ns) / tick_ns if tick_ns else math.inf
+    pace = f"it moves every {tick_ns / 1e6:g} ms" if tick_ns else "it counts without pause"
+    took = f"which took {(end_ns - start_ns) / 1e6:.3g} ms"
+    if joules <= 0:
+        raise Impossible(f"{channel.id} did not move in this region, {took}: {pace}")
     if found is None or found.joules <= 0 or (ticks < 2 and not aligned):
-        why = f"{channel.id} moves every {tick_ns / 1e6:g} ms" if tick_ns else f"{channel.id} did not move"
-        raise Impossible(f"the region is too short for its meter: it took {(end_ns - start_ns) / 1e6:.3g} ms, and {why}")
+        raise Impossible(f"{channel.id} is too slow for this region, {took}: {pace}")
     notes: tuple[Note, ...] = ()
     if ticks < _FEW_TICKS and not aligned:
         text = f"the region lasted only {ticks:.1f} ticks of {channel.id}"

@@ -41,7 +41,7 @@ def trial(seed: int, kind: str, window_s: float, mode: str, iteration_s: float) 
         ("nvml", 0.25, "repeat", 0.0007, 0.001, 0.0027, 0.004),
         ("nvml", 1.0, "tick", 0.07, 0.0006, 0.0012, 0.001),
         ("nvml", 1.0, "repeat", 0.0007, 0.0006, 0.0012, 0.001),
-        ("rapl", 0.005, "plain", 0.0007, 0.056, 0.17, 0.16),  # the edges are not waited for: the interval is wide and holds
+        ("rapl", 0.005, "plain", 0.0007, 0.056, 0.17, 0.19),  # the edges are not waited for: the interval is wide and holds
         ("rapl", 0.05, "plain", 0.007, 0.01, 0.038, 0.016),
         ("nvml", 1.0, "plain", 0.07, 0.10, 0.15, 0.16),
     ],
@@ -65,7 +65,7 @@ def test_short_regions_are_flagged_and_shorter_ones_are_unknown() -> None:
     with scene.region() as m:
         scene.work(0.0004, 100.0)
     assert m.energy_j.value is None
-    assert "too short for its meter" in str(m)
+    assert "it moves every 1 ms" in str(m)
 
 
 def test_repeat_counts_whole_iterations_and_states_joules_of_one() -> None:
