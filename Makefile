@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 WANTED := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint types contracts ci-packages clean
+.PHONY: help demo check test lint types contracts scoreboard ci-packages clean
 
 help: ## list these targets
 	@echo "edgekit: should this model run on the device or in the cloud?"
@@ -26,6 +26,9 @@ check: .venv/dev.stamp lint types contracts ## the everyday lane: lint, types, f
 
 test: .venv/dev.stamp .venv/torch.stamp lint types contracts ## everything: lint, types, floors, all tests
 	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+scoreboard: .venv/dev.stamp .venv-peers/stamp ## compare zeus, CodeCarbon, pyJoules and carbontracker with edgekit where the truth is known (half an hour; Linux)
+	@$(BIN)/python benchmarks/scoreboard/run.py --peers .venv-peers/bin/python --check
 
 lint: .venv/dev.stamp
 	@$(BIN)/ruff check .
@@ -58,10 +61,16 @@ contracts: .venv/dev.stamp
 	@$(PIP) install $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") "$(TORCH)"
 	@touch $@
 
+.venv-peers/stamp: .venv/python.stamp benchmarks/scoreboard/peers.txt benchmarks/scoreboard/constraints.txt
+	@echo "installing the peers into .venv-peers (once)"
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip --disable-pip-version-check install --quiet -r benchmarks/scoreboard/peers.txt --constraint benchmarks/scoreboard/constraints.txt
+	@touch $@
+
 ci-packages: ## install the system packages that some tests use (Debian and Ubuntu, as root; for continuous integration)
 	@apt-get update -qq
 	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv chromium fonts-dejavu-core gcc libc6-dev
 
 clean: ## remove what was built or downloaded here, .venv and the demo included
-	@rm -rf .venv demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-peers demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,152 @@
+"""Run zeus, CodeCarbon, pyJoules, carbontracker and edgekit on the same emulated plant and compare what they report with the truth.
+
+    python benchmarks/scoreboard/run.py --peers VENV/bin/python [--rows D1,D4] [--tools zeus,edgekit] [--check]
+
+`make scoreboard` makes the peers' environment first. Every tool runs unmodified in a process of its own, used as its guide says; the plant
+and its instruments come from tests/instruments. Writes benchmarks/results/scoreboard.json (every trial) and the tables of
+docs/scoreboard.md. With --check the exit status is 1 when edgekit misses its bar in any row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.scoreboard import exact, table  # noqa: E402 -- the repository is found first
+from benchmarks.scoreboard.scenarios import ALL, Row, rows  # noqa: E402
+from tests.instruments.plantfile import Plant  # noqa: E402
+
+RESULTS = ROOT / "benchmarks" / "results" / "scoreboard.json"
+MODULES = {"zeus": "zeus_tool", "codecarbon": "codecarbon_tool", "pyjoules": "pyjoules_tool", "carbontracker": "carbontracker_tool"}
+PACKAGES = {"zeus": "zeus", "codecarbon": "codecarbon", "pyjoules": "pyJoules", "carbontracker": "carbontracker"}
+PATIENCE_S = 300
+
+
+def measure(row: Row, tool: str, python: str) -> dict[str, Any]:
+    """Return every trial of one tool in one row, with the truth; or why there is none."""
+    if tool in row.not_run:
+        return {"not_run": row.not_run[tool]}
+    trials: list[dict[str, Any]] = []
+    for process in range(row.trials if row.fresh else 1):
+        with tempfile.TemporaryDirectory() as scratch:
+            found = play(row, tool, python, Path(scratch), seed=process)
+        if isinstance(found, str):
+            return {"failed": found}
+        trials += found
+    return {"trials": trials}
+
+
+def play(row: Row, tool: str, python: str, folder: Path, *, seed: int) -> list[dict[str, Any]] | str:
+    """Run one process and return its trials; what it said last when it failed."""
+    (folder / "spec.json").write_text(json.dumps({**row.plant, "channels": ["load"]}))
+    task = {
+        "tool": tool,
+        "meter": row.meter,
+        "counts": row.counts,
+        "play": row.play,
+        "trials": 1 if row.fresh else row.trials,
+        "seed": seed,
+    }
+    module = f"benchmarks.scoreboard.tools.{MODULES.get(tool, 'edgekit_tool')}"
+    launcher = [sys.executable, "-m", "tests.instruments.run", "--plant", str(folder / "spec.json"), "--out", str(folder / "plant"), "--"]
+    command = [*launcher, python, "-m", module, json.dumps({**task, **row.task}), str(folder / "out.json")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("EDGEKIT_")}
+    environment |= {"PYTHONPATH": str(ROOT), "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    except subprocess.TimeoutExpired:
+        return f"no end within {PATIENCE_S} s"
+    if done.returncode != 0:
+        return (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    plant = Plant(folder / "plant")
+    return [judged(row, plant, trial) for trial in json.loads((folder / "out.json").read_text())]
+
+
+def judged(row: Row, plant: Plant, trial: dict[str, Any]) -> dict[str, Any]:
+    """Return a trial with the truth, the error, and for an interval how it compares with the narrowest one."""
+    truth_j = sum(plant.energy_j(rail, trial["start_ns"], trial["end_ns"]) for rail in row.rails)
+    judged = {**trial, "true_j": truth_j}
+    if trial["reported_j"] is None:
+        return judged
+    judged["error_rel"] = trial["reported_j"] / truth_j - 1
+    if "low_j" in trial:
+        half_j = (trial["high_j"] - trial["low_j"]) / 2
+        judged["inside"] = trial["low_j"] <= truth_j <= trial["high_j"]
+        judged["exact_half_j"] = exact_half_j(row, trial, truth_j)
+        judged["width_ratio"] = half_j / judged["exact_half_j"]
+    return judged
+
+
+def exact_half_j(row: Row, trial: dict[str, Any], truth_j: float) -> float:
+    """Return the half width that an observer with exact knowledge of the row's instrument would state."""
+    seconds = (trial["end_ns"] - trial["start_ns"]) / 1e9
+    fraction, period_s, quantum_j = 1.0, 0.0013, 61.035e-6  # RAPL: a tick of 1 ms that jitters by 0.3 ms
+    if row.meter == "nvml":
+        sensor = row.plant["nvml"]["gpus"][0]
+        fraction, period_s, quantum_j = sensor.get("sampled_fraction", 1.0), sensor["period_s"] * (1 + sensor["jitter"]), 1e-3
+    elif row.meter == "jetson":
+        period_s, quantum_j = row.plant["hwmon"][0]["period_s"] * 1.02, 0.0
+    gains = [budget.get("gain") for budget in trial["budget"]]
+    known = sum(u for u in gains if u) / trial["reported_j"] if trial["reported_j"] else 0.0
+    if fraction < 1:
+        return exact.unseen_half_width_j(seconds=seconds, sampled_fraction=fraction, limit_w=700.0)
+    return exact.half_width_j(
+        mean_w=truth_j / seconds, energy_j=truth_j, dated=trial["dated"], period_s=period_s, quantum_j=quantum_j, gain_rel=known
+    )
+
+
+def versions(peers: str) -> dict[str, str]:
+    """Return the version of every tool."""
+    script = f"import json, importlib.metadata as m; print(json.dumps({{n: m.version(p) for n, p in {PACKAGES!r}.items()}}))"
+    found = json.loads(subprocess.run([peers, "-c", script], capture_output=True, text=True, check=True).stdout)
+    return {**found, "edgekit": version("edgekit"), "nvidia-ml-py": version("nvidia-ml-py")}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--peers", default=str(ROOT / ".venv-peers" / "bin" / "python"), help="Python of the peers' environment")
+    parser.add_argument("--rows", help="only these, separated by commas; their results replace those kept from before")
+    parser.add_argument("--tools", help="only these, separated by commas")
+    parser.add_argument("--check", action="store_true", help="fail when edgekit misses its bar")
+    options = parser.parse_args()
+    wanted = options.rows.split(",") if options.rows else None
+    tools = options.tools.split(",") if options.tools else ALL
+    kept = json.loads(RESULTS.read_text()) if RESULTS.is_file() and (options.rows or options.tools) else {"rows": {}}
+    chosen = [row for row in rows() if wanted is None or row.name in wanted or row.name.split()[0] in wanted]
+    for row in chosen:
+        cells = kept["rows"].setdefault(row.name, {"what": row.what, "seconds": row.seconds, "tools": {}})["tools"]
+        for tool in tools:
+            sys.stderr.write(f"{row.name:<12} {tool:<14}")
+            sys.stderr.flush()
+            cells[tool] = measure(row, tool, sys.executable if tool.startswith("edgekit") else options.peers)
+            sys.stderr.write(f" {table.cell(cells[tool])}\n")
+    order = {row.name: place for place, row in enumerate(rows())}
+    document = {
+        "date": date.today().isoformat(),
+        "versions": versions(options.peers),
+        "machine": {"python": platform.python_version(), "platform": platform.machine(), "cpus": os.cpu_count()},
+        "rows": dict(sorted(kept["rows"].items(), key=lambda item: order.get(item[0], len(order)))),
+    }
+    RESULTS.write_text(json.dumps(document, indent=1) + "\n")
+    table.write(document)
+    missed = table.missed(document)
+    for line in missed:
+        sys.stderr.write(f"edgekit misses its bar: {line}\n")
+    return 1 if missed and options.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
