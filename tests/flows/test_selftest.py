@@ -247,7 +247,7 @@ def test_ctrl_c_ends_the_load_and_stores_nothing(tmp_path):
     (tmp_path / "edgekit.toml").write_text(
         f'data = "./known"\n[devices.box]\nkind = "local"\noptions = {{ powercap_root = "{tmp_path}/powercap" }}\n'
     )
-    command = [sys.executable, "-m", "edgekit", "--json", "meters", "selftest", "rapl", "--device", "box", "--seconds", "60"]
+    command = [sys.executable, "-m", "edgekit", "--json", "meters", "selftest", "rapl", "--device", "box", "--seconds", "10"]
     with subprocess.Popen(
         command, cwd=tmp_path, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
