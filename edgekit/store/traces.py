@@ -121,14 +121,15 @@ def open_trace(path: Path, *, whole_rows: int = WHOLE_ROWS) -> Trace | ChunkedTr
     return ChunkedTrace(channel=found[b"channel"].decode(), clock=found[b"clock"].decode(), rows=rows, chunks=lambda: read_chunks(path))
 
 
-def read_chunks(path: Path, *, rows: int = CHUNK_ROWS) -> Iterator[Trace]:
-    """Yield a finished trace in pieces of up to `rows` readings, so that no more than a few of them are in memory at a time."""
+def read_chunks(path: Path) -> Iterator[Trace]:
+    """Yield a finished trace in the pieces it was written in (up to a million readings), of which one is in memory at a time."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         found = file.schema_arrow.metadata
-        for batch in file.iter_batches(batch_size=rows, use_threads=False):
-            columns = {name: batch.column(name).to_numpy() for name in ("t_ns", "bracket_ns", "value", "flags")}
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, use_threads=False)
+            columns = {name: table.column(name).to_numpy() for name in ("t_ns", "bracket_ns", "value", "flags")}
             yield Trace(channel=found[b"channel"].decode(), clock=found[b"clock"].decode(), **columns)
 
 
