@@ -168,7 +168,8 @@ def _with_effects(pair: Cuts, window: Window, *, step_w: float, line: ClockLine,
     if inner is not None and inner.reason is None:
         inner = add(aligned_effects(inner, window_s=seconds, step_w=step_w, inference_s=inference_s, line=line, quantum_j=finish.quantum_j))
     if whole is not None and whole.reason is None:
-        whole = add(interpolated_effects(whole, step_w=step_w, hidden=finish.hidden, clock_u_s=clock_u_s, quantum_j=finish.quantum_j))
+        told = {"step_w": step_w, "hidden": finish.hidden, "clock_u_s": clock_u_s, "quantum_j": finish.quantum_j}
+        whole = add(interpolated_effects(whole, window_s=seconds, **told))
     return inner, whole
 
 

@@ -9,6 +9,7 @@ count                         wrap        the counter passes its modulus and goe
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -148,7 +149,8 @@ def interpolated(series: CounterSeries, *, start_ns: int, end_ns: int) -> Window
 
     Only readings at which the count moved are used: they date the counter's own updates, and between two of them power is taken as
     constant. A count that stands still for far longer than its updates are usually apart counts nothing: the reading that ends such a
-    rest is used too, so that what comes next is not smeared over it. The longest wait beside either edge is the edge bracket.
+    rest is used too, so that what comes next is not smeared over it. The longest wait beside either edge is the edge bracket. A count is
+    dated by its reading, but is up to one update old then: two such ages, rectangular and independent, part the edges (`bracket_s`).
     """
     import numpy as np
 
@@ -163,7 +165,9 @@ def interpolated(series: CounterSeries, *, start_ns: int, end_ns: int) -> Window
     ends = np.interp([start_ns, end_ns], at, ticks)
     inside = int(np.searchsorted(at, end_ns, "right") - np.searchsorted(at, start_ns, "left"))
     edge_s = max(_tick_s(at, start_ns), _tick_s(at, end_ns), series.update_period_s or 0.0)
-    return WindowEnergy(joules=float(ends[1] - ends[0]), coverage=1.0, edge_s=edge_s, ticks=inside)
+    ages_s = [min(_tick_s(at, edge), series.update_period_s or math.inf) for edge in (start_ns, end_ns)]
+    age_u_s = math.hypot(*ages_s) / 12**0.5
+    return WindowEnergy(joules=float(ends[1] - ends[0]), coverage=1.0, edge_s=edge_s, ticks=inside, bracket_s=age_u_s)
 
 
 def _rest_ends(t: NDArray[np.int64], moved: NDArray[np.bool_]) -> NDArray[np.bool_]:

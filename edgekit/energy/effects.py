@@ -8,7 +8,7 @@ from dataclasses import replace
 from edgekit.energy.clock import ClockLine
 from edgekit.energy.window_energy import Effect, WindowEnergy
 
-EDGE, CLOCK, QUANTUM, SAMPLING, MISSING = "edge bracket", "clock map", "quantum", "sampling", "coverage"
+EDGE, AGE, CLOCK, QUANTUM, SAMPLING, MISSING = "edge bracket", "count age", "clock map", "quantum", "sampling", "coverage"
 
 
 def aligned_effects(
@@ -41,13 +41,17 @@ def cut_u_j(energy: WindowEnergy, cut_s: float, *, step_w: float, inference_s: f
     return math.hypot(energy.spread_w * math.sqrt(cut_s * energy.cell_s), step_w * part_s / 3**0.5)
 
 
-def interpolated_effects(energy: WindowEnergy, *, step_w: float, hidden: float, clock_u_s: float, quantum_j: float) -> WindowEnergy:
+def interpolated_effects(
+    energy: WindowEnergy, *, window_s: float, step_w: float, hidden: float, clock_u_s: float, quantum_j: float
+) -> WindowEnergy:
     """Return an interpolated window with its effects: power steps somewhere between the readings beside an edge, in every window alike.
 
-    `hidden` is the largest share of step * edge_s that both edges together can put on the wrong side.
+    `hidden` is the largest share of step * edge_s that both edges together can put on the wrong side. How old a count is when it is read
+    differs from edge to edge.
     """
     effects = [
         Effect(name=EDGE, u_j=step_w * hidden * energy.edge_s / 3**0.5, common=True),
+        Effect(name=AGE, u_j=energy.joules / window_s * energy.bracket_s, common=False),
         Effect(name=CLOCK, u_j=step_w * clock_u_s, common=True),
         Effect(name=QUANTUM, u_j=quantum_j, common=False),
     ]

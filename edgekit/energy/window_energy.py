@@ -23,8 +23,9 @@ class WindowEnergy:
     """Hold the energy of one window in joules and how it was cut out of the readings.
 
     `coverage` is the share of the window that readings cover, `edge_s` how far apart the readings are between which an edge was
-    interpolated. An aligned window rests on the `span_s` between two updates of the sensor inside it, known within `bracket_s` (standard
-    uncertainty), and leaves `cut_s` at its start and its end to be filled with the mean power of the rest. `ticks` updates lie inside it,
+    interpolated, and `bracket_s` how differently old the counts at both edges may have been when they were read (standard uncertainty).
+    An aligned window rests on the `span_s` between two updates of the sensor inside it, known within `bracket_s`, and leaves `cut_s` at
+    its start and its end to be filled with the mean power of the rest. `ticks` updates lie inside it,
     `cell_s` apart, and the power between them spreads by `spread_w` (standard deviation); `rough_w` is the same from one to the next.
     """
 
