@@ -97,7 +97,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     wire = reserve()
     if mode == "sample":
         gc.disable()  # nothing here makes cycles, and a collection would fall between two readings
-    service = Inference(wire.gone) if mode == "infer" else Sampler(wire.write, nap_ns=200_000_000)
+    service = Inference(wire.gone) if mode == "infer" else Sampler(wire.write, nap_ns=50_000_000)
     with contextlib.suppress(EOFError):
         loads = Burner(wire.gone).operations() if mode == "infer" else {}
         serve(wire, service, {**Common(mode).operations(), **service.operations(), **loads})
