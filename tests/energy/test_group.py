@@ -55,14 +55,14 @@ def test_two_windows_that_hide_their_scatter_still_know_how_old_their_counts_may
     t = np.arange(0, 40 * S, 7 * S // 100)
     raw = np.floor(50 * (t // (S // 10) * (S // 10)) / 1e9 * 1e6)
     held = 0
-    for seed in range(40):
+    for seed in range(200):
         draw = random.Random(seed)
         starts = [3 * S + i * 4 * S + draw.randrange(S) for i in range(2)]
         windows = [window(i, start, start + S // 2) for i, start in enumerate(starts)]
         found = analysed([counter()], {"c": (t, raw)}, windows, [window(0, S // 2, 2 * S, Phase.IDLE)]).energy_j_per_inference
         assert found.high - found.low < 0.4 * found.value
         held += found.low <= 50 * 0.5 / 100 <= found.high
-    assert held >= 38
+    assert held >= 181  # of 200: what a binomial test at 1 % lets pass as 95 %
 
 
 def test_the_interval_of_held_samples_holds_the_truth():
