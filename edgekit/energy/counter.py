@@ -131,7 +131,8 @@ class CounterSeries:
             3 * float(np.median(np.diff(self.t_ns))) / 1e9,
             self.update_period_s or 0.0,
         )
-        until = np.append(ticks[1:], self.t_ns[-1])
+        # A standstill is what readings show: where none were made before the count moved on, nobody saw it stand.
+        until = np.append(self.t_ns[np.flatnonzero(self.moved)[1:] - 1], self.t_ns[-1])
         within_ns = np.minimum(until, end_ns) - np.maximum(ticks, start_ns)
         still_s = float(np.max(within_ns[until - ticks > 10e9 * usual_s], initial=0.0)) / 1e9
         if still_s <= 3 * usual_s:

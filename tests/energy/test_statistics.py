@@ -78,8 +78,12 @@ def test_drift_is_the_slope_over_the_run():
 
 
 def test_idle_drift_is_reported_and_widens_the_baseline():
-    steady = idle_power([Idle(at_s=0, watts=2.0), Idle(at_s=9, watts=2.0)], boundary=Boundary.WALL, origins=(Origin.MEASURED,), instrument=[])
-    drifted = idle_power([Idle(at_s=0, watts=2.0), Idle(at_s=9, watts=3.0)], boundary=Boundary.WALL, origins=(Origin.MEASURED,), instrument=[])
+    steady = idle_power(
+        [Idle(at_s=0, watts=2.0), Idle(at_s=9, watts=2.0)], boundary=Boundary.WALL, origins=(Origin.MEASURED,), instrument=[]
+    )
+    drifted = idle_power(
+        [Idle(at_s=0, watts=2.0), Idle(at_s=9, watts=3.0)], boundary=Boundary.WALL, origins=(Origin.MEASURED,), instrument=[]
+    )
     assert steady.notes == ()
     assert drifted.notes[0].code == "baseline.drift"
     assert drifted.high - drifted.low > steady.high - steady.low
