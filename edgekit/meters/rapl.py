@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from edgekit.core.boundary import Boundary
@@ -28,7 +29,8 @@ class RaplMeter:
         """Return the spec; raise HardwareError with the remedy when the counters may not be read."""
         require_usable(self.kind, probe)
         channels = tuple(
-            channel_of(zone, meter=self.kind, boundary=_BOUNDARY[zone["domain"]], origin=origin_of(probe))
+            # The counter adds up in hardware what its sensor sees (Intel SDM vol. 3B, 16.10); no stretch of time is known to be left out.
+            replace(channel_of(zone, meter=self.kind, boundary=_BOUNDARY[zone["domain"]], origin=origin_of(probe)), sampled_fraction=1.0)
             for zone in probe["channels"]
             if zone["domain"] in _BOUNDARY
         )
