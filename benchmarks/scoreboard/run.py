@@ -84,15 +84,17 @@ def judged(row: Row, plant: Plant, trial: dict[str, Any]) -> dict[str, Any]:
     judged["error_rel"] = trial["reported_j"] / truth_j - 1
     if "low_j" in trial:
         half_j = (trial["high_j"] - trial["low_j"]) / 2
-        judged["inside"] = trial["low_j"] <= truth_j <= trial["high_j"]
-        judged["exact_half_j"] = exact_half_j(row, trial, truth_j)
+        region_j = sum(plant.energy_j(rail, *trial["region_ns"]) for rail in row.rails)  # the interval is that of the region's own edges
+        judged |= {"region_true_j": region_j, "inside": trial["low_j"] <= region_j <= trial["high_j"]}
+        judged["exact_half_j"] = exact_half_j(row, trial, region_j)
         judged["width_ratio"] = half_j / judged["exact_half_j"]
     return judged
 
 
 def exact_half_j(row: Row, trial: dict[str, Any], truth_j: float) -> float:
     """Return the half width that an observer with exact knowledge of the row's instrument would state."""
-    seconds = (trial["end_ns"] - trial["start_ns"]) / 1e9
+    start_ns, end_ns = trial["region_ns"]
+    seconds = (end_ns - start_ns) / 1e9
     fraction, period_s, quantum_j = 1.0, 0.0013, 61.035e-6  # RAPL: a tick of 1 ms that jitters by 0.3 ms
     if row.meter == "nvml":
         sensor = row.plant["nvml"]["gpus"][0]

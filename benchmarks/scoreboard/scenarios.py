@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ALL = ("zeus", "codecarbon", "pyjoules", "carbontracker", "edgekit", "edgekit-tick")
-WRAP_IN_J = 12_000.0
+WRAP_IN_J = 700.0
 """Enough for every tool to start and warm up before its register wraps."""
 
 

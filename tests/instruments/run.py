@@ -79,7 +79,7 @@ def emulate(spec: Mapping[str, Any], folder: Path, command: Sequence[str], *, in
         _place({Path(path): text for path, text in spec.get("files", {}).items()}, room)
     if spec.get("pmic"):
         pmic.install(stubs, served)
-    for name, text in spec.get("stubs", {}).items():
+    for name, text in {**_smi(plant), **spec.get("stubs", {})}.items():
         (stubs / name).write_text(text)
         (stubs / name).chmod(0o755)
     environment |= {
@@ -114,6 +114,12 @@ def trees(spec: Mapping[str, Any], plant: Plant) -> tuple[Tree, Tree]:
     if spec.get("pmic"):
         rest.update(pmic.tree(spec["pmic"], plant.rails))
     return system, rest
+
+
+def _smi(plant: Plant) -> dict[str, str]:
+    """Return the program by which some tools decide whether there is an NVIDIA driver at all."""
+    rows = [f"GPU {index}: {gpu.name.decode()} (UUID: {gpu.uuid.decode()})" for index, gpu in enumerate(plant.gpus)]
+    return {"nvidia-smi": "#!/bin/sh\ncat <<'END'\n" + "\n".join(rows) + "\nEND\n"} if rows else {}
 
 
 def _place(files: Mapping[Path, str], room: Path) -> None:

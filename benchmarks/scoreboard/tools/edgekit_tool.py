@@ -39,6 +39,7 @@ class Edgekit:
             "origins": sorted({str(origin) for quantity in found for origin in quantity.origins}),
             "budget": [{term.name: term.u for term in quantity.budget} for quantity in found],
             "dated": [_dated(reach) for gauge, reach in region._span.reaches.items() if gauge.channel.boundary in self._counts],
+            "region_ns": [region._span.start_ns, region._span.end_ns],
             "notes": said,
         }
 

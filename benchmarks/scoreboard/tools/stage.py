@@ -43,6 +43,8 @@ class Stage:
     def run(self, tool: Any) -> None:
         """Play the task's trials and write what the tool reported beside the moments at which the work began and ended."""
         trials = []
+        self._rest()
+        time.sleep(0.3)
         if self.task.get("warm", True):
             tool.begin()
             time.sleep(self.task.get("warm_s", 0.02))
@@ -75,16 +77,19 @@ class Stage:
             while (left_ns := due_ns - time.monotonic_ns()) > 0:
                 time.sleep(left_ns / 1e9)
         end_ns = time.monotonic_ns()
-        if load is not None:
-            load.append(self.task.get("rest_w", 0.0))
+        self._rest()
         return end_ns
+
+    def _rest(self) -> None:
+        if "load" in self.plant.channels:
+            self.plant.channels["load"].append(self.task.get("rest_w", 0.0))
 
     def _approach(self) -> None:
         """Burn energy until the register is `wrap_left_j` joules before its wrap."""
         if "wrap_left_j" not in self.task:
             return
         rail, load = self.task["wrap_rail"], self.plant.channels["load"]
-        load.append(1000.0)
+        load.append(500.0)
         while self.task["wrap_in_j"] - self.plant.rails.total_j(rail, time.monotonic_ns()) > self.task["wrap_left_j"]:
             time.sleep(0.001)
         load.append(0.0)
