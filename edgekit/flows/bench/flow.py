@@ -186,23 +186,28 @@ def _analysed(store: RunStore, record: RunRecord) -> RunRecord:
 def _with_what_is_kept(error: EdgekitError, store: RunStore, session_id: str | None) -> EdgekitError:
     """Return the error with the ids of the partial records in its data; where they cannot be written now, the next benchmark does it."""
     try:
-        kept = [record.id for record in _close(store, session_id)]
+        records = _close(store, session_id)
     except EdgekitError:
-        kept = []
+        records = []
         error.do = (*error.do, ("what was recorded is kept, and recovered by the next:", "edgekit bench ARTIFACT"))
-    error.data["runs"] = kept
+    if windows := sum(measured_windows(record) for record in records):
+        error.do = (*error.do, (f"{windows} measured window(s) are kept; analyse them:", _again(store, records)))
+    error.data["runs"] = [record.id for record in records]
     return error
+
+
+def _again(store: RunStore, records: Sequence[RunRecord]) -> str:
+    return f"edgekit bench --reanalyse {shlex.quote(str(store.root / records[0].id))}"
 
 
 def _interrupted(store: RunStore, session_id: str | None) -> InterruptedRun:
     records = _close(store, session_id)
     kept = [record.id for record in records]
     windows = sum(measured_windows(record) for record in records)
-    again = shlex.quote(str(store.root / kept[0])) if kept else ""
     return InterruptedRun(
         "the benchmark was stopped",
         code="bench.interrupted",
         why=f"{windows} measured window(s) and all readings are kept: {', '.join(kept)}" if windows else "no window had been measured yet",
-        do=[("analyse what is there:", f"edgekit bench --reanalyse {again}")] if windows else [],
+        do=[("analyse what is there:", _again(store, records))] if windows else [],
         data={"runs": kept, "status": records[0].status if records else RunStatus.INTERRUPTED},
     )
