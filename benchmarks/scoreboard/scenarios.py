@@ -90,7 +90,7 @@ def _wrap(seconds: float, watts: float, before_end_s: float) -> dict[str, Any]:
 
 def rows() -> list[Row]:
     """Return every row, the defects first."""
-    old = {"plant": gpu(has_energy=False), "trials": 2, "not_run": _NO_COUNTER, **_GPU}
+    old = {"plant": gpu(has_energy=False, name="Emulated P100", architecture=4), "trials": 3, "not_run": _NO_COUNTER, **_GPU}
     wrapping = cpu(idle_w=1.0, wrap_in_j=WRAP_IN_J)
     defects = [
         Row(name="D1", what="50 W flat, 10 s, GPU without energy counter", play=[(50, 10)], **old),

@@ -79,7 +79,7 @@ class GpuRow(ctypes.Structure):
         ("name", ctypes.c_char * 64), ("uuid", ctypes.c_char * 48), ("rail", _i64), ("memory_rail", _i64), ("module_rail", _i64),
         ("period_ns", _i64), ("jitter_ns", _i64), ("seed", _i64), ("sampled_fraction", _f64), ("start_mj", _i64), ("read_ns", _i64),
         ("has_energy", _i32), ("has_instant", _i32), ("mig", _i32), ("averaged_usage", _i32), ("throttle", _i64),
-        ("sm_mhz", _i32), ("memory_mhz", _i32), ("temperature_c", _i32), ("limit_mw", _i32), ("memory_bytes", _i64),
+        ("sm_mhz", _i32), ("memory_mhz", _i32), ("temperature_c", _i32), ("limit_mw", _i32), ("memory_bytes", _i64), ("architecture", _i64),
         ("lost_at_ns", _i64), ("frozen_at_ns", _i64), ("reset_at_ns", _i64), ("forbidden_at_ns", _i64),
     )  # fmt: skip
 
@@ -161,6 +161,7 @@ def _gpu(row: Mapping[str, Any], index: int, rails: Sequence[str], seed: int, ep
     gpu.throttle = row.get("throttle", 0)
     gpu.sm_mhz, gpu.memory_mhz, gpu.temperature_c = row.get("sm_mhz", 1980), row.get("memory_mhz", 2619), row.get("temperature_c", 45)
     gpu.limit_mw, gpu.memory_bytes = round(1e3 * row.get("limit_w", 700)), 80 << 30
+    gpu.architecture = row.get("architecture", 9)  # Hopper
     for fault in ("lost", "frozen", "reset", "forbidden"):
         if f"{fault}_s" in row:
             setattr(gpu, f"{fault}_at_ns", epoch_ns + round(row[f"{fault}_s"] * 1e9))

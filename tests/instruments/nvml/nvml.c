@@ -225,7 +225,7 @@ int nvmlDeviceGetPciInfo_v3(device d, struct pci *out) {
 #define CHOICE(name, type, value) \
     int name(device d, u32 which, type *out) { int status = checked(d); if (!status) *out = (value); return status; }
 
-CONSTANT(nvmlDeviceGetArchitecture, u32, 9)  /* Hopper */
+CONSTANT(nvmlDeviceGetArchitecture, u32, (u32)d->architecture)
 CONSTANT(nvmlDeviceGetBrand, u32, 14)
 CONSTANT(nvmlDeviceGetPersistenceMode, u32, 1)
 CONSTANT(nvmlDeviceGetComputeMode, u32, 0)
