@@ -40,8 +40,8 @@ def test_a_bench_gives_the_plants_joules_within_its_interval(tmp_path, name, met
         stated = found[boundary]
         assert stated["origins"] == ["emulated"]
         assert stated["low"] <= truth <= stated["high"], boundary
-        if boundary in ("cpu_package", "gpu_board"):
-            assert stated["value"] == pytest.approx(truth, rel=0.02), boundary
+        if boundary in ("cpu_package", "gpu_board"):  # a window of a second has ten ticks of the GPU, and a busy machine an uneven load
+            assert stated["value"] == pytest.approx(truth, rel=0.01 if boundary == "cpu_package" else 0.05), boundary
 
 
 PERF = """
