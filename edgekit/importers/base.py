@@ -23,6 +23,7 @@ from edgekit.links.files import read_text, require_file, sha256_of
 if TYPE_CHECKING:
     from edgekit.core.trace import Trace
 
+_LONGEST_NAME = 100
 MOST_BYTES = 512 * 2**20  # 37 hours of readings at 1 kHz; beyond it something else was meant
 
 
@@ -130,8 +131,8 @@ def unseen_artifact(subject: Subject) -> ModelArtifact:
 
 
 def label(*parts: str) -> str:
-    """Return parts joined into one word that may stand in a file name."""
-    return re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(part for part in parts if part)).strip("-.") or "imported"
+    """Return parts joined into one word that may stand in a file name, whatever they are and however long."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(part for part in parts if part))[:_LONGEST_NAME].strip("-.") or "imported"
 
 
 def digest(files: Mapping[str, Path]) -> str:

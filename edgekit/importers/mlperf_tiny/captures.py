@@ -8,7 +8,6 @@ results.json         one entry per trial: joules of each 1 kHz sample, and [even
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.core.errors import UsageError
 from edgekit.importers.base import garbled, require_readable, text_of
+from edgekit.importers.figures import MOST, count, finite
 from edgekit.links.files import reading
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAGIC, _HEADER = 0xF1, 5
+_LATEST_S = 1e9
 SESSION_HZ = 1000.0  # the newer runner always stores 1 kHz samples, whatever its monitor delivered
 
 
@@ -73,9 +74,9 @@ def read_trace(trace: Path, timestamps: Path) -> Capture:
 
 def _stretches(path: Path, rate_hz: float) -> tuple[Stretch, ...]:
     edges = _json(path, "list of edges")
-    if not isinstance(edges, list) or not all(_is_number(item) for item in edges):
+    if not isinstance(edges, list) or not all(_is_sample(item) for item in edges):
         raise garbled(path, "list of edges", "it is not a list of seconds")
-    if not all(math.isfinite(edge) and edge >= 0 for edge in edges):
+    if any(finite(edge, _LATEST_S) is None or edge < 0 for edge in edges):
         raise garbled(path, "list of edges", "an edge is no time after the start of the trace")
     if len(edges) < 3 or len(edges) % 2 == 0:
         raise _edges(path, f"{len(edges)} edges: one spare pulse and two for each window make an odd number, three at least")
@@ -108,7 +109,7 @@ def read_session(path: Path) -> list[Capture]:
                 do=[("look for the energy run of the same submission:", f"ls {shlex.quote(str(path.absolute().parent.parent))}")],
             )
         samples, edges = power.get("samples"), power.get("timestamps")
-        if not isinstance(samples, list) or not samples or not all(_is_number(item) for item in samples):
+        if not isinstance(samples, list) or not samples or not all(_is_sample(item) for item in samples):
             raise garbled(path, "session", f"the samples of {where} are not a list of joules")
         first, last = _bounds(path, where, edges)
         stretch = Stretch(number=number, first=first, last=last, inferences=_iterations(trial))
@@ -131,16 +132,16 @@ def _iterations(trial: dict[str, Any]) -> int | None:
     infer = trial.get("infer")
     if not isinstance(infer, dict):
         return None
-    repeats, inputs = infer.get("iterations"), infer.get("total_inferences", 1)
-    return repeats * inputs if isinstance(repeats, int) and isinstance(inputs, int) and repeats * inputs > 0 else None
+    repeats, inputs = count(infer.get("iterations")), count(infer.get("total_inferences", 1))
+    return None if repeats is None or inputs is None else count(repeats * inputs)
 
 
 def _is_edge(edge: Any) -> bool:
-    return isinstance(edge, list) and len(edge) == 2 and isinstance(edge[1], int)
+    return isinstance(edge, list) and len(edge) == 2 and isinstance(edge[1], int) and finite(edge[1], MOST) is not None
 
 
-def _is_number(item: Any) -> bool:
-    return isinstance(item, (int, float)) and not isinstance(item, bool)
+def _is_sample(item: Any) -> bool:
+    return isinstance(item, float) or finite(item) is not None  # NaN and infinity are the fault of one window, see `faults`
 
 
 def _json(path: Path, what: str) -> Any:

@@ -13,10 +13,11 @@ Window n of the older runner lies between its timestamps n - 1 and n, counted fr
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from edgekit.importers.figures import MOST, count, positive
 
 _HEAD = re.compile(r"(?:Energy data|Performance results) for (?:window|trial) (\d+)")
 _COUNT = re.compile(r"Inferences\s*:\s*(\d+)\s*$")
@@ -46,30 +47,22 @@ def parse(text: str) -> Results:
     complaints: dict[str, None] = {}
     for line in text.splitlines():
         if head := _HEAD.search(line):
-            window = int(head[1])
+            window = int(head[1]) if len(head[1]) < 10 else None
         elif found := _MEDIAN.search(line):
-            median = _number(found[1])
+            median = positive(found[1])
         elif found := _RATE.search(line):
-            rate = _number(found[1])
+            rate = positive(found[1])
         elif found := _REFUSED.search(line):
             complaints[found[1]] = None
         elif window is not None and (found := _COUNT.search(line)):
-            counts[window] = int(found[1])
-        elif window is not None and (found := _ENERGY.search(line)) and (total := _number(found[1])) is not None:
+            counts[window] = count(found[1]) or 0
+        elif window is not None and (found := _ENERGY.search(line)) and (total := positive(found[1])) is not None:
             energy[window] = total
-        elif window is not None and (found := _EACH.search(line)) and (each := _number(found[1])) and window in energy:
-            counts.setdefault(window, round(energy[window] / each))
+        elif window is not None and (found := _EACH.search(line)) and (each := positive(found[1])) and window in energy:
+            counts.setdefault(window, round(min(energy[window] / each, MOST)))
     return Results(
-        counts={number: count for number, count in counts.items() if count > 0},
+        counts={number: made for number, made in counts.items() if made > 0},
         median_j=median * 1e-6 if median is not None else None,
         throughput_hz=rate,
         complaints=tuple(complaints),
     )
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

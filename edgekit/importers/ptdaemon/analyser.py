@@ -10,7 +10,7 @@ from edgekit.importers.base import text_of
 
 _ACTIVE = re.compile(r"Uncertainty checking for (\S+) is activated")
 _ABOVE = re.compile(r"Uncertainty (\d+(?:\.\d+)?)%")
-_LIMIT = 0.01
+_LIMIT, _MOST = 0.01, 1e6
 
 
 def read(folder: Path) -> tuple[str, Accuracy]:
@@ -23,7 +23,7 @@ def read(folder: Path) -> tuple[str, Accuracy]:
         if path.is_file():
             text = text_of(path, "PTDaemon's log")
             active = _ACTIVE.search(text)
-            worst = max((float(found) / 100 for found in _ABOVE.findall(text)), default=0.0)
+            worst = max((min(float(found), _MOST) / 100 for found in _ABOVE.findall(text)), default=0.0)
             if active is None and worst == 0.0:
                 break
             bound = max(_LIMIT, worst)

@@ -16,12 +16,14 @@ from typing import Any
 
 from edgekit.core.errors import UsageError
 from edgekit.importers.base import garbled, text_of
+from edgekit.importers.figures import finite
 from edgekit.importers.ptdaemon.dates import HOUR_NS, written
 from edgekit.importers.ptdaemon.loadgen import Work
 from edgekit.importers.ptdaemon.spl import Log
 
 _FARTHEST_H = 26  # from UTC-12 to UTC+14
 _SLACK_NS = 1_000_000_000
+_LATEST_S = 1e11  # after 1970, the year 5138
 TOLERATED_S = 0.8  # what the MLPerf compliance check accepts between the two machines
 
 
@@ -91,8 +93,8 @@ def _session(folder: Path, name: str) -> dict[str, Any]:
 
 def _zones(client: dict[str, Any], server: dict[str, Any]) -> int | None:
     """Return what the zones say: each file states the seconds to add to its local time to get UTC."""
-    ours, theirs = client.get("timezone"), server.get("timezone")
-    if not isinstance(ours, (int, float)) or not isinstance(theirs, (int, float)):
+    ours, theirs = (finite(session.get("timezone"), _FARTHEST_H * 3600) for session in (client, server))
+    if ours is None or theirs is None:
         return None
     return round((ours - theirs) * 1e9)
 
@@ -111,7 +113,8 @@ def _moments(session: dict[str, Any]) -> list[float]:
     testing = phases.get("testing") if isinstance(phases, dict) else None
     if not isinstance(testing, list):
         return []
-    return [float(item[0]) for item in testing if isinstance(item, list) and item and isinstance(item[0], (int, float))]
+    moments = [finite(item[0], _LATEST_S) if isinstance(item, list) and item else None for item in testing]
+    return [moment for moment in moments if moment is not None]
 
 
 def _step(offset_ns: int) -> str:

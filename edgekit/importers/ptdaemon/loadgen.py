@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from edgekit.core.errors import UsageError
 from edgekit.importers.base import garbled, text_of
+from edgekit.importers.figures import count, positive
 from edgekit.importers.ptdaemon.dates import order_of, parse_ns, written
 
 _DETAIL, _SUMMARY = "detailed log", "summary"
@@ -77,7 +77,7 @@ def read(detail: Path, summary: Path) -> Work:
         valid=stated.get("Result is", "VALID") == "VALID",
         mode=stated.get("Mode", ""),
         quantiles_s={
-            name: value / 1e9 for level, name in QUANTILES.items() if (value := _float(stated.get(f"{level} percentile latency (ns)")))
+            name: value / 1e9 for level, name in QUANTILES.items() if (value := positive(stated.get(f"{level} percentile latency (ns)")))
         },
         sut=str(logged.get("sut_name") or stated.get("SUT name", "")),
         counted_in=counted_in,
@@ -94,7 +94,7 @@ def _detail(path: Path) -> dict[str, Any]:
             continue
         try:
             entry = json.loads(line[start:])
-            key, value = entry["key"], entry["value"]
+            key, value = str(entry["key"]), entry["value"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             if any(key in line for key in wanted):
                 raise garbled(path, _DETAIL, f"line {number}: {error}") from error
@@ -141,34 +141,24 @@ def _summary(path: Path) -> dict[str, str]:
 
 def _rate(stated: Mapping[str, str], scenario: str) -> tuple[str, float | None]:
     names = _STREAM_RATES if scenario in ("SingleStream", "MultiStream") else _RATES
-    return next(((name, value) for name in names if (value := _float(stated.get(name)))), ("", None))
+    return next(((name, value) for name in names if (value := positive(stated.get(name)))), ("", None))
 
 
 def _count(
     logged: Mapping[str, Any], stated: Mapping[str, str], scenario: str, rate_hz: float | None, seconds: float
 ) -> tuple[int | None, int | None, str]:
     """Return (queries, samples, where they are counted); exact counts first, the rate over the window last."""
-    counted = logged.get("result_query_count")
+    counted = count(logged.get("result_query_count"))
     each = _samples_of_a_query(logged, scenario)
-    if isinstance(counted, int) and counted > 0 and each:
-        return counted, counted * each, "the detailed log"
-    if "queries" in stated and scenario in ("SingleStream", "MultiStream"):
-        return int(stated["queries"]), int(stated["queries"]) * (each or 1), "the summary"
+    if counted and each and (samples := count(counted * each)):
+        return counted, samples, "the detailed log"
+    if (queries := count(stated.get("queries"))) and scenario in ("SingleStream", "MultiStream"):
+        return queries, count(queries * (each or 1)), "the summary"
     if rate_hz is not None and scenario not in ("SingleStream", "MultiStream"):
-        return None, round(rate_hz * seconds), "the rate of the summary over the window"
+        return None, count(round(rate_hz * seconds)), "the rate of the summary over the window"
     return None, None, ""
 
 
 def _samples_of_a_query(logged: Mapping[str, Any], scenario: str) -> int | None:
-    each = logged.get("effective_samples_per_query", logged.get("generated_samples_per_query"))
-    if isinstance(each, int) and each > 0:
-        return each
-    return {"SingleStream": 1, "Server": 1, "MultiStream": SAMPLES_OF_MULTISTREAM}.get(scenario)
-
-
-def _float(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value > 0 else None
+    each = count(logged.get("effective_samples_per_query", logged.get("generated_samples_per_query")))
+    return each or {"SingleStream": 1, "Server": 1, "MultiStream": SAMPLES_OF_MULTISTREAM}.get(scenario)

@@ -20,6 +20,7 @@ from edgekit.importers.base import garbled, text_of
 from edgekit.importers.ptdaemon.dates import HOUR_NS, Order, order_of, parse_ns, written
 
 _CHANNEL = re.compile(r"Ch\d+")
+_MOST_W = 1e6
 _WHAT = "power log"
 
 
@@ -106,6 +107,8 @@ def _sample(path: Path, number: int, fields: Sequence[str], order: Order) -> Sam
             name, value = fields[place], fields[place + 1]
             if name == "Watts":
                 watts[group] = float(value)
+                if abs(watts[group]) > _MOST_W:
+                    raise ValueError(f"{value} W is more than any analyser takes")
             elif name == "Mark":
                 mark = value
             place += 2
