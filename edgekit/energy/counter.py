@@ -151,7 +151,7 @@ def interpolated(series: CounterSeries, *, start_ns: int, end_ns: int) -> Window
     Only readings at which the count moved are used: they date the counter's own updates, and between two of them power is taken as
     constant. A count that stands still for far longer than its updates are usually apart counts nothing: the reading that ends such a
     rest is used too, so that what comes next is not smeared over it. The longest wait beside either edge is the edge bracket. A count is
-    dated by its reading, but is up to one update old then: two such ages, rectangular and independent, part the edges (`bracket_s`).
+    dated by its reading, which took its time, and is up to one update old then: both part the edges at random (`bracket_s`).
     """
     import numpy as np
 
@@ -166,9 +166,10 @@ def interpolated(series: CounterSeries, *, start_ns: int, end_ns: int) -> Window
     ends = np.interp([start_ns, end_ns], at, ticks)
     inside = int(np.searchsorted(at, end_ns, "right") - np.searchsorted(at, start_ns, "left"))
     edge_s = max(_tick_s(at, start_ns), _tick_s(at, end_ns), series.update_period_s or 0.0)
-    ages_s = [min(_tick_s(at, edge), series.update_period_s or math.inf) for edge in (start_ns, end_ns)]
-    age_u_s = math.hypot(*ages_s) / 12**0.5
-    return WindowEnergy(joules=float(ends[1] - ends[0]), coverage=1.0, edge_s=edge_s, ticks=inside, bracket_s=age_u_s)
+    age_u_s = [min(_tick_s(at, edge), series.update_period_s or math.inf) / 12**0.5 for edge in (start_ns, end_ns)]
+    read_u_s = [_read_s(at, series.bracket_ns[used], edge) / 3**0.5 for edge in (start_ns, end_ns)]
+    bracket_s = math.hypot(*age_u_s, *read_u_s)
+    return WindowEnergy(joules=float(ends[1] - ends[0]), coverage=1.0, edge_s=edge_s, ticks=inside, bracket_s=bracket_s)
 
 
 def _rest_ends(t: NDArray[np.int64], moved: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -195,3 +196,11 @@ def _tick_s(at: NDArray[np.int64], edge_ns: int) -> float:
     if edge_ns in (at[right - 1], at[right]):
         return 0.0  # an update fell on the edge itself: nothing is interpolated
     return float(at[right] - at[right - 1]) / 1e9
+
+
+def _read_s(at: NDArray[np.int64], bracket_ns: NDArray[np.float64], edge_ns: int) -> float:
+    """Return half the time that the slower of the two readings beside an edge took."""
+    import numpy as np
+
+    right = int(np.clip(np.searchsorted(at, edge_ns, side="left"), 1, len(at) - 1))
+    return float(max(bracket_ns[right - 1], bracket_ns[right])) / 1e9
