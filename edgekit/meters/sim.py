@@ -36,6 +36,7 @@ class SimMeter:
             measurand=Measurand.ENERGY_COUNTER,
             unit="J",
             origin=Origin.EMULATED,
+            sampled_fraction=1.0,
         )
         return MeterSpec(
             kind=self.kind, channels=(channel,), accuracy=Accuracy(source="exact by construction", gain_rel=0.0), nominal_hz=100.0

@@ -161,7 +161,7 @@ def _plan(row: RunRow) -> str:
 
 def _quality(row: RunRow) -> str:
     words = ("quick" if row.quick else "", row.energy_j.quality.value, row.artifact_status, row.status if row.status != "complete" else "")
-    return ", ".join(word for word in words if word)
+    return "; ".join((", ".join(word for word in words if word), *row.readings))
 
 
 def _weight(term: BudgetTerm, energy: Estimate) -> float:

@@ -10,6 +10,7 @@ from edgekit.core.decision import Decision, Side
 from edgekit.core.hardware import DeviceFacts
 from edgekit.core.quantity import Note, Quantity, Unknown
 from edgekit.core.run import OperatorEnergy, RunRecord
+from edgekit.reports.readings import readings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class RunRow:
     notes: tuple[Note, ...]
     operators: tuple[OperatorEnergy, ...] = ()
     attribution: str | None = None
+    readings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,7 @@ def _row(run: RunRecord, side: Side, chosen: bool, eligible: bool, reason: str) 
         notes=(*run.notes, *(analysis.notes if analysis is not None else ())),
         operators=analysis.operators if analysis is not None else (),
         attribution=analysis.attribution if analysis is not None else None,
+        readings=readings(analysis) if analysis is not None else (),
     )
 
 
