@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
+from .counters.files import text_of
+
 
 def read(roots: Mapping[str, str]) -> Dict[str, Any]:
     """Return {"facts": {...}, "reasons": {...}, "gpu": details or None}; `roots` replaces "proc", "sys" and "etc"."""
@@ -47,8 +49,7 @@ def _linux(roots: Mapping[str, str]) -> bool:
 
 
 def _text(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        text = file.read().strip("\0 \n")
+    text = text_of(path)
     if not text:
         raise LookupError(f"{path} is empty")
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -224,3 +225,34 @@ def test_every_channel_names_instrument_and_driver(tmp_path: Path) -> None:
     assert row["identity"] == "Some CPU @ 2 GHz, 1 socket(s)"
     assert row["driver"].startswith("Linux ")
     assert row["update_period_s"] == 1e-3
+
+
+@pytest.mark.parametrize("maximum", ["inf", "nan", "1e400", "-1", "0", "all of it"])
+def test_a_maximum_that_is_no_number_costs_the_wrap_and_not_the_counter(tmp_path: Path, maximum: str) -> None:
+    root = trees.powercap(tmp_path / "powercap", {"intel-rapl:0": ("package-0", 5)}, maximum)  # type: ignore[arg-type]
+    found = probed(root)
+    assert (found["usable"], found["channels"][0]["wrap"]) == (True, None)
+    assert "where its counter wraps is not known" in found["notes"][0]
+
+
+def test_a_zone_of_unknown_name_is_left_out_and_named(tmp_path: Path) -> None:
+    zones = {"intel-rapl:0": ("package-0", 5), "intel-rapl:1": ("\x1b[31mmoon", 5)}
+    found = probed(trees.powercap(tmp_path / "powercap", zones))
+    assert [channel["domain"] for channel in found["channels"]] == ["package"]
+    assert "intel-rapl:1" in found["notes"][0]
+    assert "\x1b" not in found["notes"][0]
+
+
+def test_a_tree_of_unknown_names_alone_is_not_usable(tmp_path: Path) -> None:
+    found = probed(trees.powercap(tmp_path / "powercap", {"intel-rapl:0": ("moon", 5)}))
+    assert (found["usable"], "'moon'" in found["why"]) == (False, True)
+
+
+@pytest.mark.parametrize("file", ["energy_uj", "name", "max_energy_range_uj"])
+def test_a_pipe_in_the_tree_is_not_waited_for(tmp_path: Path, file: str) -> None:
+    root = trees.powercap(tmp_path / "powercap", {"intel-rapl:0": ("package-0", 5), "intel-rapl:1": ("package-1", 9_000_000)})
+    (root / "intel-rapl:1" / file).unlink()
+    os.mkfifo(root / "intel-rapl:1" / file)
+    found = probed(root)
+    assert found["usable"]
+    assert any("intel-rapl:1" in note for note in found["notes"])

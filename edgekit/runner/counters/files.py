@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import os
+import stat
 from typing import Callable, List, Optional
+
+_MOST_CHARACTERS = 1 << 22  # /proc/cpuinfo of a thousand processors; more is none of the kernel's small files
 
 
 def text_of(path: str) -> str:
     """Return a file's text without its newline; raise OSError."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read().strip("\0 \n")
+    with open(_opened(path), encoding="utf-8", errors="replace") as file:
+        return file.read(_MOST_CHARACTERS).strip("\0 \n")
 
 
 def optional_text(path: str) -> str:
@@ -21,11 +26,12 @@ def optional_text(path: str) -> str:
 
 
 def optional_number(path: str) -> Optional[float]:
-    """Return a file's number, or None where it cannot be read or is none."""
+    """Return a file's finite number, or None where it cannot be read or is none."""
     try:
-        return float(text_of(path))
+        found = float(text_of(path))
     except (OSError, ValueError):
         return None
+    return found if math.isfinite(found) else None
 
 
 def entries(folder: str) -> List[str]:
@@ -44,7 +50,7 @@ class Handles:
 
     def reader(self, path: str) -> Callable[[], int]:
         """Return the function that reads the file's integer anew; raise OSError. It raises ValueError for an empty or torn value."""
-        handle = os.open(path, os.O_RDONLY)
+        handle = _opened(path)
         self._open.append(handle)
 
         def read() -> int:
@@ -60,3 +66,12 @@ class Handles:
         for handle in self._open:
             os.close(handle)
         self._open = []
+
+
+def _opened(path: str) -> int:
+    """Return a descriptor of an ordinary file; raise OSError, for a pipe too: opening one would wait for its writer for ever."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no ordinary file", path)
+    return handle

@@ -20,6 +20,7 @@ ROOT = "/sys/class/powercap"
 MIRROR_UJ = 1_000_000  # two counters further apart than this were never one
 _MSR, _MMIO = re.compile(r"intel-rapl:\d+(:\d+)?$"), re.compile(r"intel-rapl-mmio:\d+(:\d+)?$")
 _INSIDE_PACKAGE = frozenset({"core", "uncore"})
+_PARTS = frozenset({"core", "uncore", "dram", "psys"})
 _PAUSE_S = 0.1  # long against the millisecond between two updates
 
 
@@ -41,7 +42,7 @@ def probe(roots: Mapping[str, str], pause: Callable[[float], None] = time.sleep)
     rows, notes = _zones(root, names)
     if not rows:
         detail = "the processor has none, or this virtual machine or container hides it"
-        return refused(f"{root} holds no RAPL zone" if names else f"{root} is empty: it holds no RAPL zone", detail)
+        return refused("; ".join([f"{root} holds no RAPL zone" if names else f"{root} is empty: it holds no RAPL zone", *notes]), detail)
     readable: List[Dict[str, Any]] = []
     closed: List[str] = []
     for row in rows:
@@ -78,6 +79,8 @@ def _zones(root: str, names: Sequence[str]) -> Tuple[List[Dict[str, Any]], List[
             place = (package,) if zone == top else (package, name)
             if not name:
                 notes.append(f"{zone} has no name and is left out")
+            elif not name.startswith("package") and name not in _PARTS:
+                notes.append(f"{zone} is called {name[:40]!r}, which is no place that RAPL counts at, and is left out")
             elif twins and place in seen:
                 notes.append(f"{zone} ({name}) repeats {seen[place]} through another register and is skipped")
             else:
