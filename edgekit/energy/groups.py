@@ -54,7 +54,7 @@ def _one_for_each_place(spec: MeterSpec) -> list[Channel]:
     free = [channel for channel in powers if channel.boundary not in counted or _is_sibling(channel, counted[channel.boundary])]
     free.sort(key=lambda channel: (channel.boundary, place_of(channel), channel.averaging_s or 0.0))
     single: list[Channel] = []
-    for (_, place), same in groupby(free, key=lambda channel: (channel.boundary, place_of(channel))):
+    for _, same in groupby(free, key=lambda channel: (channel.boundary, place_of(channel))):
         here = list(same)
         alike = bool(here[0].label) and all(channel.label == here[0].label for channel in here)
         single += here[:1] if alike else here

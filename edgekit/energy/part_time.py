@@ -56,7 +56,7 @@ def missed(
     each_s = sum(window.duration_s for window in windows) / sum(counts)
     above_w = max(0.0, joules / each_s - (idle_w or 0.0))
     text = f"the sensor looks at {fraction:.0%} of each {update_s:.3g} s, and one inference takes {period_s:.3g} s"
-    dephase = "let `edgekit bench` wait a random moment before each window (--dephase), or use a sensor that looks all the time"
+    dephase = "measure five windows or more at random phases, as `edgekit bench` does, or use a sensor that looks all the time"
     term = BudgetTerm(name="coverage", kind="B", u=share * 2 * above_w * each_s / 3**0.5, shrink=dephase)
     if len(windows) >= _LEAST and beats_differ([window.start_ns for window in windows], period_s=min(period_s, update_s)):
         note = Note(code="sensor.part_time", text=f"{text}: what it misses is in the scatter of the windows", advice=dephase)

@@ -4,8 +4,8 @@ A run is a record with traces, as a benchmark leaves them. What varies from seed
 in bursts, drifting, windows that scatter and follow one another), background activity, lost readings, clocks that differ and drift, wraps.
 
 The truth is the expected energy per inference of the process that the windows are samples of. The exact-knowledge interval is what somebody
-would state who knows the instrument's timing, noise and clock and how much windows really scatter, has only the same windows, and cannot know
-more about gain and offset than the calibration states; docs/method.md justifies each part.
+would state who knows the instrument's timing, noise and clock and how much windows really scatter, has only the same windows, and
+cannot know more about gain and offset than the calibration states; docs/method.md justifies each part.
 """
 
 from __future__ import annotations
