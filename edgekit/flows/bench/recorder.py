@@ -27,6 +27,7 @@ class Recorder:
         self._tap = tap
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
+        self._unwritable = False
         self.readings = 0
 
     def header(self, header: SessionHeader) -> None:
@@ -44,14 +45,14 @@ class Recorder:
 
     def sink(self, readings: Sequence[Reading]) -> None:
         """Save raw readings; a failure is kept for `check`, because the caller may be another thread."""
-        if self._failure is not None or not readings:
+        if self._unwritable or not readings:  # after a meter was lost, what it read before is still under way
             return
         with self._lock:
             try:
                 self._traces.append(readings)
                 self.readings += len(readings)
             except Exception as error:
-                self._failure = error
+                self._failure, self._unwritable = self._failure or error, True
         if self._tap is not None:
             self._tap(readings)
 
