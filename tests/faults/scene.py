@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
@@ -16,8 +17,10 @@ from typing import Any
 
 import pytest
 
+from edgekit.core.quantity import Estimate, Origin
 from edgekit.core.run import ChannelAnalysis, RunRecord
 from edgekit.core.window import Phase, Window
+from edgekit.flows.bench import reanalyse
 from edgekit.store.runs import read_record
 from tests.conftest import REPOSITORY, clean_environment
 from tests.instruments import plants
@@ -26,15 +29,15 @@ from tests.instruments.plantfile import Plant
 from tests.instruments.run import NOTHING
 from tests.processes import descendants, wait_until
 
-WINDOW_S, PAUSE_S = 0.6, 0.25
-PLAN = {"--windows": "5", "--window": str(WINDOW_S), "--cooldown": str(PAUSE_S), "--idle": "0.5", "--warmup": "0.1", "--idle-between": "0"}
+PLAN = {"--windows": "5", "--window": "0.4", "--cooldown": "0.2", "--idle": "0.5", "--warmup": "0.1", "--idle-between": "0"}
 
 
 def steady(name: str) -> dict[str, Any]:
-    """Return a named machine whose power depends on time alone, so that the truth does not wait for a scheduler to notice work."""
+    """Return a named machine of constant power: whatever is wrong in a figure then comes from the fault, and not from bursts or load."""
     spec = plants.named(name)
     for rail in spec["rails"].values():
         rail.pop("active_w", None)
+        rail["loads"] = [{"kind": "constant", "power_w": load.get("power_w", 6.0)} for load in rail.get("loads", ())]
     return spec
 
 
@@ -71,29 +74,31 @@ class Bench:
 
     process: subprocess.Popen[str]
     folder: Path
+    runs: Path
     said: Path
+    plan: Mapping[str, str]
     faults: list[Mapping[str, Any]] = field(default_factory=list)
-
-    @property
-    def runs(self) -> Path:
-        """Return where its records go."""
-        return self.folder / "runs"
 
     @property
     def plant(self) -> Plant:
         """Return the plant behind its instruments."""
         return Plant(self.folder / "plant")
 
-    def windows(self) -> list[Mapping[str, Any]]:
-        """Return the measured windows that it has recorded so far."""
+    def windows(self, phase: Phase = Phase.MEASURE) -> list[Mapping[str, Any]]:
+        """Return the windows of a phase that it has recorded so far."""
         lines = [line for path in self.runs.glob(".open/*/journal.jsonl") for line in path.read_text().split("\n")[:-1]]
         placed = [event["value"]["window"] for event in map(json.loads, lines) if event["kind"] == "window"]
-        return [window for window in placed if window["phase"] == Phase.MEASURE]
+        return [window for window in placed if window["phase"] == phase]
 
     def after(self, count: int) -> int:
         """Wait until `count` windows are recorded; return a moment in the middle of the next one."""
-        wait_until(lambda: self._alive() and len(self.windows()) >= count, f"recording {count} windows")
-        return int(self.windows()[count - 1]["end_ns"] + 1e9 * (PAUSE_S + WINDOW_S / 2))
+        self.recorded(count, Phase.MEASURE)
+        ahead_s = float(self.plan["--cooldown"]) + float(self.plan["--window"]) / 2
+        return int(self.windows()[count - 1]["end_ns"] + 1e9 * ahead_s)
+
+    def recorded(self, count: int, phase: Phase) -> None:
+        """Wait until `count` windows of a phase are recorded."""
+        wait_until(lambda: self._alive() and len(self.windows(phase)) >= count, f"recording {count} windows of {phase}")
 
     def fault(self, path: str, kind: str, at_ns: int, seconds: float = 1e6) -> None:
         """Let reads of `path` go wrong from `at_ns` on, besides what was set before."""
@@ -109,7 +114,7 @@ class Bench:
 
     def hears(self, words: str) -> None:
         """Wait until it has said `words` on stderr."""
-        wait_until(lambda: words in self.said.read_text() or not self._alive(), f"saying {words!r}")
+        wait_until(lambda: words in self.said.read_text() or not self._alive(), f"saying {words!r}", seconds=20)
 
     def press_ctrl_c(self) -> None:
         """Send what a terminal sends to everything in its foreground."""
@@ -147,9 +152,9 @@ def benchmark(
 ) -> Iterator[Bench]:
     """Begin `edgekit bench` in a session of its own on the machine `spec`, and end it whatever happens."""
     chosen = [word for meter in meters for word in ("--meter", meter)]
-    times = [word for pair in {**PLAN, **(plan or {})}.items() for word in pair]
-    where = ("--runs", runs or folder / "runs")
-    command = [sys.executable, "-m", "edgekit", *options, "--style", "plain", "bench", model, *chosen, *times, *where]
+    planned, kept = {**PLAN, **(plan or {})}, runs or folder / "runs"
+    times = [word for pair in planned.items() for word in pair]
+    command = [sys.executable, "-m", "edgekit", *options, "--style", "plain", "bench", model, *chosen, *times, "--runs", kept]
     environment = clean_environment({"PYTHONPATH": str(REPOSITORY), **(env or {})})
     line = launch(spec, command, folder)
     said = folder / "stderr"
@@ -158,7 +163,7 @@ def benchmark(
             line, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=sink, text=True, start_new_session=True
         )
     try:
-        yield Bench(process, folder, said)
+        yield Bench(process, folder, kept, said, planned)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -193,30 +198,39 @@ def used(record: RunRecord, name: str) -> list[int]:
     return [window.index for window, joules in zip(valid, channel(record, name).window_j, strict=True) if joules is not None]
 
 
+def sound(record: RunRecord, *indices: int) -> list[int]:
+    """Return those of the windows, or all, in which the machine that runs the tests did not keep the sampler waiting."""
+    fine = [window.index for window in measured(record) if "kept waiting" not in (window.invalid or "")]
+    return [index for index in fine if index in indices or not indices]
+
+
 def unused(record: RunRecord, name: str) -> list[int]:
-    """Return the indices of the measured windows whose energy a channel does not state."""
-    return sorted({window.index for window in measured(record)} - set(used(record, name)))
+    """Return the indices of the sound windows whose energy a channel does not state."""
+    return sorted(set(sound(record)) - set(used(record, name)))
 
 
-def assert_true(told: Told, name: str, rail: str) -> None:
-    """Hold a channel's figure against the exact energy of the very windows that it rests on."""
-    record = told.record
+def assert_true(told: Told, name: str, rail: str, record: RunRecord | None = None) -> None:
+    """Hold a channel's figure against the exact energy of the very windows that it rests on.
+
+    The joules themselves, and not only joules per inference, whose scatter would forgive much: they are as far from the truth as the terms
+    of the budget say that do not come from scatter.
+    """
+    record = record or told.record
     windows = [window for window in measured(record) if window.index in used(record, name)]
-    truth = sum(told.plant.energy_j(rail, window.start_ns, window.end_ns) for window in windows) / sum(w.inferences or 0 for w in windows)
+    count = sum(window.inferences or 0 for window in windows)
+    truth = sum(told.plant.energy_j(rail, window.start_ns, window.end_ns) for window in windows)
     found = channel(record, name).energy_j_per_inference
-    assert found.value is not None, (name, found)
-    assert found.low is not None
-    assert found.high is not None
-    assert found.low <= truth <= found.high, (name, found.low, truth, found.high)
-    assert "emulated" in found.origins
-    assert found.n == len(windows)
+    assert isinstance(found, Estimate), (name, found)
+    assert found.low <= truth / count <= found.high, (name, found.low, truth / count, found.high)
+    assert (found.n, found.origins) == (len(windows), (Origin.EMULATED,))
+    u_j = count * math.hypot(*(term.u or 0.0 for term in found.budget if term.kind == "B"))
+    assert found.value * count == pytest.approx(truth, abs=3 * u_j), name
 
 
 def assert_repeatable(told: Told) -> None:
-    """Analyse what was kept again: the same bytes come out."""
+    """Analyse what was kept again, through the same flow as the command: the same bytes come out."""
     (path,) = told.runs.glob("*/run.json")
     before = path.read_bytes()
-    again = edgekit("--json", "bench", "--reanalyse", path.parent, "--runs", told.runs, cwd=told.runs.parent)
-    assert again.returncode == 0, again.stderr
+    (run,) = reanalyse(path.parent.name, runs_dir=told.runs).runs
     assert path.read_bytes() == before
-    assert json.loads(again.stdout)["data"]["runs"][0]["status"] == told.record.status
+    assert run.status == told.record.status
