@@ -135,7 +135,9 @@ class Sampler:
                 if now - series.due_ns > STARVED_PERIODS * series.period_ns:
                     self._note_starved(series.due_ns, now)
                 self._read(series)
-                now = self._clock()
+                before, now = now, self._clock()
+                if now - before > STARVED_PERIODS * series.period_ns:  # it lost its processor in the middle of a reading
+                    self._note_starved(before, now)
                 series.skip_to(now)
         if now >= self._send_ns:
             self._flush()
