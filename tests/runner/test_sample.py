@@ -228,21 +228,22 @@ def test_a_sampler_that_was_not_scheduled_says_when_and_for_how_long() -> None:
     assert bench.stop()["starved"] == 1
 
 
+class Stopping(Scripted):
+    """Lose the processor inside the fourth reading, for 75 ms."""
+
+    def read(self) -> Any:
+        self.reads = getattr(self, "reads", 0) + 1
+        if self.reads == 4:
+            self.bench.now_ns += 75_000_000
+        return super().read()
+
+
 def test_a_sampler_that_lost_its_processor_in_the_middle_of_a_reading_says_so_too() -> None:
-    counter = Scripted(1)
-    bench = Bench(counter)
+    counter = Stopping(1)
+    bench = counter.bench = Bench(counter)  # type: ignore[attr-defined]
     bench.run(3)
-
-    def stopped() -> int:
-        bench.now_ns += 75_000_000
-        return 1
-
     began_ns = bench.now_ns
-    (series,) = bench.sampler._series
-    series.readers[0] = ("c", stopped)
-    bench.run(1)
-    series.readers[0] = ("c", counter.read)
-    bench.run(2)
+    bench.run(3)
     (note,) = bench.events("sampler.starved")
     assert note["t_ns"] == pytest.approx(began_ns, abs=20_000)
     assert note["length_ns"] == pytest.approx(75e6, abs=20_000)
