@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -10,6 +11,7 @@ from edgekit.core.channel import MeterSpec
 from edgekit.core.quantity import Note, Quantity, Unknown
 from edgekit.core.trace import TraceFile
 
+LONGEST_S = 600.0  # a self-test lasts no longer, so it can find nothing that does
 _NOT_LOOKED_FOR = "this self-test did not look for it"
 _NO_SECONDS = Unknown(reason=_NOT_LOOKED_FOR, unit="s")
 _NO_WATTS = Unknown(reason=_NOT_LOOKED_FOR, unit="W")
@@ -32,6 +34,23 @@ class ChannelCalibration:
     averaging_s: Quantity = _NO_SECONDS
     idle_w: Quantity = _NO_WATTS
     counter_ratio: Quantity = _NO_RATIO
+
+    def __post_init__(self) -> None:
+        for name, most in (("update_period_s", LONGEST_S), ("averaging_s", LONGEST_S), ("sampled_fraction", 1.0)):
+            found: Quantity = getattr(self, name)
+            if found.value is not None and not 0 < found.value <= most:
+                raise ValueError(f"{name} of {self.channel} is {found.value}, and lies between 0 and {most:g} in any self-test")
+        quantities = (
+            self.update_period_s,
+            self.averaging_s,
+            self.sampled_fraction,
+            self.noise_w,
+            self.read_s,
+            self.idle_w,
+            self.counter_ratio,
+        )
+        if not all(math.isfinite(limit) for found in quantities if found.value is not None for limit in (found.low, found.high)):
+            raise ValueError(f"an interval of {self.channel} has no end")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,3 +147,10 @@ def test_another_board_or_a_user_without_the_right_is_refused(tmp_path: Path, an
 
 def test_a_machine_without_the_command_is_no_pi(tmp_path: Path) -> None:
     assert "vcgencmd is not installed" in pmic.probe({"vcgencmd": str(tmp_path)})["why"]
+
+
+@pytest.mark.parametrize("volts", ["...", "3.7.7", "9" * 400, "nan"])
+def test_a_rail_of_no_number_is_passed_over(tmp_path: Path, volts: str) -> None:
+    found = pmic.probe(vcgencmd(tmp_path, ANSWER + f"   BAD_A current(20)=0.1A\n   BAD_V volt(21)={volts}V\n"))
+    assert found["usable"]
+    assert "BAD" not in {row["label"] for row in found["channels"]}

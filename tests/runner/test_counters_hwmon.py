@@ -144,3 +144,15 @@ def test_a_machine_without_sensors_says_where_was_looked(tmp_path: Path) -> None
     found = probe(tmp_path)
     assert not found["usable"]
     assert f"{tmp_path}/class/hwmon" in found["why"]
+
+
+@pytest.mark.parametrize("interval", ["0", "-5", "nan", "inf", "1e9", "often"])
+def test_an_update_interval_that_no_sensor_has_is_not_known(tmp_path: Path, interval: str) -> None:
+    trees.hwmon(tmp_path, 0, "ina226", {"power1_input": 5, "update_interval": interval})
+    assert probe(tmp_path)["channels"][0]["update_period_s"] is None
+
+
+@pytest.mark.parametrize("reading", ["nan", "inf", "1e3"])
+def test_a_sensor_that_states_no_integer_is_left_out(tmp_path: Path, reading: str) -> None:
+    trees.hwmon(tmp_path, 0, "ina226", {"power1_input": reading})
+    assert "ina226 power1 cannot be read and is left out" in probe(tmp_path)["why"]

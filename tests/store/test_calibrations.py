@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -93,3 +94,26 @@ def test_what_was_found_out_is_merged_and_what_was_not_stays_as_documented():
 @pytest.mark.parametrize(("fraction", "taken"), [(0.96, 1.0), (0.9, 0.9), (0.25, 0.25)])
 def test_a_share_that_cannot_be_told_from_the_whole_is_taken_for_it(fraction, taken):
     assert merged(spec(), calibration(spec(), fraction=fraction)).channels[0].sampled_fraction == taken
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("sampled_fraction", 0.0),
+        ("sampled_fraction", -1.0),
+        ("sampled_fraction", 2.0),
+        ("update_period_s", 0.0),
+        ("update_period_s", -0.1),
+        ("update_period_s", 1e5),  # a bench would wait up to a day before each window
+        ("averaging_s", -1.0),
+        ("noise_w", float("inf")),
+    ],
+)
+def test_what_no_self_test_finds_is_damaged_and_not_used(store, field, value):
+    saved = calibration(spec())
+    path = store.save(saved, recording(spec()), []) / CALIBRATION
+    stored = json.loads(path.read_text())
+    stored["channels"][0][field].update(value=value, low=value, high=value)
+    path.write_text(json.dumps(stored))
+    known = store.known(spec())
+    assert (known.current, [note.code for note in known.notes]) == (None, ["calibration.damaged"])

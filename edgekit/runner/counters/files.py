@@ -8,6 +8,7 @@ import os
 import stat
 from typing import Callable, List, Optional
 
+_LONGEST_MS = 600_000
 _MOST_CHARACTERS = 1 << 22  # /proc/cpuinfo of a thousand processors; more is none of the kernel's small files
 
 
@@ -32,6 +33,12 @@ def optional_number(path: str) -> Optional[float]:
     except (OSError, ValueError):
         return None
     return found if math.isfinite(found) else None
+
+
+def optional_period_s(path: str) -> Optional[float]:
+    """Return an update interval, written in ms, in seconds, or None where it is none that a sensor can have."""
+    interval_ms = optional_number(path)
+    return interval_ms / 1e3 if interval_ms and 0 < interval_ms <= _LONGEST_MS else None
 
 
 def entries(folder: str) -> List[str]:

@@ -12,7 +12,7 @@ import re
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import Opened, offered, refused
-from .files import Handles, entries, optional_number, optional_text, text_of
+from .files import Handles, entries, optional_number, optional_period_s, optional_text, text_of
 from .iio import devices as iio_devices
 
 # What a chip of this name sits on; the rest depends on where someone soldered it.
@@ -108,9 +108,8 @@ def _chip(folder: str, notes: List[str]) -> List[Dict[str, Any]]:
     found = _own(folder) or _pairs(folder, name)
     if name == "corsairpsu":
         found = [row for row in found if row["label"] == "power total"] or found[:1]
-    interval = optional_number(f"{folder}/update_interval")
     shared = {
-        "update_period_s": interval / 1e3 if interval else None,
+        "update_period_s": optional_period_s(f"{folder}/update_interval"),
         "domain": place,
         "identity": f"{name} {device}",
         "chip": name,
@@ -181,7 +180,7 @@ def pair(volts: str, amperes: str, part: str, label: str, folder: str, n: int) -
 def _readable(row: Mapping[str, Any], notes: List[str]) -> bool:
     try:
         for path in row["paths"]:
-            float(text_of(path))
+            int(text_of(path))
     except (OSError, ValueError) as error:
         notes.append(f"{row['label']} cannot be read and is left out: {error}")
         return False

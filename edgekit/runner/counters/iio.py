@@ -64,4 +64,4 @@ def _scale(folder: str, kind: str, n: str) -> Optional[float]:
 
 def _period(folder: str) -> Optional[float]:
     hz = optional_number(f"{folder}/in_sampling_frequency") or optional_number(f"{folder}/sampling_frequency")
-    return 1 / hz if hz else None
+    return 1 / hz if hz and 1e-3 < hz < 1e9 else None

@@ -11,7 +11,7 @@ import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from . import offered, refused
-from .files import entries, optional_number, optional_text, text_of
+from .files import entries, optional_period_s, optional_text, text_of
 from .hwmon import Sensors, pair
 
 _TOTALS = ("VIN", "POM_5V_IN", "VDD_IN")
@@ -82,12 +82,11 @@ def _new(sysfs: str) -> List[Dict[str, Any]]:
     rows = []
     for chip in (f"{root}/{address}/hwmon" for address in entries(root)):
         for folder in (f"{chip}/{name}" for name in entries(chip) if name.startswith("hwmon")):
-            interval = optional_number(f"{folder}/update_interval")
             for n in (1, 2, 3):
                 label = optional_text(f"{folder}/in{n}_label")
                 if not _NO_RAIL.match(label) and os.path.exists(f"{folder}/curr{n}_input"):
                     two = pair(f"{folder}/in{n}_input", f"{folder}/curr{n}_input", label, label, folder, n)
-                    rows.append({**two, **_row(label, folder), "update_period_s": interval / 1e3 if interval else None})
+                    rows.append({**two, **_row(label, folder), "update_period_s": optional_period_s(f"{folder}/update_interval")})
     return rows
 
 
@@ -98,9 +97,8 @@ def _thor(sysfs: str) -> List[Dict[str, Any]]:
     for folder in (f"{root}/{name}" for name in entries(root)):
         labels = [optional_text(f"{folder}/{name}") for name in ("power1_label", "in1_label", "label")]
         if optional_text(f"{folder}/name") == "ina238" and "VIN" in labels:
-            interval = optional_number(f"{folder}/update_interval")
             row = {**_row("VIN", folder), "paths": [f"{folder}/power1_input"], "raw_unit": "uW", "quantum": None}
-            rows.append({**row, "update_period_s": interval / 1e3 if interval else None})
+            rows.append({**row, "update_period_s": optional_period_s(f"{folder}/update_interval")})
     return rows
 
 
@@ -111,7 +109,7 @@ def _row(label: str, folder: str) -> Dict[str, Any]:
 def _readable(row: Mapping[str, Any], notes: List[str]) -> bool:
     try:
         for path in row["paths"]:
-            float(text_of(path))
+            int(text_of(path))
     except (OSError, ValueError) as error:
         notes.append(f"rail {row['label']} cannot be read and is left out: {error}")
         return False

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from . import Opened, offered, refused
 from .files import optional_text
 
-_LINE = re.compile(r"^\s*(\w+)_([AV])\s+\w+(?:\(\d+\))?=([\d.]+)[AV]\s*$", re.MULTILINE)
+_LINE = re.compile(r"^\s*(\w+)_([AV])\s+\w+(?:\(\d+\))?=(\d{1,9}(?:\.\d+)?)[AV]\s*$", re.MULTILINE)
 _ELSEWHERE = "/usr/bin:/opt/vc/bin"
 _PATIENCE_S = 2.0
 
