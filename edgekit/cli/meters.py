@@ -87,17 +87,21 @@ def selftest(
 def _show_selftest(result: SelftestResult, device: str) -> None:
     from rich.console import Group
 
-    from edgekit.reports.calibrations import calibration_table, grouped, sentences
+    from edgekit.reports.calibrations import calibration_table, findings, sentences
 
     table = calibration_table(result.calibration, result.meter)
     if not current().is_rich(sys.stdout):
         table.box, table.pad_edge = None, False
-    told = sentences(result.calibration, result.meter)
     where = "" if device == "local" else f" --device {shlex.quote(device)}"
     current().result(
         schema="edgekit.meters.selftest/1",
-        data={"calibration": result.calibration, "verdicts": dict(told), "stored": result.stored, "kept": result.kept},
-        text=Group(table, "", grouped(told)),
+        data={
+            "calibration": result.calibration,
+            "verdicts": dict(sentences(result.calibration, result.meter)),
+            "stored": result.stored,
+            "kept": result.kept,
+        },
+        text=Group(table, "", findings(result.calibration, result.meter)),
         next_commands=[("measure with what is known now:", f"edgekit bench ARTIFACT --meter {result.calibration.meter}{where}")],
         notes=result.notes,
     )

@@ -20,23 +20,26 @@ _AGREE = 0.02
 
 
 def calibration_table(calibration: Calibration, meter: MeterSpec) -> Table:
-    """Return one row for each channel, without the columns that say nothing; what is not known says so in the sentences below."""
+    """Return one row for each channel, without the columns that say nothing; what is not known says so in the sentences below.
+
+    Nothing is cut off where the terminal is narrow: uncertainties stand in second lines, and any cell may be wrapped.
+    """
     from rich.table import Table
 
     columns: dict[str, list[str]] = {
         "channel": [item.channel for item in calibration.channels],
-        "updates every": [figure(item.update_period_s) for item in calibration.channels],
-        "looks at": [figure(item.sampled_fraction, percent=True) for item in calibration.channels],
-        "averages": [figure(item.averaging_s) if _averages(item) else "" for item in calibration.channels],
-        "noise": [figure(item.noise_w) for item in calibration.channels],
-        "idle": [figure(item.idle_w) for item in calibration.channels],
-        "one read": [_typical(item.read_s) for item in calibration.channels],
-        "counter / power": [figure(item.counter_ratio) if item.counter_ratio.value is not None else "" for item in calibration.channels],
+        "updates\nevery": [_stacked(item.update_period_s) for item in calibration.channels],
+        "looks\nat": [_stacked(item.sampled_fraction, percent=True) for item in calibration.channels],
+        "averages": [_stacked(item.averaging_s) if _averages(item) else "" for item in calibration.channels],
+        "noise": [_stacked(item.noise_w) for item in calibration.channels],
+        "idle": [_stacked(item.idle_w) for item in calibration.channels],
+        "one\nread": [_typical(item.read_s) for item in calibration.channels],
+        "counter /\npower": [_stacked(item.counter_ratio) if item.counter_ratio.value is not None else "" for item in calibration.channels],
     }
-    table = Table(title=_title(calibration, meter), title_justify="left")
+    table = Table(title=_title(calibration, meter), title_justify="left", padding=(0, 1))
     shown = {name: cells for name, cells in columns.items() if any(cells)}
     for name in shown:
-        table.add_column(name, justify="left" if name == "channel" else "right", no_wrap=name != "channel", overflow="fold")
+        table.add_column(name, justify="left" if name == "channel" else "right", overflow="fold")
     for cells in zip(*shown.values(), strict=True):
         table.add_row(*cells)
     return table
@@ -50,6 +53,10 @@ def _averages(item: ChannelCalibration) -> bool:
 
 def _typical(quantity: Quantity) -> str:
     return "unknown" if quantity.value is None else format_scaled(quantity.value, quantity.unit)
+
+
+def _stacked(quantity: Quantity, *, percent: bool = False) -> str:
+    return figure(quantity, percent=percent).replace(" ± ", "\n± ")
 
 
 def figure(quantity: Quantity, *, percent: bool = False) -> str:
@@ -68,12 +75,19 @@ def sentences(calibration: Calibration, meter: MeterSpec) -> list[tuple[str, str
     return [(item.channel, f"{verdict(item, known[item.channel])}. {consequence(item)}") for item in calibration.channels]
 
 
-def grouped(told: Sequence[tuple[str, str]]) -> str:
-    """Return the sentences as lines, one for all channels that share it."""
+def findings(calibration: Calibration, meter: MeterSpec) -> str:
+    """Return as lines what the channels can be trusted with, then what that changes: each sentence once, with its channels."""
+    known = {channel.id: channel for channel in meter.channels}
+    behaves = [(item.channel, f"{verdict(item, known[item.channel])}.") for item in calibration.channels]
+    changes = [(item.channel, consequence(item)) for item in calibration.channels]
+    return f"{_grouped(behaves)}\n\n{_grouped(changes)}"
+
+
+def _grouped(told: Sequence[tuple[str, str]]) -> str:
     channels: dict[str, list[str]] = {}
     for channel, sentence in told:
         channels.setdefault(sentence, []).append(channel)
-    return "\n".join(f"{', '.join(names)}: {sentence}" for sentence, names in channels.items())
+    return "\n".join(f"{'every channel' if 1 < len(names) == len(told) else ', '.join(names)}: {said}" for said, names in channels.items())
 
 
 def verdict(item: ChannelCalibration, channel: Channel) -> str:
@@ -120,5 +134,5 @@ def consequence(item: ChannelCalibration) -> str:
 
 def _title(calibration: Calibration, meter: MeterSpec) -> str:
     emulated = any(channel.origin is Origin.EMULATED for channel in meter.channels)
-    who = " ".join(part for part in (meter.detail or meter.kind, "EMULATED: no hardware was tested" if emulated else "") if part)
-    return f"self-test of {calibration.meter} on {calibration.device}, {calibration.created[:10]}: {who}"
+    told = f"self-test of {calibration.meter} on {calibration.device}, {calibration.created[:10]}: {meter.detail or meter.kind}"
+    return f"{told}. EMULATED: no hardware was tested" if emulated else told
