@@ -106,5 +106,5 @@ NAMES: dict[str, dict[str, Any]] = {
 
 
 def named(name: str) -> dict[str, Any]:
-    """Return a copy of a named plant; raise KeyError."""
-    return copy.deepcopy(NAMES[name])
+    """Return a copy of a named plant, with its name; raise KeyError."""
+    return {"name": name, **copy.deepcopy(NAMES[name])}

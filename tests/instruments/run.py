@@ -46,7 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(argv)
-    spec = plants.named(options.plant) if options.plant in plants.NAMES else json.loads(Path(options.plant).read_text())
+    try:
+        spec = _read(options.plant)
+    except (OSError, ValueError) as error:
+        known = ", ".join(plants.NAMES)
+        parser.error(f"--plant {options.plant} is neither a plant of plants.py ({known}) nor a JSON file with a plant: {error}")
     with contextlib.ExitStack() as stack:
         folder = options.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-plant-")))
         try:
@@ -54,6 +58,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (namespace.Refused, nvml.NoCompiler) as error:
             sys.stderr.write(f"cannot emulate here: {error}\n")
             return NOTHING
+
+
+def _read(name: str) -> dict[str, Any]:
+    if name in plants.NAMES:
+        return plants.named(name)
+    spec = json.loads(Path(name).read_text())
+    if not isinstance(spec, dict) or "rails" not in spec:
+        raise ValueError("it names no rails")
+    return {"name": Path(name).stem, **spec}
 
 
 def emulate(spec: Mapping[str, Any], folder: Path, command: Sequence[str], *, in_place: bool = False, ordinary: bool = False) -> int:
@@ -85,7 +98,7 @@ def emulate(spec: Mapping[str, Any], folder: Path, command: Sequence[str], *, in
     environment |= {
         VARIABLE: str(folder),
         SERVED: str(served),
-        "EDGEKIT_EMULATED": "plant",
+        "EDGEKIT_EMULATED": f"plant {spec.get('name', '')}".strip(),
         "PATH": f"{stubs}{os.pathsep}{environment['PATH']}",
     }
     try:

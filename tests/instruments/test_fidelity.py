@@ -71,7 +71,7 @@ def test_the_laptops_tree_is_laid_out_as_the_kernel_does(tmp_path):
     }
     assert seen["walk"] == 15  # a folder for each control type and zone, "power" in each zone: and no loops
     assert seen["marker"]
-    assert seen["environment"] == "plant"
+    assert seen["environment"] == "plant laptop"
     assert abs(int(seen["energy"]["intel-rapl:0"]) - int(seen["energy"]["intel-rapl-mmio:0"])) < 20e6, "the twin is the same register"
 
 

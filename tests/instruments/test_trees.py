@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.instruments import plants
+from tests.instruments import plants, run, truth
 from tests.instruments.emulated import run_python
 
 
@@ -109,3 +109,21 @@ print(open("/etc/nv_tegra_release").read().strip(), platform.processor(), os.pat
 """
     done = run_python({**plants.named("jetson"), **more}, script, tmp_path)
     assert done.stdout.strip() == "# R36 aarch64 True"
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments", "said"),
+    [
+        (run.main, ["--plant", "no such", "--", "true"], "neither a plant of plants.py"),
+        (run.main, ["--plant", "{here}/list.json", "--", "true"], "it names no rails"),
+        (truth.main, ["{here}"], "there is no plant in"),
+        (truth.main, ["{here}", "5"], "two times, or none"),
+        (truth.main, ["--help"], "joules of every rail"),
+    ],
+)
+def test_what_was_typed_wrong_is_said_in_one_line(main, arguments, said, tmp_path, capsys):
+    (tmp_path / "list.json").write_text("[]")
+    with pytest.raises(SystemExit) as ended:
+        main([argument.format(here=tmp_path) for argument in arguments])
+    assert ended.value.code in (0, 2)
+    assert said in "".join(capsys.readouterr())

@@ -1,4 +1,4 @@
-"""Ask a plant for the truth: python -m tests.instruments.truth FOLDER [FROM_NS TO_NS]
+"""Ask a plant for the truth, joules of every rail: python -m tests.instruments.truth FOLDER [FROM_NS TO_NS]
 
 A process on the plant notes moments with `mark`; other languages append a line {"label": ..., "t_ns": ...} to `marks.jsonl` in the folder
 that EDGEKIT_PLANT names. When the command has ended, `truth.json` has each rail's joules between every two neighbouring marks.
@@ -6,10 +6,12 @@ that EDGEKIT_PLANT names. When the command has ended, `truth.json` has each rail
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -43,12 +45,21 @@ def write(plant: Plant) -> None:
     (plant.folder / "truth.json").write_text(json.dumps({"whole": whole, "marks": marks, "spans": spans}, indent=1))
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Print the joules of every rail between two times, or over the whole run."""
-    folder, *times = sys.argv[1:]
-    plant = Plant(Path(folder))
-    start, end = (int(times[0]), int(times[1])) if times else (plant.epoch_ns, time.monotonic_ns())
-    json.dump(between(plant, start, end), sys.stdout, indent=1)
+    parser = argparse.ArgumentParser(prog="python -m tests.instruments.truth", description=(__doc__ or "").split(":")[0])
+    parser.add_argument("folder", type=Path, help="what `--out` kept")
+    parser.add_argument("times", type=int, nargs="*", metavar="NS", help="from and to, on the monotonic clock; the whole run without them")
+    options = parser.parse_args(argv)
+    times = options.times
+    if len(times) not in (0, 2):
+        parser.error("give two times, or none")
+    try:
+        plant = Plant(options.folder)
+    except (OSError, ValueError) as error:
+        parser.error(f"there is no plant in {options.folder}: {error}")
+    start, end = times if times else (plant.epoch_ns, time.monotonic_ns())
+    sys.stdout.write(json.dumps(between(plant, start, end), indent=1) + "\n")
     return 0
 
 

@@ -227,6 +227,14 @@ def test_every_channel_names_instrument_and_driver(tmp_path: Path) -> None:
     assert row["update_period_s"] == 1e-3
 
 
+def test_what_imitates_rapl_is_not_called_after_the_processor_it_runs_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = trees.powercap(tmp_path / "powercap", trees.LAPTOP)
+    monkeypatch.delenv("EDGEKIT_EMULATED", raising=False)
+    assert {row["identity"] for row in rapl.probe({"powercap": str(root)})["channels"]} == {f"tree in {root}"}
+    monkeypatch.setenv("EDGEKIT_EMULATED", "plant laptop")
+    assert {row["identity"] for row in rapl.probe({"powercap": str(root)})["channels"]} == {"plant laptop"}
+
+
 @pytest.mark.parametrize("maximum", ["inf", "nan", "1e400", "-1", "0", "all of it"])
 def test_a_maximum_that_is_no_number_costs_the_wrap_and_not_the_counter(tmp_path: Path, maximum: str) -> None:
     root = trees.powercap(tmp_path / "powercap", {"intel-rapl:0": ("package-0", 5)}, maximum)  # type: ignore[arg-type]

@@ -18,8 +18,9 @@ PERIOD_S = 1e-3  # both ways: the processor adds to its counters about every mil
 def probe(roots: Mapping[str, str], opener: perf.Opener = perf.open_event, pause: Callable[[float], None] = time.sleep) -> Dict[str, Any]:
     """Return the channels of the way that is used, with notes on duplicates and on why the other is not; or both refusals."""
     tree = powercap.probe(roots, pause)
-    identity, driver = _identity(roots), "Linux " + os.uname().release
-    if "perf" in roots or not (imitated(roots) or tree.get("emulated")):  # an imitated tree has no PMU beside it but the machine's own
+    emulated = imitated(roots) or bool(tree.get("emulated"))
+    identity, driver = _identity(roots, emulated), "Linux " + os.uname().release
+    if "perf" in roots or not emulated:  # an imitated tree has no PMU beside it but the machine's own
         events = perf.probe(roots, opener)
         if events["usable"]:
             tree = _compared(events, tree, opener, pause, powercap.folder(roots))
@@ -118,8 +119,13 @@ def _without_mirrors(
     return rows
 
 
-def _identity(roots: Mapping[str, str]) -> str:
-    """Return the processor's name and how many sockets it fills: one instrument per machine of that kind."""
+def _identity(roots: Mapping[str, str], emulated: bool) -> str:
+    """Return the processor's name and how many sockets it fills: one instrument per machine of that kind.
+
+    What imitates RAPL is not the processor that it runs on: it is called after who emulates, or after its folder.
+    """
+    if emulated and "proc" not in roots:
+        return os.environ.get("EDGEKIT_EMULATED") or "tree in " + powercap.folder(roots)
     model, sockets = "", set()
     for line in optional_text(roots.get("proc", "/proc") + "/cpuinfo").splitlines():
         key, _, value = line.partition(":")
