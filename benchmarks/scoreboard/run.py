@@ -33,6 +33,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "scoreboard.json"
 MODULES = {"zeus": "zeus_tool", "codecarbon": "codecarbon_tool", "pyjoules": "pyjoules_tool", "carbontracker": "carbontracker_tool"}
 PACKAGES = {"zeus": "zeus", "codecarbon": "codecarbon", "pyjoules": "pyJoules", "carbontracker": "carbontracker"}
 PATIENCE_S = 300
+TRIES = 3
 
 
 def measure(row: Row, tool: str, python: str) -> dict[str, Any]:
@@ -41,10 +42,13 @@ def measure(row: Row, tool: str, python: str) -> dict[str, Any]:
         return {"not_run": row.not_run[tool]}
     trials: list[dict[str, Any]] = []
     for process in range(row.trials if row.fresh else 1):
-        with tempfile.TemporaryDirectory() as scratch:
-            found = play(row, tool, python, Path(scratch), seed=process)
-        if isinstance(found, str):
-            return {"failed": found}
+        for again in range(1, TRIES + 1):  # zeus gives its helpers 10 s to start, which a busy machine may not keep
+            with tempfile.TemporaryDirectory() as scratch:
+                found = play(row, tool, python, Path(scratch), seed=process)
+            if not isinstance(found, str):
+                break
+            if again == TRIES:
+                return {"failed": found}
         trials += found
     return {"trials": trials}
 
@@ -117,7 +121,21 @@ def versions(peers: str) -> dict[str, str]:
     return {**found, "edgekit": version("edgekit"), "nvidia-ml-py": version("nvidia-ml-py")}
 
 
+def keep(results: dict[str, Any], used: dict[str, str]) -> dict[str, Any]:
+    """Save what there is so far, in the order of the rows, and return it."""
+    order = {row.name: place for place, row in enumerate(rows())}
+    document = {
+        "date": date.today().isoformat(),
+        "versions": used,
+        "machine": {"python": platform.python_version(), "platform": platform.machine(), "cpus": os.cpu_count()},
+        "rows": dict(sorted(results.items(), key=lambda item: order.get(item[0], len(order)))),
+    }
+    RESULTS.write_text(json.dumps(document, indent=1) + "\n")
+    return document
+
+
 def main() -> int:
+    """Measure, keep the results, write the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--peers", default=str(ROOT / ".venv-peers" / "bin" / "python"), help="Python of the peers' environment")
     parser.add_argument("--rows", help="only these, separated by commas; their results replace those kept from before")
@@ -128,6 +146,8 @@ def main() -> int:
     tools = options.tools.split(",") if options.tools else ALL
     kept = json.loads(RESULTS.read_text()) if RESULTS.is_file() and (options.rows or options.tools) else {"rows": {}}
     chosen = [row for row in rows() if wanted is None or row.name in wanted or row.name.split()[0] in wanted]
+    used = versions(options.peers)
+    document = keep(kept["rows"], used)
     for row in chosen:
         cells = kept["rows"].setdefault(row.name, {"what": row.what, "seconds": row.seconds, "tools": {}})["tools"]
         for tool in tools:
@@ -135,14 +155,7 @@ def main() -> int:
             sys.stderr.flush()
             cells[tool] = measure(row, tool, sys.executable if tool.startswith("edgekit") else options.peers)
             sys.stderr.write(f" {table.cell(cells[tool])}\n")
-    order = {row.name: place for place, row in enumerate(rows())}
-    document = {
-        "date": date.today().isoformat(),
-        "versions": versions(options.peers),
-        "machine": {"python": platform.python_version(), "platform": platform.machine(), "cpus": os.cpu_count()},
-        "rows": dict(sorted(kept["rows"].items(), key=lambda item: order.get(item[0], len(order)))),
-    }
-    RESULTS.write_text(json.dumps(document, indent=1) + "\n")
+        document = keep(kept["rows"], used)
     table.write(document)
     missed = table.missed(document)
     for line in missed:

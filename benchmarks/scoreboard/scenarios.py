@@ -109,7 +109,7 @@ def rows() -> list[Row]:
             for s, n in ((0.05, 20), (0.25, 20))
         ),
         Row(name="D7", what="5 s, sensor looks 25 of 100 ms, load in step with it", plant=gpu(wave(0.1), jitter=0.0, sampled_fraction=0.25),
-            play=[(0, 5)], trials=2, **_GPU),
+            play=[(0, 5)], trials=3, **_GPU),
         Row(name="D8", what="first window of a process, 5 ms at 80 W", plant=cpu(idle_w=80.0), play=[(0, 0.005)], trials=5, fresh=True,
             task={"warm": False}, not_run=_EPOCHS, **_RAPL),
         Row(name="D9", what="40 ms at 80 W, one tracker for the window", plant=cpu(idle_w=80.0), play=[(0, 0.04)], trials=5,

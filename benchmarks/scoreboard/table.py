@@ -118,7 +118,7 @@ def _reasons(document: dict[str, Any]) -> str:
     why: dict[str, list[str]] = {}
     for name, row in document["rows"].items():
         for tool, result in row["tools"].items():
-            reasons = {trial["reason"].split(":")[0] for trial in result.get("trials", []) if trial.get("reason")}
+            reasons = {trial["reason"].split(", which took")[0] for trial in result.get("trials", []) if trial.get("reason")}
             for reason in [result["not_run"]] if "not_run" in result else sorted(reasons):
                 why.setdefault(f"{tool}: {reason}", []).append(name)
     return "\n".join(["Not run, or unmeasurable:", "", *(f"- {reason} ({', '.join(names)})" for reason, names in why.items())])

@@ -20,6 +20,7 @@ from typing import Any
 
 from tests.instruments.plantfile import Plant
 
+SOON_NS = 300_000
 WORDS = ("warn", "too short", "error", "not supported", "short for")
 
 
@@ -56,33 +57,35 @@ class Stage:
         self.out.write_text(json.dumps(trials))
 
     def _trial(self, tool: Any) -> dict[str, Any]:
-        self._heard.clear()
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             tool.begin()
-            start_ns = time.monotonic_ns()
-            end_ns = self._play(start_ns)
+            self._heard.clear()  # what is said before the window (about accounts, countries, other meters) is not about its energy
+            said.truncate(said.seek(0))
+            start_ns, end_ns = self._play()
             found = tool.end()
         heard = [*self._heard, *(line for line in said.getvalue().splitlines() if any(word in line.lower() for word in WORDS))]
         return {**found, "start_ns": start_ns, "end_ns": end_ns, "warnings": heard}
 
-    def _play(self, start_ns: int) -> int:
-        """Draw each step's watts for its seconds; return when the last ended."""
-        due_ns = start_ns
-        load = self.plant.channels.get("load")
-        for watts, seconds in self.task["play"]:
-            if load is not None:
-                load.append(watts)
-            due_ns += round(seconds * 1e9)
-            while (left_ns := due_ns - time.monotonic_ns()) > 0:
-                time.sleep(left_ns / 1e9)
-        end_ns = time.monotonic_ns()
-        self._rest()
-        return end_ns
+    def _play(self) -> tuple[int, int]:
+        """Draw each step's watts for its seconds; return when this was called and when the process woke after the last step.
 
-    def _rest(self) -> None:
-        if "load" in self.plant.channels:
-            self.plant.channels["load"].append(self.task.get("rest_w", 0.0))
+        All steps are written down before the first begins, so that the power changes at the very moments that the play names.
+        """
+        called_ns = time.monotonic_ns()
+        start_ns = due_ns = called_ns + SOON_NS
+        for watts, seconds in self.task["play"]:
+            self.plant.channels["load"].append(watts, due_ns)
+            due_ns += round(seconds * 1e9)
+        self._rest(due_ns)
+        while time.monotonic_ns() < start_ns:
+            continue
+        while (left_ns := due_ns - time.monotonic_ns()) > 0:
+            time.sleep(left_ns / 1e9)
+        return called_ns, time.monotonic_ns()
+
+    def _rest(self, at_ns: int | None = None) -> None:
+        self.plant.channels["load"].append(self.task.get("rest_w", 0.0), at_ns)
 
     def _approach(self) -> None:
         """Burn energy until the register is `wrap_left_j` joules before its wrap."""
