@@ -15,7 +15,10 @@ def share(text: str, option: str) -> float:
     found = re.fullmatch(rf"(?P<number>{_NUMBER})\s*(?P<unit>%?)", text.strip(), re.IGNORECASE)
     if found is None:
         raise _unreadable(text, option, "a share is written 2% or 0.02")
-    return float(found["number"]) / (100 if found["unit"] else 1)
+    number = float(found["number"])
+    if not found["unit"] and number > 1:
+        raise _unreadable(text, option, f"a share of {number:g} is {100 * number:g} %; for {number:g} per cent write {number:g}%")
+    return number / (100 if found["unit"] else 1)
 
 
 def seconds(text: str, option: str) -> float:

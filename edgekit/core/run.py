@@ -30,7 +30,8 @@ class RunStatus(StrEnum):
 class RunPlan:
     """Hold what a run sets out to do: times in seconds; `inputs` says which data is fed.
 
-    A group of inferences between two clock reads takes at least `group_min_ns`. `quick` marks plans below the method's own minimum.
+    A group of inferences between two clock reads takes at least `group_min_ns`. `quick` marks runs that measured less than the
+    method's own minimum, whatever was planned (until they are closed: plans below it).
     With `until_rel` windows are added until the interval of every artifact is within that share of its value, or `max_time_s` is over.
     `idle_between_s` of idle is measured between rounds of windows. `dephase_s` is the span from which a random wait before each window is
     drawn, with `seed`, so that windows meet a sensor's update period at different phases. The headline is the `statistic` of the windows:

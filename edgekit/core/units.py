@@ -44,6 +44,11 @@ def format_number(value: float, digits: int = 3) -> str:
     return f"{rounded:.{max(0, digits - 1 - math.floor(math.log10(abs(rounded))))}f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return how many of something: "1 window", "3 windows"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def scale_for(value: float, unit: str) -> tuple[float, str]:
     """Return (divisor, display unit) that brings `value` between 1 and 1000: 2e-6 "J" gives (1e-6, "µJ"); kg becomes g or below."""
     if unit == "kg":

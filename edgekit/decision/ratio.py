@@ -131,7 +131,7 @@ def flaws(run: RunRecord) -> tuple[str, ...]:
     state = {"failed": "artifact failed its gate", "unverified": "artifact not verified", "unseen": "model file not published"}.get(
         run.artifact.status
     )
-    found = (state, run.status.value if run.status is not RunStatus.COMPLETE else None, "quick plan" if run.plan.quick else None)
+    found = (state, run.status.value if run.status is not RunStatus.COMPLETE else None, "quick" if run.plan.quick else None)
     return tuple(item for item in found if item is not None)
 
 

@@ -10,6 +10,7 @@ from edgekit.core.quantity import Estimate, Note, Origin
 from edgekit.core.run import RunRecord, RunStatus, TrainingRecord
 from edgekit.decision.choose import energy_of, service_rate
 from edgekit.decision.gather import unseen
+from edgekit.energy.enough import how_quick, measured_s
 
 
 def remarks(
@@ -55,9 +56,8 @@ def _quick(runs: Sequence[RunRecord]) -> list[Note]:
     quick = [run for run in runs if run.plan.quick]
     if not quick:
         return []
-    plan = quick[0].plan
-    shape = f"{plan.windows} windows of {plan.window_s:g} s instead of 10 windows of 10 s"
-    text = f"{len(quick)} of {len(runs)} runs used a quick plan: {shape}"
+    are = "is" if len(quick) == 1 else "are"
+    text = f"{len(quick)} of {len(runs)} runs {are} quick: {how_quick(min(quick, key=measured_s))}"
     return [Note(code="plan.quick", text=text, advice="repeat with edgekit bench and its default plan")]
 
 

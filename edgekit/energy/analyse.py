@@ -12,6 +12,7 @@ from edgekit.core.run import Analysis, ChannelAnalysis, RunRecord
 from edgekit.core.trace import Trace
 from edgekit.core.window import Phase, Window
 from edgekit.energy.crosscheck import crosschecked
+from edgekit.energy.enough import how_quick, usable
 from edgekit.energy.group import analyse_group
 from edgekit.energy.groups import channel_groups, rival_groups
 from edgekit.energy.latency import quantile_ns
@@ -26,7 +27,7 @@ __all__ = ["analyse", "channel_groups", "headline_channel"]
 
 def analyse(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> Analysis:
     """Return everything that follows from `record` and its raw `traces` (by channel id)."""
-    measured = [window for window in record.windows if window.phase is Phase.MEASURE and window.invalid is None and window.inferences]
+    measured = usable(record.windows)
     inferences = sum(window.inferences or 0 for window in measured)
     idles = [window for window in record.windows if window.phase is Phase.IDLE and window.invalid is None]
     machine = ", ".join(filter(None, (record.device.name, record.facts_before.model, record.facts_before.cpu)))
@@ -142,7 +143,7 @@ def _notes(record: RunRecord, measured: Sequence[Window]) -> tuple[Note, ...]:
         notes.append(
             Note(
                 code="plan.quick",
-                text=f"quick plan: {record.plan.windows} windows of {record.plan.window_s:g} s instead of 10 windows of 10 s",
+                text=f"quick: {how_quick(record)}",
                 advice="repeat with `edgekit bench` and its default plan before you rely on small differences",
             )
         )

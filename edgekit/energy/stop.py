@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan
+from edgekit.core.units import counted
 
 LEAST_WINDOWS = 5  # fewer say too little about their own spread to stop by it
 ROUNDS_WITHIN = 2
@@ -53,18 +54,17 @@ def judge(rounds: Sequence[Sequence[Standing | None]], plan: RunPlan, *, elapsed
     what a round and the closing idle take: with `plan.max_time_s` no round is begun that would not end in time.
     """
     done = len(rounds)
+    after = f"after {counted(done, 'window')}"
     if plan.until_rel is None:
         if done >= plan.windows:
             return Verdict(go_on=False)
     elif done >= max(plan.windows, LEAST_WINDOWS):
         if None in rounds[-1]:
-            return _stop("run.no_figure", f"stopped after {done} windows: an artifact still has no energy figure, and more would give none")
+            return _stop("run.no_figure", f"stopped {after}: an artifact still has no energy figure, and more would give none")
         if all(standing is not None and within(standing, plan.until_rel) for row in rounds[-ROUNDS_WITHIN:] for standing in row):
-            return _stop("run.until", f"stopped after {done} windows: interval within {percent(plan.until_rel)}")
+            return _stop("run.until", f"stopped {after}: interval within {percent(plan.until_rel)}")
     if plan.max_time_s is not None and elapsed_s + next_s > plan.max_time_s:
-        return _stop(
-            "run.max_time", f"stopped at --max-time after {done} windows{_reached(rounds[-1])}", "allow more time, or a wider limit"
-        )
+        return _stop("run.max_time", f"stopped at --max-time {after}{_reached(rounds[-1])}", "allow more time, or a wider limit")
     return _GO_ON
 
 

@@ -10,6 +10,7 @@ from edgekit.core.decision import Decision, Side
 from edgekit.core.hardware import DeviceFacts
 from edgekit.core.quantity import Note, Quantity, Unknown
 from edgekit.core.run import OperatorEnergy, RunRecord
+from edgekit.energy.enough import usable
 from edgekit.reports.readings import readings
 
 
@@ -108,7 +109,7 @@ def _row(run: RunRecord, side: Side, chosen: bool, eligible: bool, reason: str) 
         device_kind=run.device.kind,
         meters=tuple(f"{meter.kind} ({meter.detail})" if meter.detail else meter.kind for meter in run.meters),
         status=run.status.value,
-        windows=run.plan.windows,
+        windows=len(usable(run.windows)) if run.windows else run.plan.windows,
         window_s=run.plan.window_s,
         batch=run.plan.batch,
         threads=run.plan.threads,

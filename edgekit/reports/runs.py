@@ -68,7 +68,7 @@ def _row(record: RunRecord, *, with_idle: bool) -> tuple[str, ...]:
         place(energy).replace(", ", "\n"),
         *idle,
         f"{short(analysis.time_s_per_inference)}\n{short(analysis.latency_p99_s)}",
-        str(record.status) + ("\nquick plan" if record.plan.quick else ""),
+        str(record.status) + ("\nquick" if record.plan.quick else ""),
     )
 
 

@@ -123,7 +123,7 @@ def test_compare_says_what_lessens_the_worth_of_a_run(runs, run_edgekit):
     poor = replace(edge_rapl("poor", quick=True, model=artifact(status="failed")), status=RunStatus.INTERRUPTED)
     (folder / "run.json").write_text(dump_record(poor), encoding="utf-8")
     done = run_edgekit("compare", "runs/edge", "poor", cwd=runs)
-    assert "artifact failed its gate, interrupted, quick plan" in done.stdout
+    assert "artifact failed its gate, interrupted, quick" in done.stdout
     assert "edgekit report runs/edge poor" in done.stdout
 
 

@@ -64,7 +64,7 @@ def test_what_lessens_a_runs_worth_is_said():
     assert whole.flaws == ()
     poor = replace(edge_rapl("a", model=artifact(status="failed"), quick=True), status=RunStatus.INTERRUPTED)
     row = compare(poor, edge_rapl("b"))
-    assert row.flaws == ("artifact failed its gate", "interrupted", "quick plan")
+    assert row.flaws == ("artifact failed its gate", "interrupted", "quick")
     assert [note.code for note in row.notes] == ["run.flaws"]
     assert compare(edge_rapl("a", model=artifact(status="unverified")), edge_rapl("b")).flaws == ("artifact not verified",)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from edgekit.core.errors import UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.devices.sim import SimDevice
 from edgekit.flows.bench import BenchRequest, bench
+from edgekit.flows.bench.limit import require_round
 from edgekit.flows.bench.plan import plan, waits, with_sensors
 from edgekit.links.clock import SystemClock
 from edgekit.meters.sim import SimMeter
@@ -123,6 +125,50 @@ def test_max_time_alone_bounds_the_planned_windows(model_file):
     assert "run.max_time" in _codes(run)
 
 
+@pytest.mark.parametrize("max_time_s", [51.0, 53.7, 75.0, 120.0, 200.0])
+@pytest.mark.parametrize("options", [{}, {"settle_s": "200"}])
+def test_two_artifacts_end_in_time_whatever_their_warm_up_takes(model_file, options, max_time_s):
+    other = model_file.with_name("other.tflite")
+    other.write_bytes(model_file.read_bytes() + bytes(1000))
+    told = Told()
+    run, _ = _bench(model_file, options, told, artifacts=(model_file, other), until_rel=1e-6, max_time_s=max_time_s)
+    assert (run.windows[-1].end_ns - run.windows[0].start_ns) / 1e9 <= max_time_s
+    assert _measured(run)
+    assert "run.overrun" not in [note.code for note in told.notes]
+
+
+def test_a_time_in_which_nothing_can_be_measured_is_refused_with_one_that_can(run_edgekit, model_file):
+    asked = ["bench", model_file, "--device", "sim", "--until", "2%"]
+    refused = run_edgekit("--json", *asked, "--max-time", "20s")
+    error = refused.json()["data"]
+    assert (refused.returncode, error["code"]) == (2, "bench.max_time")
+    assert "less than the 36 s" in error["what"]
+    command = shlex.split(error["do"][0]["command"])
+    assert command[-2:] == ["--max-time", "36s"]
+    done = run_edgekit("--json", *command[1:])
+    assert done.returncode == 0, done.stderr
+    assert [window["phase"] for window in done.json()["data"]["runs"][0]["windows"]].count("measure") == 1
+    quick = shlex.split(error["do"][1]["command"])
+    assert run_edgekit(*quick[1:]).returncode == 0
+
+
+def test_inferences_too_slow_for_the_time_are_known_before_the_first_round(model_file):
+    planned = plan(BenchRequest(artifacts=(model_file,), max_time_s=60.0), kind="local")
+    require_round(planned, [0.9], elapsed_s=13.0)
+    with pytest.raises(UsageError, match="too short for one round"):
+        require_round(planned, [9.0], elapsed_s=13.0)
+
+
+def test_a_run_is_quick_by_what_it_measured(model_file):
+    (short,) = _bench(model_file, until_rel=0.02, window_s=1.0)
+    assert (len(_measured(short)), short.plan.quick) == (5, True)
+    assert "quick: 5 windows of 1 s instead of 10 windows of 10 s" in [note.text for note in short.analysis.notes]
+    (cut,) = _bench(model_file, max_time_s=60.0)
+    assert (len(_measured(cut)), cut.plan.quick) == (3, True)
+    (enough,) = _bench(model_file, quick=True, windows=11, window_s=10.0)
+    assert not enough.plan.quick
+
+
 def test_the_estimate_is_shown_between_windows(model_file):
     told = Told()
     _bench(model_file, {"spread": "0.02"}, told, windows=5)
@@ -193,6 +239,12 @@ def test_what_cannot_be_read_is_refused(text):
         with pytest.raises(UsageError) as caught:
             read(text, "--until")
         assert caught.value.code == "bench.amount"
+
+
+def test_per_cent_without_a_sign_are_not_taken_for_a_factor():
+    with pytest.raises(UsageError) as caught:
+        share("2", "--until")
+    assert "write 2%" in caught.value.why
 
 
 @pytest.mark.parametrize(("option", "value"), [("--until", "0"), ("--until", "200%"), ("--max-time", "0"), ("--idle-between", "-1")])

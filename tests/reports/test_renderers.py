@@ -168,7 +168,7 @@ def test_emulated_runs_carry_a_banner_no_renderer_can_drop(kind):
 
 @pytest.mark.parametrize("kind", ["html", "md", "text"])
 def test_a_quick_plan_is_stated_before_the_verdict(kind, rendered):
-    assert "quick plan: 3 windows of 1 s instead of 10 windows of 10 s" in flat(rendered[kind][: rendered[kind].index("Keep digits")])
+    assert "quick: 3 windows of 1 s instead of 10 windows of 10 s" in flat(rendered[kind][: rendered[kind].index("Keep digits")])
 
 
 def test_every_energy_on_the_page_shows_its_origin_and_boundary(rendered):

@@ -12,12 +12,10 @@ from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan, RunStatus
 from edgekit.flows.bench.course import Course, Stage
 from edgekit.flows.bench.inputs import Subject
-from edgekit.flows.bench.plan import BenchPlan
+from edgekit.flows.bench.plan import SETTLE_S, BenchPlan
 from edgekit.flows.bench.recorder import Recorder
 from edgekit.metering import Chosen
 from edgekit.store.journal import ENGINE_FACTS
-
-_SETTLE_S = 0.3  # readings go on this long after the last window, so that its end lies between two of them
 
 
 def load_all(
@@ -44,7 +42,7 @@ def conduct(plan: BenchPlan, *, stage: Stage, chosen: Chosen) -> None:
         recorder.event("clock_map", session.clock_map())
         with _reading(plan.run, stage=stage, chosen=chosen):
             Course(plan, stage).run()
-            session.idle(-1, _SETTLE_S)
+            session.idle(-1, SETTLE_S)
         recorder.check()
         recorder.event("clock_map", session.clock_map())
         recorder.event("facts_after", session.facts())

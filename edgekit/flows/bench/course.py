@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from edgekit.core.protocols import DeviceSession, LoadedModel, Progress
 from edgekit.core.quantity import Note
-from edgekit.core.units import format_scaled
+from edgekit.core.units import counted, format_scaled
 from edgekit.core.window import Phase, Window
 from edgekit.energy.stop import Standing, judge, percent, unreachable
 from edgekit.energy.warmup import steady_from
-from edgekit.flows.bench.plan import IDLE_EVERY, SETTLE_S, WARMUP_CAP, WARMUP_PIECES, BenchPlan, Step, waits
+from edgekit.flows.bench.limit import overrun, require_round, round_and_rest_s, warmup_cap_s
+from edgekit.flows.bench.plan import IDLE_EVERY, SETTLE_S, WARMUP_PIECES, BenchPlan, Step, waits
 from edgekit.flows.bench.profiling import profile_one
 from edgekit.flows.bench.recorder import Recorder
 from edgekit.flows.bench.running import Running
@@ -45,12 +46,13 @@ class Course:
         self._idles = 0
         self._first_ns: int | None = None
         self._last_ns = 0
+        self._paces: dict[int, float] = {}
         self._rounds: list[tuple[Standing | None, ...]] = []
         self._warned: set[int] = set()
 
     def run(self) -> None:
         """Do everything that is planned; what is done so far is recorded at any moment."""
-        self._stage.progress.step(f"measure on {len(self._stage.models)} artifact(s)", self._bench.expected_s)
+        self._stage.progress.step(f"measure on {counted(len(self._stage.models), 'artifact')}", self._bench.expected_s)
         if self._bench.script:
             self._repeat(self._bench.script)
         else:
@@ -58,6 +60,8 @@ class Course:
             self._go_round()
             self._rest(self._plan.idle_s)
             self._profile()
+            if (late := overrun(self._bench, elapsed_s=self._elapsed_s)) is not None:
+                self._tell(late)
         self._stage.progress.advance(self._elapsed_s, self._closing_words())
 
     def _repeat(self, script: Sequence[Step]) -> None:
@@ -79,7 +83,7 @@ class Course:
 
     def _warm_up(self, artifact: int) -> None:
         """Infer in short pieces until the time per inference shows no trend any more, or five times the planned warm-up is over."""
-        model, cap_s = self._stage.models[artifact], WARMUP_CAP * self._plan.warmup_s
+        model, cap_s = self._stage.models[artifact], warmup_cap_s(self._bench, artifact, elapsed_s=self._elapsed_s)
         paces: list[float] = []
         spent_s = 0.0
         while steady_from(paces) is None:
@@ -92,8 +96,10 @@ class Course:
             self._keep(window, artifact)
             paces.append(window.duration_s / (window.inferences or 1))
             spent_s += window.duration_s
+            self._paces[artifact] = paces[-1]
 
     def _go_round(self) -> None:
+        require_round(self._bench, list(self._paces.values()), elapsed_s=self._elapsed_s)
         while True:
             begun_ns = self._last_ns
             for artifact in range(self._bench.artifacts):
@@ -101,7 +107,7 @@ class Course:
             self._record_clock()
             self._rounds.append(tuple(self._stage.running.standing(artifact) for artifact in range(self._bench.artifacts)))
             self._warn()
-            next_s = (self._last_ns - begun_ns) / 1e9 + self._plan.idle_s
+            next_s = round_and_rest_s(self._bench, (self._last_ns - begun_ns) / 1e9, done=len(self._rounds))
             verdict = judge(self._rounds, self._plan, elapsed_s=self._elapsed_s, next_s=next_s)
             if verdict.note is not None:
                 self._tell(verdict.note)
@@ -163,7 +169,7 @@ class Course:
             note = unreachable(standing, self._plan.until_rel) if standing is not None else None
             if note is not None and artifact not in self._warned:
                 self._warned.add(artifact)
-                self._tell(Note(code=note.code, text=self._title(note.text, artifact), advice=note.advice))
+                self._tell(Note(code=note.code, text=self._named(note.text, artifact), advice=note.advice))
 
     def _tell(self, note: Note) -> None:
         self._stage.recorder.event("note", note)
@@ -174,10 +180,14 @@ class Course:
 
     def _closing_words(self) -> str:
         standings = [standing for standing in self._rounds[-1] if standing] if self._rounds else []
-        return f"{len(self._rounds)} windows" + (f" · {_estimate(standings[0])}" if len(standings) == self._bench.artifacts == 1 else "")
+        figure = f" · {_estimate(standings[0])}" if len(standings) == self._bench.artifacts == 1 else ""
+        return f"{counted(len(self._rounds), 'window')}{figure}"
 
     def _title(self, text: str, artifact: int) -> str:
         return f"{text} {self._stage.names[artifact]}" if self._bench.artifacts > 1 else text
+
+    def _named(self, text: str, artifact: int) -> str:
+        return f"{self._stage.names[artifact]}: {text}" if self._bench.artifacts > 1 else text
 
     @property
     def _elapsed_s(self) -> float:

@@ -14,9 +14,11 @@ from edgekit.core.protocols import DeviceSession, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord, RunStatus
 from edgekit.energy.analyse import analyse
+from edgekit.energy.enough import is_quick
 from edgekit.flows.bench.conduct import conduct, load_all
 from edgekit.flows.bench.course import Stage
 from edgekit.flows.bench.inputs import Subject, open_subject
+from edgekit.flows.bench.limit import require_time
 from edgekit.flows.bench.plan import BenchPlan, BenchRequest, plan, with_sensors
 from edgekit.flows.bench.profiling import timeline_channel
 from edgekit.flows.bench.recorder import Recorder
@@ -52,6 +54,8 @@ def bench(
     planned = plan(request, kind=device.spec.kind) if replay is None else replay.plan()
     if replay is not None:
         replay.require(subjects[0].artifact)
+    else:
+        require_time(planned, request)
     created = date.now_utc()
     session_id: str | None = None
     notes = [*(note for subject in subjects for note in subject.notes), *_recovered(store)]
@@ -62,7 +66,9 @@ def bench(
             chosen = choose(request.meters, device=device, session=session) if replay is None else replay.chosen(device)
             for note in (chosen.note, *chosen.notes):
                 progress.note(note)
-            planned = planned if replay is not None else with_sensors(planned, chosen.specs)
+            if replay is None:
+                planned = with_sensors(planned, chosen.specs)
+                require_time(planned, request)
             models = load_all(session, subjects, planned.run, progress=progress, stack=stack)
             session_id = store.open_session(created.replace("-", "").replace(":", "").removesuffix("Z"))
             header = _header(
@@ -178,7 +184,9 @@ def _close(store: RunStore, session_id: str | None) -> list[RunRecord]:
 
 
 def _analysed(store: RunStore, record: RunRecord) -> RunRecord:
-    analysed = replace(record, analysis=analyse(record, open_traces(store.root / record.id, record)))
+    # What counts is what was measured: a run may end early, and one with --until ends when it likes. Imported runs have rules of their own.
+    own = record if record.plan.whole_windows else replace(record, plan=replace(record.plan, quick=is_quick(record.windows)))
+    analysed = replace(own, analysis=analyse(own, open_traces(store.root / record.id, own)))
     store.save(analysed)
     return analysed
 

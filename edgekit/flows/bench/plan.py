@@ -12,6 +12,8 @@ from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import UsageError
 from edgekit.core.run import RunPlan, RunStatus
 from edgekit.core.window import Phase
+from edgekit.energy.enough import LEAST_S
+from edgekit.energy.enough import LEAST_WINDOWS as LEAST_FOR_METHOD
 from edgekit.energy.stop import LEAST_WINDOWS
 
 T = TypeVar("T")
@@ -34,8 +36,7 @@ METHOD = Timing(windows=10, window_s=10.0, idle_s=10.0, warmup_s=3.0, cooldown_s
 METHOD_GPU = Timing(windows=10, window_s=60.0, idle_s=60.0, warmup_s=10.0, cooldown_s=1.0, idle_between_s=5.0)
 QUICK = Timing(windows=3, window_s=2.0, idle_s=3.0, warmup_s=1.0, cooldown_s=0.2, idle_between_s=0.0)
 _LONGEST_S = 86_400.0
-SETTLE_S = 0.3  # readings begin this long before the first window, so that its start lies between two of them
-MINIMUM_S = 100.0  # measured time below which a plan counts as quick
+SETTLE_S = 0.3  # readings begin this long before the first window and go on as long after the last: its edges lie between two of them
 IDLE_EVERY = 3  # rounds between two idle windows
 SLOW_SENSOR_S = 0.01  # a sensor that updates more often than this meets every window at another phase anyway
 UNTIL_AT_MOST_S = 3600.0  # how long windows are added for --until when nobody sets a time
@@ -99,15 +100,29 @@ class BenchPlan:
             return sum(step.seconds for step in self.script)
         if self.run.until_rel is not None:
             return self.run.max_time_s
-        idles = 2 * self.run.idle_s + (self.run.windows - 1) // IDLE_EVERY * self.run.idle_between_s
-        profiles = self.artifacts * self.run.window_s if self.profile else 0.0
-        most = idles + self.artifacts * self.run.warmup_s + self.run.windows * self.round_s + profiles
+        between_s = (self.run.windows - 1) // IDLE_EVERY * self.run.idle_between_s
+        most = self.opening_s + self.run.windows * self.round_s + between_s + self.closing_s
         return most if self.run.max_time_s is None else min(most, self.run.max_time_s)
 
     @property
+    def opening_s(self) -> float:
+        """Return the least that goes before the first round."""
+        return max(SETTLE_S, self.artifacts * self.run.warmup_s) + self.run.idle_s
+
+    @property
     def round_s(self) -> float:
-        """Return the least that one window of every artifact takes."""
-        return self.artifacts * (self.run.window_s + self.run.cooldown_s + self.run.dephase_s / 2)
+        """Return what one window of every artifact takes, each after the longest wait that may be drawn."""
+        return self.artifacts * (self.run.window_s + self.run.cooldown_s + self.run.dephase_s)
+
+    @property
+    def closing_s(self) -> float:
+        """Return what comes after the last round."""
+        return self.run.idle_s + (self.artifacts * self.run.window_s if self.profile else 0.0) + SETTLE_S
+
+    @property
+    def least_s(self) -> float:
+        """Return the shortest time in which one round can be had, with a little for what is between the steps; without loading."""
+        return 1.02 * (self.opening_s + self.round_s + self.closing_s) + 0.5
 
 
 def plan(request: BenchRequest, *, kind: str) -> BenchPlan:
@@ -131,7 +146,8 @@ def plan(request: BenchRequest, *, kind: str) -> BenchPlan:
         engine=request.engine,
     )
     _check(run)
-    return BenchPlan(run=_with_quick(run), artifacts=len(request.artifacts), profile=request.profile)
+    short = run.windows < LEAST_FOR_METHOD or run.windows * run.window_s < LEAST_S
+    return BenchPlan(run=replace(run, quick=short), artifacts=len(request.artifacts), profile=request.profile)
 
 
 def with_sensors(plan: BenchPlan, specs: Sequence[MeterSpec]) -> BenchPlan:
@@ -173,9 +189,3 @@ def _check(run: RunPlan) -> None:
             fault = "too small" if value < least else "too large" if value > most else "no number"
             why = f"it must be at least {least:g}" if value < least else f"it must lie between {least:g} and {most:g}"
             raise UsageError(f"{name} {value:g} is {fault}", code="bench.timing", why=why)
-
-
-def _with_quick(run: RunPlan) -> RunPlan:
-    """Mark plans below the method's minimum; one that goes on until its intervals are narrow measures as long as it takes."""
-    short = run.windows < 3 or run.windows * run.window_s < MINIMUM_S
-    return replace(run, quick=short and run.until_rel is None)
