@@ -51,8 +51,22 @@ def _generator(function: Callable[..., Any], fresh: Fresh) -> Any:
 
 def _asynchronous_generator(function: Callable[..., Any], fresh: Fresh) -> Any:
     async def call(*args: Any, **options: Any) -> AsyncIterator[Any]:
+        inner = function(*args, **options)
         with fresh():
-            async for item in function(*args, **options):
-                yield item
+            try:  # as `yield from` does, which asynchronous generators do not have
+                item = await anext(inner)
+                while True:
+                    try:
+                        sent = yield item
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        item = await inner.athrow(error)
+                    else:
+                        item = await inner.asend(sent)
+            except StopAsyncIteration:
+                pass
+            finally:
+                await inner.aclose()
 
     return call

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgekit.core.errors import UsageError, unknown_name
 from edgekit.links.clock import HostClock
+from edgekit.region.given import amount, idle_power
 from edgekit.region.instrument import open_rig
 from edgekit.region.region import Region
 from edgekit.region.sync import Sync, resolve
@@ -31,6 +32,8 @@ class Measured(Region):
 
     def __call__(self, function: Function) -> Function:
         """Return `function` measured at each call; its last regions are in `function.regions`, newest last."""
+        if isinstance(function, (staticmethod, classmethod)):
+            return type(function)(self(function.__func__))
         from edgekit.region.decorate import measured
 
         regions: deque[Region] = deque(maxlen=_KEPT)
@@ -72,7 +75,7 @@ class Measure:
         if align not in (None, "tick"):
             raise UsageError(f"align={align!r} is not known", code="measure.align", why="known: None, 'tick'")
         rig = _rig_opener(meter, roots)
-        return Measured(name, rig=rig, align=align == "tick", sync=resolve(sync), idle_w=idle_w)
+        return Measured(name, rig=rig, align=align == "tick", sync=resolve(sync), idle_w=idle_power(idle_w))
 
     def idle(
         self, seconds: float = 5.0, *, meter: str | Sequence[str] = "auto", roots: Mapping[str, str] | None = None
@@ -83,7 +86,7 @@ class Measure:
         """
         from edgekit.region.idle import measure_idle
 
-        return measure_idle(_rig_opener(meter, roots)(), seconds)
+        return measure_idle(_rig_opener(meter, roots)(), amount(seconds, "seconds"))
 
 
 def _rig_opener(meter: str | Sequence[str], roots: Mapping[str, str] | None) -> Callable[[], Rig]:

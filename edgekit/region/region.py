@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.core.errors import UsageError
 from edgekit.region.gauge import Look
+from edgekit.region.given import amount, words
 from edgekit.region.span import Span, begin, end, leading, settle
 from edgekit.region.sync import Sync
 
@@ -68,7 +69,7 @@ class Region:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close the region; an exception of the block is noted and goes on."""
         if error is not None:
-            self.raised = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            self.raised = words(error)
         try:
             if self._span is not None and self._span.end_ns is None:
                 self.cut_short = self._repeats
@@ -92,11 +93,16 @@ class Region:
                 code="measure.repeat",
                 why="it repeats already" if self._repeats else "it is not open: repeat() belongs in the with block",
             )
+        at_least_ns = round(amount(at_least_s, "at_least_s") * 1e9)
         self._repeats = True
-        return self._iterations(self._span.rig, round(at_least_s * 1e9))
+        return self._iterations(self._span.rig, at_least_ns)
 
     def count(self, units: int = 1) -> None:
-        """Say that the region did `units` more units of work (tokens, frames, inferences); see `energy_j_per_unit`."""
+        """Say that the region did `units` more units of work (tokens, frames, inferences); see `energy_j_per_unit`.
+
+        Raises UsageError for what is no number from 0 up.
+        """
+        amount(units, "count")
         self.units += units
         if self._span is None or self._span.end_ns is not None:
             self._outcome = None  # how often the work repeated matters to sensors that look at a part of the time

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -217,8 +217,9 @@ print("after the region", loaded())
 m.energy_j
 print(m.name)
 """
+    home = {"EDGEKIT_DATA": str(tmp_path)}  # a self-test of the developer's own would be looked up
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], cwd=tmp_path, env=clean_environment(home), capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == ["at import []", "at measure []", "after the region []", "x"]
 
@@ -245,3 +246,91 @@ raise SystemExit(os.waitpid(child, 0)[1])
         [sys.executable, "-c", program], cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("units", [-5, float("nan"), float("inf"), "x", None, 10**400])
+def test_a_count_that_cannot_be_meant_is_refused_and_costs_nothing(tree: Tree, units: object) -> None:
+    with measure("decode", meter="rapl", roots=tree.roots) as m:
+        pause()
+        tree.add(UJ)
+        with pytest.raises(UsageError, match="cannot be meant"):
+            m.count(units)  # type: ignore[arg-type]
+    assert isinstance(m.energy_j, Estimate)
+    assert m.units == 0
+
+
+@pytest.mark.parametrize("idle_w", [-5, float("nan"), float("inf"), "x", {"cpu_package": -1.0}, {"moon": 3.0}])
+def test_idle_power_that_cannot_be_meant_is_refused_at_once(tree: Tree, idle_w: object) -> None:
+    with pytest.raises(UsageError):
+        measure("decode", meter="rapl", roots=tree.roots, idle_w=idle_w)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "x"])
+def test_times_that_cannot_be_meant_are_refused(tree: Tree, seconds: object) -> None:
+    with pytest.raises(UsageError, match="cannot be meant"):
+        measure.idle(seconds, meter="rapl", roots=tree.roots)  # type: ignore[arg-type]
+    with measure("decode", meter="rapl", roots=tree.roots) as m, pytest.raises(UsageError, match="cannot be meant"):
+        m.repeat(seconds)  # type: ignore[arg-type]
+
+
+def test_an_exception_without_words_goes_on_as_it_is(tree: Tree) -> None:
+    class SpeechlessError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    m = measure("decode", meter="rapl", roots=tree.roots)
+
+    def fail() -> None:
+        with m:
+            pause()
+            tree.add(UJ)
+            raise SpeechlessError
+
+    with pytest.raises(SpeechlessError):
+        fail()
+    assert m.raised == "SpeechlessError"
+    assert isinstance(m.energy_j, Estimate)
+
+
+def test_static_and_class_methods_are_measured_as_such(tree: Tree) -> None:
+    region = measure("f", meter="rapl", roots=tree.roots)
+
+    class Model:
+        @region
+        @staticmethod
+        def static(x: int) -> int:
+            return x
+
+        @region
+        @classmethod
+        def named(cls) -> str:
+            return cls.__name__
+
+    assert (Model.static(3), Model().static(4), Model.named()) == (3, 4, "Model")
+    assert len(Model.static.regions) == 2  # type: ignore[attr-defined]
+
+
+def test_an_asynchronous_generator_hears_what_is_sent_thrown_and_when_it_is_closed(tree: Tree) -> None:
+    closed = []
+
+    @measure("f", meter="rapl", roots=tree.roots)
+    async def echo() -> AsyncGenerator[object, object]:
+        said: object = "first"
+        try:
+            while True:
+                try:
+                    said = yield said
+                except KeyError as error:
+                    said = error.args[0]
+        finally:
+            closed.append(True)
+
+    async def talk() -> list[object]:
+        talked = echo()
+        heard = [await anext(talked), await talked.asend(5), await talked.athrow(KeyError("thrown"))]
+        await talked.aclose()
+        return heard
+
+    assert asyncio.run(talk()) == ["first", 5, "thrown"]
+    assert closed == [True]
+    assert len(echo.regions) == 1  # type: ignore[attr-defined]
