@@ -65,6 +65,8 @@ GPU = {
     "nvml": {"gpus": [{"rail": "gpu", "memory_rail": "gpu-memory", "period_s": 0.1, "jitter": 0.01}]},
 }
 
+QUARTER = {**GPU, "nvml": {"gpus": [{**gpu, "sampled_fraction": 0.25} for gpu in GPU["nvml"]["gpus"]]}}  # type: ignore[index]
+
 JETSON = {
     "seed": 15,
     "rails": {
@@ -99,6 +101,7 @@ NAMES: dict[str, dict[str, Any]] = {
     "server": SERVER,
     "amd": AMD,
     "gpu": GPU,
+    "quarter": QUARTER,
     "workstation": {**LAPTOP, "rails": {**_CPU, **GPU["rails"]}, "nvml": GPU["nvml"]},  # type: ignore[dict-item]
     "jetson": JETSON,
     "pi5": PI5,
