@@ -1,7 +1,8 @@
-"""Run every `$ edgekit ...` command shown in the documentation and put its real output back: `python docs/refresh.py [FILE.md ...]`.
+"""Run every `$ ...` command shown in the documentation and put its real output back: `python docs/refresh.py [FILE.md ...]`.
 
-The lines that start with `$ ` in a ```console block are run by a shell in a scratch folder that holds a finished demo. All blocks of one
-run share the folder, in the order of the files. Machine-dependent parts of paths are the only thing changed in what is shown.
+The lines that start with `$ ` in a ```console block are run by a shell in a scratch folder that holds a finished demo; all blocks of one
+run share the folder, in the order of the files. Commands on emulated instruments (`python -m tests...`) run in the repository's folder.
+Self-tests that this machine has stored are not used. Machine-dependent parts of paths are the only thing changed in what is shown.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "convert.md", ROOT / "docs" / "report.md", ROOT / "docs" / "profile.md")
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("convert", "report", "profile", "measure")))
 BLOCK = re.compile(r"(?ms)^```console\n(.*?)^```$")
 
 
@@ -24,7 +25,8 @@ def main(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "edgekit"
         folder.mkdir()
-        run("edgekit demo", folder)
+        if any("$ edgekit" in page.read_text(encoding="utf-8") for page in pages):
+            run("edgekit demo", folder)
         for page in pages:
             text = page.read_text(encoding="utf-8")
             page.write_text(BLOCK.sub(lambda found: f"```console\n{refresh(found.group(1), folder)}```", text), encoding="utf-8")
@@ -39,8 +41,10 @@ def refresh(block: str, folder: Path) -> str:
 
 def run(command: str, folder: Path) -> str:
     """Return what a command prints on stdout, and on stderr where it fails."""
-    environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    own = {"COLUMNS": "110", "NO_COLOR": "1", "EDGEKIT_DATA": str(folder.parent / "data")}
+    environment = {**os.environ, **own, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    where = ROOT if command.startswith("python -m tests.") else folder
+    done = subprocess.run(command, shell=True, cwd=where, env=environment, capture_output=True, text=True, check=False)
     shown = done.stdout if done.returncode == 0 else done.stdout + done.stderr
     shown = shown.replace(str(folder), "~/edgekit").replace(str(ROOT), "~/edgekit")
     return "".join(f"{line.rstrip()}\n" for line in shown.splitlines())

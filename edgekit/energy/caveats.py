@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from edgekit.core.quantity import Note
+from edgekit.core.units import format_interval, format_scaled
 from edgekit.core.window import Window
 from edgekit.energy.stats import Repeatability, t95
 from edgekit.energy.warmup import drift_note
@@ -27,7 +28,7 @@ def caveats(
         notes.append(
             Note(
                 code="windows.outlier",
-                text=f"window(s) {names} stand out; with them {fmean(each):.3g} J, without {fmean(rest):.3g} J",
+                text=f"window(s) {names} stand out; with them {format_scaled(fmean(each), 'J')}, without {format_scaled(fmean(rest), 'J')}",
                 advice="look for background load in those windows",
             )
         )
@@ -36,7 +37,7 @@ def caveats(
     if spread.bootstrap is not None and spread.u and (half := t95(spread.freedom) * spread.u):
         low, high = spread.bootstrap
         if max(high - spread.mean, spread.mean - low) > 1.5 * half:
-            text = f"a few windows pull the mean: resampling them gives {low:.3g} to {high:.3g} J"
+            text = f"a few windows pull the mean: resampling them gives {format_interval(low, high, 'J')}"
             notes.append(Note(code="windows.skewed", text=text, advice="measure more windows, or look for what disturbs some of them"))
     return notes
 

@@ -62,7 +62,7 @@ def judge(rounds: Sequence[Sequence[Standing | None]], plan: RunPlan, *, elapsed
         if None in rounds[-1]:
             return _stop("run.no_figure", f"stopped {after}: an artifact still has no energy figure, and more would give none")
         if all(standing is not None and within(standing, plan.until_rel) for row in rounds[-ROUNDS_WITHIN:] for standing in row):
-            return _stop("run.until", f"stopped {after}: interval within {percent(plan.until_rel)}")
+            return _stop("run.until", f"stopped {after}: {_settled(rounds[-1], plan.until_rel)}")
     if plan.max_time_s is not None and elapsed_s + next_s > plan.max_time_s:
         return _stop("run.max_time", f"stopped at --max-time {after}{_reached(rounds[-1])}", "allow more time, or a wider limit")
     return _GO_ON
@@ -91,6 +91,12 @@ def percent(share: float) -> str:
     if share < 1e-4:
         return "less than 0.01 %"
     return f"{100 * share:.2g} %" if share < 1 else f"a factor of {share + math.hypot(share, 1):.2g}"  # (f - 1/f) / 2 = share
+
+
+def _settled(row: Sequence[Standing | None], until_rel: float) -> str:
+    """Return what is within the limit: the interval, or where it cannot be, how well windows repeat."""
+    limited = any(standing is not None and standing.fixed_rel >= until_rel for standing in row)
+    return f"{'windows repeat' if limited else 'interval'} within {percent(until_rel)}" + (", the interval cannot" if limited else "")
 
 
 def _reached(row: Sequence[Standing | None]) -> str:

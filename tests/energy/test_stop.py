@@ -64,7 +64,8 @@ def test_a_round_that_would_not_end_in_time_is_not_begun():
 def test_what_windows_cannot_shrink_is_said_and_does_not_run_for_ever():
     standing = _standing(0.01, fixed=0.098)
     assert "gain alone is 9.8 %" in unreachable(standing, 0.02).text
-    assert not _judge([[standing]] * 6).go_on
+    verdict = _judge([[standing]] * 6)
+    assert (verdict.go_on, verdict.note.text) == (False, "stopped after 6 windows: windows repeat within 2 %, the interval cannot")
     assert _judge([[_standing(0.03, fixed=0.098)]] * 6).go_on
     assert unreachable(_standing(0.5, fixed=0.01), 0.02) is None
 
