@@ -45,15 +45,16 @@ def gross_energy(
     `found` is the energy of each of `windows`; those without one, or with a reason against it, are left out and counted.
     """
     kept = [(window, energy) for window, energy in zip(windows, found, strict=True) if energy is not None and energy.reason is None]
+    origins = merge_origins([channel.origin for channel in group])
     if not kept:
         reasons = {energy.reason for energy in found if energy is not None and energy.reason}
         reason = "; ".join(sorted(reasons)) or f"meter {spec.kind} delivered no readings that span a measured window"
-        return Gross(energy_j=Unknown(reason=reason, unit="J", boundary=group[0].boundary))
+        return Gross(energy_j=Unknown(reason=reason, unit="J", boundary=group[0].boundary, origins=origins))
     joules = [energy.joules for _, energy in kept]
     counts = [float(window.inferences or 0) for window, _ in kept]
     if math.fsum(joules) <= 0:
         reason = f"meter {spec.kind} did not move during the measured windows: they are too short for its resolution, or it is stuck"
-        return Gross(energy_j=Unknown(reason=reason, unit="J", boundary=group[0].boundary))
+        return Gross(energy_j=Unknown(reason=reason, unit="J", boundary=group[0].boundary, origins=origins))
     spread = repeatability(joules, counts)
     odd = outliers([energy / count for energy, count in zip(joules, counts, strict=True)])
     notes = caveats(kept, found, odd=odd, spread=spread)

@@ -193,8 +193,8 @@ def _net_and_mean(
 ) -> tuple[Quantity, Quantity]:
     if isinstance(gross, Unknown):
         return (
-            Unknown(reason=gross.reason, unit="J", boundary=gross.boundary),
-            Unknown(reason=gross.reason, unit="W", boundary=gross.boundary),
+            Unknown(reason=gross.reason, unit="J", boundary=gross.boundary, origins=gross.origins),
+            Unknown(reason=gross.reason, unit="W", boundary=gross.boundary, origins=gross.origins),
         )
     used = [window for window, energy in zip(windows, found, strict=True) if _is_known(energy)]
     seconds = math.fsum(window.duration_s for window in used) / math.fsum(window.inferences or 0 for window in used)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekit.core.channel import Channel, MeterSpec
-from edgekit.core.quantity import BudgetTerm
+from edgekit.core.quantity import BudgetTerm, Origin
 
 _BETTER = "read a power meter or RAPL instead of an estimate"
+_OF_A_MODEL = frozenset({"rapl", "hwmon", "jetson"})  # what they can tell of themselves is the same on every machine of one kind
 
 
 def instrument_terms(
@@ -40,8 +41,12 @@ def instrument_terms(
 def instrument_tag(spec: MeterSpec, machine: str, channels: Sequence[Channel] = ()) -> str:
     """Return a name that two figures share only where the same sensors of the same instrument read both.
 
-    The identity (serial number, UUID) names an instrument for good; without one, kind, detail and machine have to do. Each package, GPU or
-    rail has a sensor of its own, so the channels belong to the name.
+    The identity (serial number, UUID) names an instrument for good; where it is that of a model, or there is none, the machine belongs to
+    the name. Each package, GPU or rail has a sensor of its own, so the channels belong to it too; what only imitates one is another.
     """
-    place = (spec.identity and f"{spec.kind} {spec.identity}") or f"{spec.kind}{':' + spec.detail if spec.detail else ''} on {machine}"
+    place = f"{spec.kind} {spec.identity}" if spec.identity else f"{spec.kind}{':' + spec.detail if spec.detail else ''}"
+    if not spec.identity or spec.kind in _OF_A_MODEL:
+        place += f" on {machine}"
+    if any(channel.origin is Origin.EMULATED for channel in spec.channels):
+        place = f"emulated {place}"
     return f"{place} [{' + '.join(sorted(channel.id for channel in channels))}]" if channels else place

@@ -133,3 +133,13 @@ def test_steps_of_counters_that_are_added_add_in_squares():
     alone = analysed(pair[:1], {"a": one}, STEADY, IDLES).energy_j_per_inference
     u = [next(term.u for term in found.budget if term.name == "quantum") for found in (both, alone)]
     assert u[0] == pytest.approx(2**0.5 * u[1])
+
+
+def test_an_unknown_figure_of_an_emulated_meter_says_that_it_was_emulated():
+    # Idle is known and shown beside it: without an origin of its own the row would show emulated watts as if nobody had emulated them.
+    t = np.arange(0, 30 * S, S // 100)
+    raw = np.where(t < 12 * S, np.floor(joules(t, STEADY) * 1e6), 0.0)  # the counter is reset inside the windows
+    found = analysed([counter()], {"c": (t, raw)}, [window(0, 11 * S, 13 * S)], [window(0, S, 3 * S, Phase.IDLE)])
+    assert found.idle_w.value == pytest.approx(IDLE_W)
+    for figure in (found.energy_j_per_inference, found.net_j_per_inference, found.mean_w):
+        assert (figure.value, figure.origins) == (None, (Origin.EMULATED,))

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from edgekit.energy.instrument import instrument_terms
+from edgekit.energy.instrument import instrument_tag, instrument_terms
 from edgekit.meters.cputime import CpuTimeMeter
 from edgekit.meters.nvml import NvmlMeter
+from edgekit.meters.rapl import RaplMeter
 
 
 def _cputime():
@@ -28,3 +29,36 @@ def test_a_relative_gain_scales_with_the_figure_and_an_offset_does_not():
     gain, offset = instrument_terms(board, "box", value=40.0, offset=0.5)
     assert gain.u == pytest.approx(2.0)
     assert offset.u == 0.5
+
+
+def _rapl(*places, emulated=False):
+    rows = [{"id": f"rapl.{place}", "raw_unit": "uJ", "measurand": "energy_counter", "domain": "package"} for place in places]
+    named = [{**row, "identity": "Xeon 6248, 2 socket(s)", "driver": "Linux 6.1"} for row in rows]
+    return RaplMeter().spec({"usable": True, "channels": named, "emulated": emulated})
+
+
+def _board(uuid, *, emulated=False):
+    row = {"id": "nvml.gpu0.energy", "raw_unit": "mJ", "measurand": "energy_counter", "identity": uuid}
+    return NvmlMeter().spec({"usable": True, "channels": [row], "emulated": emulated})
+
+
+def test_two_machines_of_one_model_have_two_instruments_though_their_processors_name_themselves_alike():
+    spec = _rapl("package-0")
+    assert instrument_tag(spec, "box", spec.channels) != instrument_tag(spec, "other", spec.channels)
+    assert instrument_tag(spec, "box", spec.channels) == instrument_tag(_rapl("package-0"), "box", spec.channels)
+
+
+def test_two_packages_of_one_machine_are_two_sensors():
+    one, other = _rapl("package-0"), _rapl("package-1")
+    assert instrument_tag(one, "box", one.channels) != instrument_tag(other, "box", other.channels)
+
+
+def test_a_board_is_the_same_instrument_wherever_it_is_plugged_in_and_another_board_never_is():
+    spec = _board("GPU-1")
+    assert instrument_tag(spec, "box", spec.channels) == instrument_tag(spec, "other", spec.channels)
+    assert instrument_tag(spec, "box", spec.channels) != instrument_tag(_board("GPU-2"), "box", spec.channels)
+
+
+def test_an_imitation_is_never_the_instrument_that_it_imitates():
+    spec = _board("GPU-1", emulated=True)
+    assert instrument_tag(spec, "box", spec.channels) != instrument_tag(_board("GPU-1"), "box", spec.channels)
