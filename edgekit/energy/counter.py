@@ -52,14 +52,14 @@ def classify(
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """Return (counts, kind of each step), a `Step`: how far the counter went between readings, wraps put back, 0 where nobody knows.
 
-    What was counted between two readings was drawn since the update before the first of them, so a step is judged over that much more
-    time: the update period, or twice the usual wait between changes where the period is not known. After a wrap the implied power is at
+    What was counted between two readings was drawn since the update before the first of them, and an update may come late: a step is
+    judged over twice the update period more, or twice the usual wait between changes where the period is not known. After a wrap the implied power is at
     most `max_power_w`; after a reset the new count itself is what can have been drawn since.
     """
     import numpy as np
 
     steps = np.diff(value)
-    wait_s = update_period_s if update_period_s is not None else 2 * _usual_wait_s(value, t_ns)
+    wait_s = 2 * (update_period_s if update_period_s is not None else _usual_wait_s(value, t_ns))
     most = max_power_w * (np.maximum(np.diff(t_ns) / 1e9, 0.0) + wait_s) / scale
     kinds = np.where(steps > most + 1, Step.IMPOSSIBLE, Step.FORWARD).astype(np.uint8)
     back = steps < 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, MeterSpec
 from edgekit.meters.base import channel_of, driver_of, identity_of, origin_of, require_usable
 
+_MOST_W = 2000.0  # above any board that is sold today (a GB200 superchip's GPU: 1200 W)
+_OVERSHOOT = 1.5  # a board may draw more than its limit until the limit takes hold
 _BOUNDARY = {"gpu": Boundary.GPU_BOARD, "gpu_module": Boundary.GPU_MODULE, "gpu_memory": Boundary.GPU_MEMORY}
 
 
@@ -36,11 +38,20 @@ class NvmlMeter:
             accuracy=Accuracy(gain_rel=0.05, source="assumed 5 % after arXiv:2312.02741; NVIDIA documents none", verified=False),
             nominal_hz=10.0,
             integrating=all(channel.averaging_s is not None or channel.unit == "J" for channel in channels),
-            max_power_w=2000.0,  # above any board that is sold today (a GB200 superchip's GPU: 1200 W)
+            max_power_w=_plausible_w(probe["channels"]),
             detail=_board(probe["channels"][0]),
             identity=identity_of(probe),
             driver=driver_of(probe),
         )
+
+
+def _plausible_w(channels: Sequence[Mapping[str, Any]]) -> float:
+    """Return more watts than any of the boards can draw: it bounds what a part-time sensor may have missed, and tells wraps from resets."""
+    limits = [row.get("power_limit_w") for row in channels]
+    if any(row.get("domain") == "gpu_module" for row in channels):
+        return _MOST_W  # the limit is the board's, the reading holds the processor beside it too
+    known = [float(limit) for limit in limits if limit]
+    return min(_MOST_W, _OVERSHOOT * max(known)) if known and len(known) == len(limits) else _MOST_W
 
 
 def _board(channel: Mapping[str, Any]) -> str:

@@ -109,3 +109,13 @@ def test_counter_energy_adds_over_adjacent_windows(units, share):
     both = counter_energy(whole, counter(), start_ns=0, end_ns=int(t[-1]), max_power_w=1000.0)
     if all(item.reason is None for item in (*parts, both)):
         assert sum(item.joules for item in parts) == pytest.approx(both.joules, rel=1e-9, abs=1e-12)
+
+
+def test_an_update_that_comes_a_period_late_at_the_boards_power_limit_is_no_jump():
+    # 700 W, an update every 100 ms; the one due at 2.1 s is left out. Readings are dense, so that hardly any time passes between two.
+    t = np.arange(0, 5 * S, S // 200)
+    told = t // (S // 10) * (S // 10)
+    told = np.where(told == 21 * S // 10, 2 * S, told)
+    counts, kinds = classify(700e3 * told / 1e9, t, scale=1e-3, wrap=None, max_power_w=1.5 * 700, update_period_s=0.1)
+    assert not kinds.any()
+    assert counts.sum() == pytest.approx(700e3 * 4.9)

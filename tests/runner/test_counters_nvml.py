@@ -160,3 +160,12 @@ def test_gpu_facts_name_the_board_and_what_throttles_it(tmp_path: Path) -> None:
     assert reply["gpu"]["throttle_reasons"] == ["sw_power_cap", "sw_thermal"]
     assert reply["gpu"]["temperature_c"] == 55.0
     assert reply["gpu"]["sm_clock_hz"] == 1_980_000_000
+
+
+def test_each_board_says_which_power_it_keeps_to(tmp_path: Path) -> None:
+    found = probe(tmp_path, {"gpus": "all"}, FAKE_NVML_LIMITS_MW="70000,450000")
+    assert {channel["id"].split(".")[1]: channel["power_limit_w"] for channel in found["channels"]} == {"gpu0": 70.0, "gpu1": 450.0}
+
+
+def test_a_board_without_a_power_limit_is_read_all_the_same(tmp_path: Path) -> None:
+    assert {channel["power_limit_w"] for channel in probe(tmp_path)["channels"]} == {None}

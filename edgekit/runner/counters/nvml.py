@@ -92,6 +92,7 @@ class Gpus(Opened):
             "uuid": uuid,
             "identity": uuid,
             "driver": driver.version,
+            "power_limit_w": driver.power_limit_w(handle),
         }
         for part, read, row in self._offers(index, handle, name) if only is None else self._chosen(index, handle, only):
             identity = f"nvml.gpu{index}.{part}"

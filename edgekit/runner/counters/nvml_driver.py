@@ -102,6 +102,11 @@ class Driver:
 
         return lambda: int(self._told(read))
 
+    def power_limit_w(self, handle: Any) -> Optional[float]:
+        """Return the power that the board keeps to at present, in watts; None where it does not say."""
+        limit_mw = self._optional(lambda: int(self._nvml.nvmlDeviceGetEnforcedPowerLimit(handle)))
+        return limit_mw / 1e3 if limit_mw else None
+
     def answers(self, read: Callable[[], int]) -> bool:
         """Return True when a reading succeeds."""
         try:
@@ -123,7 +128,7 @@ class Driver:
             "temperature_c": self._optional(lambda: float(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))),
             "sm_clock_hz": self._optional(lambda: 1e6 * nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
             "memory_clock_hz": self._optional(lambda: 1e6 * nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM)),
-            "power_limit_w": self._optional(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1e3),
+            "power_limit_w": self.power_limit_w(handle),
             "throttle_reasons": None if bits is None else [name for bit, name in THROTTLE.items() if bits & bit],
         }
 

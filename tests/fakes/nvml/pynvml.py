@@ -98,4 +98,6 @@ def nvmlDeviceGetClockInfo(handle: int, clock: int) -> int:  # noqa: N802
 
 
 def nvmlDeviceGetEnforcedPowerLimit(handle: int) -> int:  # noqa: N802
-    raise NVMLError
+    if not (limits := _scene("LIMITS_MW")):
+        raise NVMLError
+    return int(limits.split(",")[handle])
