@@ -53,8 +53,8 @@ def classify(
     """Return (counts, kind of each step), a `Step`: how far the counter went between readings, wraps put back, 0 where nobody knows.
 
     What was counted between two readings was drawn since the update before the first of them, and an update may come late: a step is
-    judged over twice the update period more, or twice the usual wait between changes where the period is not known. After a wrap the implied power is at
-    most `max_power_w`; after a reset the new count itself is what can have been drawn since.
+    judged over twice the update period more, or twice the usual wait between changes where the period is not known. After a wrap the
+    implied power is at most `max_power_w`; after a reset the new count itself is what can have been drawn since.
     """
     import numpy as np
 
