@@ -48,7 +48,7 @@ def __getattr__(name: str) -> Any:
 class Silent:
     """Show no progress."""
 
-    def step(self, title: str, total: float | None = None) -> None:
+    def step(self, title: str, total: float | None = None, *, still: bool = False) -> None:
         """Ignore the beginning of a step."""
 
     def advance(self, done: float, text: str = "") -> None:

@@ -20,19 +20,18 @@ class Entry(NamedTuple):
     attribute: str
     section: str
     help: str
-    measures: bool = False  # nothing may be drawn while it does
 
 
 _JOB, _HERE = "From a model to a verdict", "This machine"
 
 COMMANDS: dict[str, Entry] = {
     "convert": Entry("edgekit.cli.convert", "convert", _JOB, "Convert a trained model to verified artifacts in several precisions."),
-    "bench": Entry("edgekit.cli.bench", "bench", _JOB, "Measure joules and latency per inference of artifacts on a device.", measures=True),
+    "bench": Entry("edgekit.cli.bench", "bench", _JOB, "Measure joules and latency per inference of artifacts on a device."),
     "compare": Entry("edgekit.cli.compare", "compare", _JOB, "Compare runs, and say whether they can be compared."),
     "report": Entry("edgekit.cli.report", "report", _JOB, "Decide between edge and cloud for a scenario; write a report."),
     "import": Entry("edgekit.cli.imports", "import_", _JOB, "Make runs of published measurements: MLPerf Tiny traces, MLPerf power logs."),
-    "demo": Entry("edgekit.cli.demo", "demo", _JOB, "Do all of this on a small model, from training to verdict.", measures=True),
-    "models": Entry("edgekit.cli.models", "app", _HERE, "List and build the reference models.", measures=True),
+    "demo": Entry("edgekit.cli.demo", "demo", _JOB, "Do all of this on a small model, from training to verdict."),
+    "models": Entry("edgekit.cli.models", "app", _HERE, "List and build the reference models."),
     "devices": Entry("edgekit.cli.devices", "app", _HERE, "List the devices models can run on, and add new ones."),
     "meters": Entry("edgekit.cli.meters", "app", _HERE, "List the power meters, and say why one cannot be used."),
     "doctor": Entry("edgekit.cli.doctor", "doctor", _HERE, "Check this machine and say how to fix what is wrong."),
@@ -88,7 +87,6 @@ class LazyGroup(TyperGroup):
         """Return (name, loaded command, rest of the arguments); raise UsageError that names the nearest commands."""
         name, *rest = args
         if name in COMMANDS:
-            current().animated = not COMMANDS[name].measures
             return name, load(name, markup=self.rich_markup_mode), rest
         if ctx.resilient_parsing:
             return None, None, rest

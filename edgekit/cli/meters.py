@@ -77,7 +77,6 @@ def selftest(
     from edgekit.registry import open_device, resolve_device, resolve_meter
 
     ui = current()
-    ui.animated = False  # a redraw would cost energy while the sensor is watched
     settings = load_config()
     request = SelftestRequest(meter=resolve_meter(meter, settings) if meter else None, seconds=seconds, load=load, keep=keep, seed=seed)
     opened = open_device(resolve_device(device, settings))

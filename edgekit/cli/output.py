@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -69,7 +70,6 @@ class Ui:
         self.verbose = False
         self.style = Style.AUTO
         self.printed = False
-        self.animated = False
         self._progress: PlainProgress | RichProgress | None = None
 
     def is_rich(self, stream: TextIO) -> bool:
@@ -84,7 +84,7 @@ class Ui:
         if self._progress is None:
             from edgekit.cli.progress import open_progress
 
-            self._progress = open_progress(sys.stderr, rich=self.is_rich(sys.stderr) and not self.json, animated=self.animated)
+            self._progress = open_progress(sys.stderr, rich=self.is_rich(sys.stderr) and not self.json)
         return self._progress
 
     def heading(self, text: str) -> None:
@@ -129,8 +129,9 @@ class Ui:
         self.printed = True
 
     def _print_notes(self, notes: Sequence[Note]) -> None:
+        width = get_terminal_size().columns if sys.stderr.isatty() else None  # a log keeps one line for each
         for note in notes:
-            sys.stderr.write(note_lines(note))
+            sys.stderr.write(note_lines(note, width=width))
         sys.stderr.flush()
 
     def _print_text(self, text: str | RenderableType) -> None:
@@ -164,10 +165,19 @@ class Ui:
         sys.stdout.write("\nnext\n" + "\n".join(lines) + "\n")
 
 
-def note_lines(note: Note) -> str:
-    """Return one remark as lines for stderr."""
-    advice = f"\n  do   {note.advice}" if note.advice else ""
-    return printable(f"note: {note.text}{advice}\n")
+def note_lines(note: Note, *, width: int | None = None) -> str:
+    """Return one remark as lines for stderr, broken between words where they are wider than `width`."""
+    found = [f"note: {note.text}", *([f"  do   {note.advice}"] if note.advice else [])]
+    if width is not None:
+        found = [line for text, rest in zip(found, ("      ", "       "), strict=False) for line in _between_words(text, width, rest)]
+    return printable("\n".join(found) + "\n")
+
+
+def _between_words(text: str, width: int, rest: str) -> list[str]:
+    lines = (
+        textwrap.wrap(line, width, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False) for line in text.split("\n")
+    )
+    return [line for found in lines for line in found]
 
 
 def printable(text: str, *, styled: bool = False) -> str:

@@ -1,7 +1,8 @@
-"""Show what goes on, on stderr. While energy is measured nothing is drawn between calls: a redraw would cost energy in the window."""
+"""Show what goes on, on stderr. A step in which energy is measured is still: a redraw between calls would cost energy in the window."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
     from edgekit.core.quantity import Note
 
 _HEARTBEAT_S = 5.0
+_FRAME_S = 0.25
 
 
-def open_progress(stream: TextIO, *, rich: bool, animated: bool) -> PlainProgress | RichProgress:
+def open_progress(stream: TextIO, *, rich: bool) -> PlainProgress | RichProgress:
     """Return a progress bar for a terminal, or one line per step for everything else."""
-    return RichProgress(stream, animated=animated) if rich else PlainProgress(stream)
+    return RichProgress(stream) if rich else PlainProgress(stream)
 
 
 class PlainProgress:
@@ -33,7 +35,7 @@ class PlainProgress:
         self._line_is_open = False
         self._began = self._spoke = now()
 
-    def step(self, title: str, total: float | None = None) -> None:
+    def step(self, title: str, total: float | None = None, *, still: bool = False) -> None:
         """Begin a step and complete the line of the one before."""
         self._finish()
         self._title, self._total, self._text = printable(title), total, ""
@@ -85,32 +87,30 @@ class PlainProgress:
 
 
 class RichProgress:
-    """Draw one bar for the current step and leave a line for each finished one; between calls only when `animated`."""
+    """Draw one bar for the current step, redrawn by a timer unless it is `still`, and leave a line for each finished one."""
 
-    def __init__(self, stream: TextIO, *, animated: bool = False, width: int | None = None) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bar
+    def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
+        from edgekit.cli.bar import open_bar
 
-        self._bar = Bar(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[text]}", style="dim", markup=False),
-            console=Console(file=stream, force_terminal=True, width=width, highlight=False, emoji=False),
-            auto_refresh=animated,
-            refresh_per_second=4,
-        )
+        self._bar = open_bar(stream, width)
         self._task: TaskID | None = None
+        self._ended = threading.Event()
+        self._timer: threading.Thread | None = None
         self._bar.start()
 
-    def step(self, title: str, total: float | None = None) -> None:
+    def step(self, title: str, total: float | None = None, *, still: bool = False) -> None:
         """Begin a step and tick off the one before."""
         self._finish()
-        self._task = self._bar.add_task(printable(title), total=total, text="")
+        self._task = self._bar.add_task(printable(title), total=total, text="", still=still)
         self._bar.refresh()
+        if not still:
+            self._ended.clear()
+            self._timer = threading.Thread(target=self._animate, daemon=True)
+            self._timer.start()
+
+    def _animate(self) -> None:
+        while not self._ended.wait(_FRAME_S):
+            self._bar.refresh()
 
     def advance(self, done: float, text: str = "") -> None:
         """Redraw the bar."""
@@ -128,7 +128,8 @@ class RichProgress:
 
     def note(self, note: Note) -> None:
         """Print one remark above the bar."""
-        self._bar.console.print(note_lines(note).rstrip(), markup=False, style="yellow")
+        lines = note_lines(note, width=self._bar.console.width).rstrip()
+        self._bar.console.print(lines, markup=False, style="yellow", soft_wrap=True)
 
     def close(self, *, finished: bool = True) -> None:
         """Tick off the last step, or cross it out unless `finished`, and give the terminal back."""
@@ -136,6 +137,10 @@ class RichProgress:
         self._bar.stop()
 
     def _finish(self, finished: bool = True) -> None:
+        if self._timer is not None:
+            self._ended.set()
+            self._timer.join()
+            self._timer = None
         if self._task is None:
             return
         from rich.text import Text
@@ -150,4 +155,4 @@ class RichProgress:
             ("  " + task.fields["text"], "dim"),
         )
         line.rstrip()
-        self._bar.console.print(line, soft_wrap=True)
+        self._bar.console.print(line)

@@ -34,8 +34,11 @@ class Clock(Protocol):
 class Progress(Protocol):
     """Tell the user what goes on. Drawn between measured windows only."""
 
-    def step(self, title: str, total: float | None = None) -> None:
-        """Begin a step and end the one before; `total` is its length in any unit, None when unknown."""
+    def step(self, title: str, total: float | None = None, *, still: bool = False) -> None:
+        """Begin a step and end the one before; `total` is its length in any unit, None when unknown.
+
+        In a `still` one something is measured: nothing is drawn but when it is told of.
+        """
 
     def advance(self, done: float, text: str = "") -> None:
         """Report how much of the current step is done, with a few words such as the current estimate."""

@@ -159,12 +159,12 @@ def _run_build(model: ReferenceModel, script: Path, work: Path, progress: Progre
 
     def hear(event: dict[str, Any]) -> None:
         if "step" in event:
-            progress.step(str(event["step"]), event.get("total"))
+            progress.step(str(event["step"]), event.get("total"), still=True)
         elif "advance" in event:
             progress.advance(float(event["advance"]), str(event.get("text", "")))
         facts.update(event.get("facts", {}))
 
-    progress.step(f"starting the build of {model.name}")
+    progress.step(f"starting the build of {model.name}", still=True)  # its energy is measured from the first instruction
     with Children() as children:
         ended = children.run(
             [sys.executable, "-P", str(script), "--wait", "--out", str(work)], job={}, on_event=hear, on_process=on_process

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import io
 import re
+import threading
+import time
 
+import pytest
+
+from edgekit.cli.output import note_lines
 from edgekit.cli.progress import PlainProgress, RichProgress
 from edgekit.core.quantity import Note
 
@@ -117,3 +122,50 @@ def test_closing_without_a_step_is_harmless() -> None:
     for progress in (PlainProgress(io.StringIO()), RichProgress(io.StringIO(), width=80)):
         progress.close()
         progress.close()
+
+
+def test_a_step_is_redrawn_by_a_timer_and_a_still_one_is_not() -> None:
+    out = io.StringIO()
+    progress = RichProgress(out, width=100)
+    progress.step("convert")
+    drawn = out.getvalue()
+    end = time.monotonic() + 5
+    while out.getvalue() == drawn and time.monotonic() < end:
+        time.sleep(0.01)
+    assert out.getvalue() != drawn
+    progress.step("idle for 10 s", total=10, still=True)
+    drawn = out.getvalue()
+    assert not [thread for thread in threading.enumerate() if "_animate" in thread.name]
+    assert "not redrawn while it is measured" in drawn
+    assert "0:00:00" not in drawn.split("idle for 10 s")[1], "a clock that stands looks like a program that hangs"
+    progress.advance(5, "half")
+    assert "half" in out.getvalue()
+    progress.close()
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_words_give_way_to_bar_and_clock_on_a_narrow_terminal(width: int) -> None:
+    out = io.StringIO()
+    progress = RichProgress(out, width=width)
+    progress.step("measure on 2 artifacts with names of some length", total=10, still=True)
+    progress.advance(5, "measure 3 of 10, 10 s, digits_cnn.fp32.tflite · 1.213 mJ ± 0.5 %")
+    (line,) = [line for line in on_screen(out.getvalue()) if line]
+    assert len(line) <= width
+    assert "50%" in line
+    assert "0:00:00" in line
+    progress.close()
+
+
+def test_a_note_is_broken_between_words() -> None:
+    note = Note(code="x.y", text="a reading of the sensor took unusually long, and " * 4, advice="look what else the machine does " * 4)
+    for line in note_lines(note, width=80).splitlines():
+        assert len(line) <= 80
+    assert note_lines(note, width=80).split() == note_lines(note).split()
+    out = io.StringIO()
+    progress = RichProgress(out, width=80)
+    progress.note(note)
+    progress.close()
+    words = set(note_lines(note).split())
+    assert all(set(line.split()) <= words for line in on_screen(out.getvalue()))
+    long = Note(code="x.y", text="see /a/very/long/path" + "/folder" * 20)
+    assert "/folder" * 20 in note_lines(long, width=80), "a path is not cut: it stays one word"

@@ -25,7 +25,7 @@ class Told:
     def __init__(self):
         self.texts, self.notes = [], []
 
-    def step(self, title, total=None): ...
+    def step(self, title, total=None, *, still=False): ...
 
     def advance(self, done, text=""):
         self.texts.append(text)
@@ -173,7 +173,7 @@ def test_the_estimate_is_shown_between_windows(model_file):
     told = Told()
     _bench(model_file, {"spread": "0.02"}, told, windows=5)
     measured = [text for text in told.texts if text.startswith("measure")]
-    assert [text.split(" · ")[0] for text in measured] == [f"measure {n} of 5" for n in range(1, 6)]
+    assert [text.split(" · ")[0] for text in measured] == [f"measure {n} of 5 for 10 s" for n in range(1, 6)]
     assert " · " not in measured[0]
     assert measured[1].split(" · ")[1].endswith("µJ"), "one window has no spread"
     assert "µJ ± " in measured[4]

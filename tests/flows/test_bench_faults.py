@@ -33,7 +33,7 @@ class Told:
     def __init__(self, at="", twice=False):
         self.at, self.left = at, 2 if twice else 1
 
-    def step(self, title, total=None):
+    def step(self, title, total=None, *, still=False):
         self._hear(title)
 
     def advance(self, done, text=""):

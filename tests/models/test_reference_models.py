@@ -100,7 +100,7 @@ class Listening(QuietProgress):
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def step(self, title: str, total: float | None = None) -> None:
+    def step(self, title: str, total: float | None = None, *, still: bool = False) -> None:
         self.heard.append(title)
 
     def advance(self, done: float, text: str = "") -> None:

@@ -52,7 +52,7 @@ class Course:
 
     def run(self) -> None:
         """Do everything that is planned; what is done so far is recorded at any moment."""
-        self._stage.progress.step(f"measure on {counted(len(self._stage.models), 'artifact')}", self._bench.expected_s)
+        self._stage.progress.step(f"measure on {counted(len(self._stage.models), 'artifact')}", self._bench.expected_s, still=True)
         if self._bench.script:
             self._repeat(self._bench.script)
         else:
@@ -66,7 +66,7 @@ class Course:
 
     def _repeat(self, script: Sequence[Step]) -> None:
         for step in script:
-            self._say(f"{step.phase} {step.index + 1}")
+            self._say(f"{step.phase} {step.index + 1} for {step.seconds:.3g} s")
             if step.artifact is None:
                 self._keep(self._stage.session.idle(step.index, step.seconds), None)
             else:
@@ -90,7 +90,7 @@ class Course:
             if spent_s >= cap_s:
                 self._tell(_not_settled(self._stage.names[artifact], cap_s))
                 return
-            self._say(self._title("warm up", artifact))
+            self._say(self._title(f"warm up for {self._plan.warmup_s:.3g} s", artifact))
             piece_s = self._plan.warmup_s / WARMUP_PIECES
             window = model.run(Phase.WARMUP, len(paces), seconds=piece_s, min_inferences=1)
             self._keep(window, artifact)
@@ -120,7 +120,10 @@ class Course:
         index = len(self._rounds)
         standing = self._stage.running.standing(artifact)
         of = "" if self._plan.until_rel is not None else f" of {self._plan.windows}"
-        self._say(self._title(f"measure {index + 1}{of}", artifact) + (f" · {_estimate(standing)}" if standing else ""))
+        self._say(
+            self._title(f"measure {index + 1}{of} for {self._plan.window_s:.3g} s", artifact)
+            + (f" · {_estimate(standing)}" if standing else "")
+        )
         wait_s = next(self._waits)
         if wait_s > 0:
             self._pause(wait_s)
@@ -139,7 +142,7 @@ class Course:
             profile_one(model, name, artifact, seconds=self._plan.window_s, recorder=stage.recorder, progress=stage.progress)
 
     def _rest(self, seconds: float) -> None:
-        self._say("idle")
+        self._say(f"idle for {seconds:.3g} s")
         self._keep(self._stage.session.idle(self._idles, seconds), None)
         self._idles += 1
 

@@ -93,8 +93,10 @@ class Conductor:
         with self._reading(hz):
             self._session.idle(-1, _SETTLE_S)
             for step in steps:
-                self._progress.step(_TITLES[step.load].format(step.period_s * 1e3), step.seconds)
+                title = _TITLES[step.load].format(step.period_s * 1e3)
+                self._progress.step(f"{title} for {step.seconds:.3g} s", step.seconds, still=True)
                 self._one(step)
+                self._progress.advance(step.seconds)
             self._session.idle(-1, _SETTLE_S)
         return self.readings.traces(clock)
 
