@@ -26,7 +26,7 @@ def units() -> None:
             decode(100)
             m.count(100)
             if batch == 9:
-                print(f"half way: {m.running().value:.3g} J")
+                print("half way:", m.running())
     print(m)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.units import Unit
+from edgekit.core.units import Unit, format_with_interval
 
 
 class Origin(StrEnum):
@@ -85,6 +85,18 @@ class Estimate:
         if self.unit == "J" and self.boundary is None:
             raise ValueError("an energy states the boundary at which it was counted")
 
+    def __str__(self) -> str:
+        """Return "1.92 mJ ± 0.04 mJ at cpu_package (measured)": value and interval, where, how it came to be and what of it is unknown."""
+        place = f" at {self.boundary}" if self.boundary is not None else ""
+        unknown = f"; {' and '.join(self.unknown_terms)} unknown" if self.unknown_terms else ""
+        return f"{format_with_interval(self.value, self.low, self.high, self.unit)}{place} ({', '.join(self.origins)}{unknown})"
+
+    @property
+    def unknown_terms(self) -> tuple[str, ...]:
+        """Return the names of what the interval leaves out, because nobody knows its size; what a single window cannot tell is not one."""
+        sizeless = [term.name for term in self.budget if term.kind == "B" and term.u is None and term.factor is None]
+        return tuple(dict.fromkeys(sizeless))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
@@ -100,8 +112,17 @@ class Unknown:
     low: None = None
     high: None = None
 
+    def __str__(self) -> str:
+        """Return "unknown" with the reason."""
+        return f"unknown ({self.reason})"
+
 
 Quantity = Estimate | Unknown
+
+
+def worst(*found: Quality) -> Quality:
+    """Return the least of several qualities: what is made of figures is no better than any of them."""
+    return max(found, key=tuple(Quality).index)
 
 
 def merge_origins(*groups: Iterable[Origin]) -> tuple[Origin, ...]:

@@ -20,15 +20,15 @@ _PREFIXES: Final[tuple[tuple[float, str], ...]] = (
 _SCALED: Final = frozenset({"J", "W", "s", "B", "Hz"})
 
 
-def significant_digits(value: float, low: float | None = None, high: float | None = None) -> int:
-    """Return how many digits of `value` its interval supports (2 to 5; 3 without an interval).
+def significant_digits(value: float, low: float | None = None, high: float | None = None, *, most: int = 5) -> int:
+    """Return how many digits of `value` its interval supports (2 to `most`; 3 without an interval).
 
     Two digits of the half-width are meaningful (JCGM 100, 7.2.6), so the value is shown down to the half-width's second digit.
     """
     if low is None or high is None or value == 0 or high <= low:
         return 3
     half_width = (high - low) / 2
-    return max(2, min(5, math.floor(math.log10(abs(value))) - math.floor(math.log10(half_width)) + 2))
+    return max(2, min(most, math.floor(math.log10(abs(value))) - math.floor(math.log10(half_width)) + 2))
 
 
 def format_number(value: float, digits: int = 3) -> str:
@@ -75,6 +75,18 @@ def format_scaled(value: float, unit: str, low: float | None = None, high: float
     divisor, shown = scale_for(value, unit)
     text = format_number(value / divisor, significant_digits(value, low, high))
     return f"{text} {shown}".rstrip()
+
+
+def format_with_interval(value: float, low: float, high: float, unit: str) -> str:
+    """Return "1.920 mJ ± 0.041 mJ", both to the same decimal; "1.92 mJ (0.60 mJ to 5.8 mJ)" where the interval is not even."""
+    below, above = value - low, high - value
+    if max(below, above) == 0:
+        return format_scaled(value, unit)
+    if abs(above - below) > 0.05 * max(above, below):
+        return f"{format_scaled(value, unit, low, high)} ({format_scaled(low, unit)} to {format_scaled(high, unit)})"
+    divisor, shown = scale_for(value, unit)
+    digits = significant_digits(value, low, high, most=12)
+    return f"{format_number(value / divisor, digits)} {shown} ± {format_number(above / divisor, 2)} {shown}".replace("  ", " ").rstrip()
 
 
 def format_interval(low: float, high: float, unit: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality
@@ -49,6 +50,21 @@ def combine(
         budget=tuple(terms),
         notes=tuple(notes),
     )
+
+
+def drawn(estimate: Estimate, *, advice: str) -> Estimate:
+    """Return an energy that was drawn from a supply, whose interval ends at 0: a supply takes none back.
+
+    Where the interval would go on below, the energy cannot be told from none: only its upper bound says anything.
+    """
+    if estimate.low > 0 or estimate.value < 0:
+        return estimate
+    note = Note(
+        code="energy.not_resolved",
+        text="the energy cannot be told from none: only the upper end of the interval says anything",
+        advice=advice,
+    )
+    return replace(estimate, low=0.0, quality=Quality.UNMEASURABLE, notes=(*estimate.notes, note))
 
 
 def expanded(terms: Sequence[BudgetTerm], n: int | None = None) -> float:

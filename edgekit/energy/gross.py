@@ -11,7 +11,7 @@ from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Quality, Quantity, Unknown, merge_origins
 from edgekit.core.window import Window
 from edgekit.energy.advice import advised
-from edgekit.energy.budget import combine, expanded
+from edgekit.energy.budget import combine, drawn, expanded
 from edgekit.energy.caveats import caveats
 from edgekit.energy.instrument import instrument_terms
 from edgekit.energy.part_time import Missed, bounded
@@ -107,7 +107,8 @@ def _stated(
         notes=said,
     )
     locked = [item.term for item in missed if item.beyond is not None]
-    return bounded(estimate, missed, half=expanded([term for term in found if term not in locked], len(kept)))
+    found_j = bounded(estimate, missed, half=expanded([term for term in found if term not in locked], len(kept)))
+    return drawn(found_j, advice="measure longer windows, or use one that resolves less energy")
 
 
 def effect_terms(energies: Sequence[WindowEnergy], inferences: float) -> list[tuple[BudgetTerm, bool]]:

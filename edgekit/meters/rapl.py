@@ -37,7 +37,7 @@ class RaplMeter:
         return MeterSpec(
             kind=self.kind,
             channels=channels,
-            accuracy=Accuracy(source="Intel and AMD state no accuracy for RAPL; compare with a wall meter to know it"),
+            accuracy=Accuracy(source="Intel and AMD state no accuracy for RAPL"),
             nominal_hz=1000.0,
             max_power_w=2000.0,  # above any socket or memory of one socket that is sold today
             detail=str(probe.get("detail", "")),

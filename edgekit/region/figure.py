@@ -8,22 +8,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgekit.core.channel import Channel
-from edgekit.core.quantity import BudgetTerm, Estimate, Note, Quality, Quantity, Unknown, merge_origins
+from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown, merge_origins
 from edgekit.region.gauge import Gauge
 from edgekit.region.instrument import Instrument
 from edgekit.region.parts import EDGE, Impossible, Part, counted, powered
 from edgekit.region.span import Reach, Span
 
 if TYPE_CHECKING:
+    from edgekit.core.boundary import Boundary
     from edgekit.energy.part_time import Missed
+    from edgekit.region.given import IdleWatts
 
 MACHINE = "this machine"
-_SHRINK = {EDGE: 'use m.repeat() or align="tick", or measure a longer region'}
+_REPEAT = "repeat the work: for _ in m.repeat(at_least_s=0.25)"
+GIVEN = "idle power as given"
 
 
 def energy_at(span: Span, instrument: Instrument, group: Sequence[Channel], *, units: int) -> Quantity:
     """Return the joules of a closed span at the boundary of a group of disjoint channels, or why they are unknown."""
-    from edgekit.energy.budget import combine, expanded
+    from edgekit.energy.budget import combine, drawn, expanded
     from edgekit.energy.instrument import instrument_terms
     from edgekit.energy.part_time import bounded
 
@@ -38,7 +41,7 @@ def energy_at(span: Span, instrument: Instrument, group: Sequence[Channel], *, u
     offset = None if spec.accuracy.offset_w is None else spec.accuracy.offset_w * _seconds(span)
     terms = [
         BudgetTerm(name="repeatability", kind="A", u=None, reason="one region: its spread is unknown", shrink="measure it again"),
-        *_effects(parts),
+        *_effects(span, parts),
         *(item.term for item in missed if item.term is not None),
         *instrument_terms(spec, MACHINE, value=value, offset=offset, channels=group),
     ]
@@ -46,7 +49,7 @@ def energy_at(span: Span, instrument: Instrument, group: Sequence[Channel], *, u
     quality = Quality.CAVEATS if notes or spec.accuracy.gain_factor is not None else Quality.GOOD
     found = combine(value, unit="J", boundary=place, origins=origins, terms=terms, n=1, quality=quality, notes=notes)
     locked = [item.term for item in missed if item.beyond is not None]
-    return bounded(found, missed, half=expanded([term for term in terms if term not in locked], 1))
+    return drawn(bounded(found, missed, half=expanded([term for term in terms if term not in locked], 1)), advice=_REPEAT)
 
 
 def so_far(instrument: Instrument, group: Sequence[Channel], reaches: Mapping[Gauge, Reach], *, start_ns: int, end_ns: int) -> Quantity:
@@ -64,17 +67,18 @@ def so_far(instrument: Instrument, group: Sequence[Channel], reaches: Mapping[Ga
     factor = accuracy.gain_factor or 1.0
     return Estimate(
         value=joules,
-        low=joules / factor - margin,
+        low=max(0.0, joules / factor - margin),
         high=joules * factor + margin,
         unit="J",
         boundary=place,
         origins=merge_origins([channel.origin for channel in group]),
         quality=Quality.CAVEATS,
+        budget=() if accuracy.gain_rel or accuracy.gain_factor else (BudgetTerm(name="gain", kind="B", u=None, reason=accuracy.source),),
         notes=(Note(code="region.running", text="the region is still open; the interval is the sum of all limits"),),
     )
 
 
-def net_of(found: Quantity, instrument: Instrument, seconds: float, idle_w: float | Mapping[str, float] | None) -> Quantity:
+def net_of(found: Quantity, instrument: Instrument, seconds: float, idle_w: IdleWatts | Mapping[str, IdleWatts] | None) -> Quantity:
     """Return an energy without the idle energy of the same time; `idle_w` in watts goes before what `measure.idle` found."""
     from edgekit.energy.baseline import net_energy
 
@@ -83,12 +87,27 @@ def net_of(found: Quantity, instrument: Instrument, seconds: float, idle_w: floa
     given = idle_w.get(found.boundary) if isinstance(idle_w, Mapping) else idle_w
     idle: Quantity | None = instrument.idle_w.get(found.boundary)
     if given is not None:
-        told = (Note(code="idle.given", text=f"idle power was given as {given:g} W"),)
-        idle = Estimate(value=given, low=given, high=given, unit="W", boundary=found.boundary, origins=found.origins, notes=told)
+        idle = _idle(given, found.boundary, found.origins)
     if idle is None:
         reason = "no idle power is known: give idle_w=, or call edgekit.measure.idle() while the machine rests"
         return Unknown(reason=reason, unit="J", boundary=found.boundary, origins=found.origins)
     return net_energy(found, idle, seconds)
+
+
+def _idle(given: IdleWatts, place: Boundary, origins: tuple[Origin, ...]) -> Quantity:
+    """Return idle power as somebody stated it; without an interval, how far off it may be is an unknown term of its own."""
+    if isinstance(given, (Estimate, Unknown)):
+        return given
+    watts, half_w = given if isinstance(given, tuple) else (given, None)
+    term = BudgetTerm(name=GIVEN, kind="B", u=None if half_w is None else half_w / 1.96)
+    if half_w is None:
+        reason = "it was given without an interval"
+        term = replace(
+            term, reason=reason, shrink="give idle_w=(watts, half_width), or call edgekit.measure.idle() while the machine rests"
+        )
+    told = (Note(code="idle.given", text=f"idle power was given as {watts:g} W{f' ± {half_w:g} W' if half_w is not None else ''}"),)
+    low, high = watts - (half_w or 0.0), watts + (half_w or 0.0)
+    return Estimate(value=watts, low=low, high=high, unit="W", boundary=place, origins=origins, budget=(term,), notes=told)
 
 
 def _parts(span: Span, instrument: Instrument, group: Sequence[Channel]) -> dict[Gauge, Part]:
@@ -104,11 +123,12 @@ def _parts(span: Span, instrument: Instrument, group: Sequence[Channel]) -> dict
     }
 
 
-def _effects(parts: Mapping[Gauge, Part]) -> list[BudgetTerm]:
+def _effects(span: Span, parts: Mapping[Gauge, Part]) -> list[BudgetTerm]:
+    shrink = {EDGE: "measure a longer region" if span.aligned else 'use m.repeat() or align="tick", or measure a longer region'}
     terms = []
     for name in dict.fromkeys(name for part in parts.values() for name in part.effects):
         u_j = math.hypot(*(part.effects.get(name, 0.0) for part in parts.values()))
-        terms.append(BudgetTerm(name=name, kind="B", u=u_j, shrink=_SHRINK.get(name)))
+        terms.append(BudgetTerm(name=name, kind="B", u=u_j, shrink=shrink.get(name)))
     if any(gauge.tick_ns is None and gauge.counts for gauge in parts):
         reason = "nobody knows how often this counter moves; 0.1 s is assumed: `edgekit meters selftest` finds out"
         terms.append(BudgetTerm(name="update period", kind="B", u=None, reason=reason))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from edgekit.core.errors import UsageError, unknown_name
 from edgekit.links.clock import HostClock
 from edgekit.region.given import amount, idle_power
-from edgekit.region.instrument import open_rig
+from edgekit.region.instrument import open_rig, renew_opening
 from edgekit.region.region import Region
 from edgekit.region.sync import Sync, resolve
 from edgekit.region.watch import Watch
@@ -18,13 +18,22 @@ from edgekit.region.watch import Watch
 if TYPE_CHECKING:
     from edgekit.core.boundary import Boundary
     from edgekit.core.quantity import Quantity
+    from edgekit.region.given import IdleWatts
     from edgekit.region.instrument import Rig
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _KEPT = 1000  # regions of a decorated function that are kept
 _WATCH = [Watch(HostClock())]
+
+
+def _begin_anew() -> None:
+    _WATCH[0].renew()  # regions of the parent that the child closes
+    _WATCH[0] = Watch(HostClock())
+    renew_opening()
+
+
 if hasattr(os, "register_at_fork"):  # a child has neither the thread nor, perhaps, an unlocked lock
-    os.register_at_fork(after_in_child=lambda: _WATCH.__setitem__(0, Watch(HostClock())))
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 class Measured(Region):
@@ -61,14 +70,15 @@ class Measure:
         meter: str | Sequence[str] = "auto",
         align: str | None = None,
         sync: str | Sync | None = None,
-        idle_w: float | Mapping[str, float] | None = None,
+        idle_w: IdleWatts | Mapping[str, IdleWatts] | None = None,
         roots: Mapping[str, str] | None = None,
     ) -> Measured:
         """Return a region for `with`, or as a decorator.
 
         `meter` names one meter, several, or "auto": the best one that may be read here (rapl, nvml, ..., cputime as an estimate).
         `align="tick"` waits for the counter to tick at both edges. `sync` names a framework ("torch", "tensorflow") or is a function that
-        waits for what was launched. `idle_w` gives the idle power in watts, at the headline boundary or by boundary. `roots` replaces
+        waits for what was launched. `idle_w` gives the idle power: watts, `(watts, half_width)` of their 95 % interval, or what
+        `measure.idle` found, at the headline boundary or by boundary. `roots` replaces
         folders such as {"powercap": ...}; what is read there is marked emulated. Raises UsageError for names that nobody knows; a meter
         that may not be read makes the energy Unknown, and never disturbs the program.
         """

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from edgekit.core.boundary import WIDEST_FIRST, Boundary
 from edgekit.core.quantity import Estimate, Note, Origin, Quality, Quantity, Unknown
 from edgekit.region.figure import energy_at, net_of, so_far
 from edgekit.region.span import Span
+
+if TYPE_CHECKING:
+    from edgekit.region.given import IdleWatts
 
 _TRUST = tuple(Origin)
 
@@ -44,7 +48,7 @@ def unknown(reason: str, notes: tuple[Note, ...] = ()) -> Unknown:
     return Unknown(reason=reason, unit="J", notes=notes)
 
 
-def conclude(span: Span, *, idle_w: float | Mapping[str, float] | None, units: int, raised: str | None, cut_short: bool) -> Outcome:
+def conclude(span: Span, *, idle_w: IdleWatts | Mapping[str, IdleWatts] | None, units: int, raised: str | None, cut_short: bool) -> Outcome:
     """Return the energy of a closed span at every boundary; idle watts may be one figure for the headline or one per boundary."""
     happened = _happened(raised, cut_short)
     seconds = ((span.end_ns or span.start_ns) - span.start_ns) / 1e9

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edgekit.core.boundary import Boundary
     from edgekit.core.quantity import Note, Quantity
     from edgekit.energy.edges import Edge
+    from edgekit.region.given import IdleWatts
     from edgekit.region.instrument import Rig
     from edgekit.region.outcome import Outcome
 
@@ -36,7 +37,7 @@ class Region:
         rig: Callable[[], Rig],
         align: bool = False,
         sync: Sync | None = None,
-        idle_w: float | Mapping[str, float] | None = None,
+        idle_w: IdleWatts | Mapping[str, IdleWatts] | None = None,
     ) -> None:
         self.name = name
         self.idle_w = idle_w

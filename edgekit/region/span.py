@@ -31,12 +31,13 @@ class Reach:
 
 @dataclass(slots=True)
 class Span:
-    """Hold the edges of one region on its rig's clock, and what each gauge read at them."""
+    """Hold the edges of one region on its rig's clock, what each gauge read at them, and whether ticks were waited for."""
 
     rig: Rig
     start_ns: int
     end_ns: int | None = None
     reaches: dict[Gauge, Reach] = field(default_factory=dict)
+    aligned: bool = False
 
 
 def begin(rig: Rig, *, align: bool) -> Span:
@@ -44,7 +45,7 @@ def begin(rig: Rig, *, align: bool) -> Span:
     clock = rig.clock
     ticks = {gauge: edges[0] for gauge, edges in next_ticks(leading(rig), clock).items() if edges} if align else {}
     reaches = {gauge: Reach(first_tick=ticks[gauge]) if gauge in ticks else Reach(first=gauge.look(clock)) for gauge in rig.gauges}
-    return Span(rig=rig, start_ns=clock.now_ns(), reaches=reaches)
+    return Span(rig=rig, start_ns=clock.now_ns(), reaches=reaches, aligned=align)
 
 
 def end(span: Span, *, align: bool, ridden: Mapping[Gauge, Edge] | None = None) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edgekit.core.boundary import Boundary, contains, sees
 from edgekit.core.jsonio import as_data
-from edgekit.core.quantity import Estimate, Origin, Unknown, merge_origins
+from edgekit.core.quantity import BudgetTerm, Estimate, Origin, Unknown, merge_origins
 from tests.core.strategies import finite
 
 MEASURED = (Origin.MEASURED,)
@@ -78,3 +78,17 @@ def test_parts_of_a_package_are_inside_it_and_memory_is_not() -> None:
     assert contains(Boundary.PLATFORM, Boundary.DRAM)
     assert contains(Boundary.GPU_BOARD, Boundary.GPU_MEMORY)
     assert contains(Boundary.WALL, Boundary.CPU_PACKAGE)
+
+
+def test_a_figure_is_printed_in_one_short_line() -> None:
+    def joules(value: float, half: float, *budget: BudgetTerm) -> Estimate:
+        place, origins = Boundary.CPU_PACKAGE, (Origin.EMULATED,)
+        return Estimate(value=value, low=value - half, high=value + half, unit="J", boundary=place, origins=origins, budget=budget)
+
+    assert str(joules(1.92e-3, 4.1e-5)) == "1.920 mJ ± 0.041 mJ at cpu_package (emulated)"
+    assert str(joules(1.213e-3, 3.9e-7)) == "1.21300 mJ ± 0.00039 mJ at cpu_package (emulated)"
+    gain = BudgetTerm(name="gain", kind="B", u=None, reason="nobody states it")
+    once = BudgetTerm(name="repeatability", kind="A", u=None, reason="one region")
+    assert str(joules(3.8, 0.028, once, gain)) == "3.800 J ± 0.028 J at cpu_package (emulated; gain unknown)"
+    assert "Estimate(value=" in repr(joules(1.0, 0.1))
+    assert str(Unknown(reason="no meter", unit="J")) == "unknown (no meter)"

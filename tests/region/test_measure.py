@@ -14,8 +14,9 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from edgekit.api import measure
+from edgekit.core.boundary import Boundary
 from edgekit.core.errors import UsageError
-from edgekit.core.quantity import Estimate
+from edgekit.core.quantity import Estimate, Origin
 from tests.conftest import clean_environment
 from tests.runner import trees
 
@@ -54,7 +55,7 @@ def test_a_block_is_measured_at_every_boundary_and_marked_emulated(tree: Tree) -
     assert m.energy_j.boundary == "cpu_package"
     assert {"cpu_package", "cpu_core", "dram", "platform"} <= set(m.channels)
     assert str(m).startswith("decode: ")
-    assert " at cpu_package (emulated), " in str(m)
+    assert " at cpu_package (emulated; gain unknown), " in str(m)
     assert "gain: unknown" in m.explain()
 
 
@@ -334,3 +335,52 @@ def test_an_asynchronous_generator_hears_what_is_sent_thrown_and_when_it_is_clos
     assert asyncio.run(talk()) == ["first", 5, "thrown"]
     assert closed == [True]
     assert len(echo.regions) == 1  # type: ignore[attr-defined]
+
+
+def test_idle_power_is_given_with_an_interval_or_its_error_is_named_unknown(tree: Tree) -> None:
+    def net(idle_w: object) -> Estimate:
+        with measure("decode", meter="rapl", roots=tree.roots, idle_w=idle_w) as m:  # type: ignore[arg-type]
+            pause()
+            tree.add(UJ)
+        assert isinstance(m.net_j, Estimate)
+        return m.net_j
+
+    bare, stated = net(2.0), net((2.0, 0.4))
+    assert "idle power as given" in bare.unknown_terms
+    assert "idle power as given unknown" in str(bare)
+    assert "idle power as given" not in stated.unknown_terms
+    (term,) = [term for term in stated.budget if term.name == "idle power as given"]
+    assert 0.018 * 0.4 / 1.96 <= (term.u or 0.0) <= 1.0 * 0.4 / 1.96, "half-width times the time of the region"
+    found = Estimate(value=2.0, low=1.9, high=2.1, unit="W", boundary=Boundary.CPU_PACKAGE, origins=(Origin.MEASURED,))
+    assert net(found).value == pytest.approx(stated.value, rel=0.5)
+    assert net({"cpu_package": found}).value == pytest.approx(stated.value, rel=0.5)
+
+
+@pytest.mark.parametrize("idle_w", [(2.0, -0.1), (2.0, 0.1, 3.0), (float("nan"), 0.1)])
+def test_idle_power_with_an_interval_that_cannot_be_meant_is_refused(tree: Tree, idle_w: object) -> None:
+    with pytest.raises(UsageError):
+        measure("decode", meter="rapl", roots=tree.roots, idle_w=idle_w)  # type: ignore[arg-type]
+
+
+def test_advice_on_the_edges_is_not_to_do_what_was_done(tree: Tree) -> None:
+    with measure("once", meter="rapl", roots=tree.roots) as m:
+        pause()
+        tree.add(UJ)
+    assert "use m.repeat()" in m.explain()
+    ticking = threading.Event()
+
+    def tick() -> None:
+        while not ticking.wait(0.001):
+            tree.add(UJ // 100)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    try:
+        with measure("repeated", meter="rapl", roots=tree.roots) as m:
+            for _ in m.repeat(at_least_s=0.1):
+                pause()
+    finally:
+        ticking.set()
+        thread.join()
+    assert "edge bracket" in m.explain()
+    assert "m.repeat()" not in m.explain()
