@@ -81,8 +81,8 @@ def bench(
 ) -> None:
     """Measure joules, milliseconds and watts per inference, and keep the raw readings.
 
-    warm-up, idle, then measured windows with the artifacts in turn, then idle again. Every run is kept in the runs folder,
-    also when it is interrupted. `--until 2% --max-time 10m` measures for as long as it takes, and no longer.
+    Warm-up, idle, then measured windows with the artifacts in turn, then idle again. Every run is kept in the runs folder,
+    also when it is interrupted. `--until 2% --max-time 10m` measures until the intervals are within 2 %, ten minutes at most.
     """
     from edgekit.config import load
     from edgekit.flows.bench import BenchRequest

@@ -53,7 +53,7 @@ def meters(
     )
 
 
-@app.command()
+@app.command(short_help="Ask a sensor how it behaves, and keep what it says.")
 def selftest(
     meter: Annotated[
         str | None, typer.Argument(help="Which meter.", show_default="the best one usable", autocompletion=meter_names)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from edgekit.flows.models import BuildRequest, BuildResult, ReferenceModel
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="List, build and record the reference models.")
 
 
-@app.command("list")
+@app.command("list", short_help="List the reference models and what is stored of each.")
 def list_() -> None:
     """List the models that edgekit can build from code, and the run records stored with each."""
     from edgekit.flows.models import list_models
@@ -37,7 +37,7 @@ def list_() -> None:
     )
 
 
-@app.command()
+@app.command(short_help="Build a model with its data.")
 def build(
     name: Annotated[str, typer.Argument(help="A model of `edgekit models list`.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the model and its data.", show_default="./NAME")] = None,
@@ -127,4 +127,4 @@ def _next(built: BuildResult) -> list[tuple[str, str]]:
     return [("convert it:", shlex.join(command))]
 
 
-app.command()(record)
+app.command(short_help="Record the cloud side of a model on a GPU.")(record)
