@@ -66,7 +66,12 @@ class Rig:
 
 
 _OPEN: dict[tuple[Any, ...], Rig] = {}
-_OPENING = threading.Lock()
+_OPENING = [threading.Lock()]
+
+
+def renew_opening() -> None:
+    """Begin anew in a forked child: a thread that was opening meters stayed with the parent and never releases its lock here."""
+    _OPENING[0] = threading.Lock()
 
 
 def open_rig(meters: Sequence[str], roots: Mapping[str, str], watch: Watch) -> Rig:
@@ -74,7 +79,7 @@ def open_rig(meters: Sequence[str], roots: Mapping[str, str], watch: Watch) -> R
     key = (os.getpid(), tuple(meters), tuple(sorted(roots.items())))
     rig = _OPEN.get(key)
     if rig is None or not rig.healthy():
-        with _OPENING:
+        with _OPENING[0]:
             rig = _OPEN.get(key)
             if rig is None or not rig.healthy():
                 rig = _OPEN[key] = _open(meters, roots, watch)

@@ -48,9 +48,17 @@ class Watch:
             if self._thread is None or not self._thread.is_alive():
                 self._nap_ends_ns = soonest_ns
                 self._thread = threading.Thread(target=self._run, name="edgekit-regions", daemon=True)
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except RuntimeError:  # no more threads here, or the interpreter ends: what needed the readings becomes unknown
+                    self._thread = None
             elif soonest_ns < self._nap_ends_ns:
                 self._wake.set()
+
+    def renew(self) -> None:
+        """Begin anew in a forked child: the thread stayed with the parent, and whoever held the lock is not here to release it."""
+        self._lock, self._wake, self._thread = threading.Lock(), threading.Event(), None
+        self._open.clear()
 
     def remove(self, region: Region) -> None:
         """Stop for this region; harmless when called twice."""

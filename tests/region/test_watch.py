@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from edgekit.links.clock import HostClock
 from edgekit.region.instrument import Instrument, Rig
 from edgekit.region.measure import Measured
 from edgekit.region.watch import Watch
+from tests.conftest import clean_environment
 from tests.region.bench import Scene
+from tests.runner import trees
 
 
 def eventually(happened: Callable[[], bool]) -> bool:
@@ -48,3 +53,42 @@ def test_a_region_that_was_dropped_without_closing_is_not_read_for_ever() -> Non
     assert scene.watch.poll() is not None
     del region
     assert scene.watch.poll() is None
+
+
+def test_a_program_that_may_start_no_thread_goes_on(tmp_path: Path) -> None:
+    program = """
+import subprocess
+import sys
+import threading
+def start(self): raise RuntimeError("can't start new thread")
+threading.Thread.start = start  # as with too low a limit, or while the interpreter ends
+from edgekit.api import measure
+with measure("x", meter="cputime") as counted: sum(range(1_000_000))
+with measure("y", meter="rapl", roots={"powercap": ROOT}) as watched: pass
+print(counted.energy_j.value is not None, watched.duration_s is not None)
+"""
+    root = trees.powercap(tmp_path / "powercap", trees.LAPTOP)
+    command = [sys.executable, "-c", program.replace("ROOT", repr(str(root)))]
+    done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True", "True"], done.stderr
+
+
+def test_a_child_that_was_forked_while_locks_were_held_does_not_wait_for_them(tmp_path: Path) -> None:
+    program = """
+import os, signal
+from edgekit.api import measure
+from edgekit.region import instrument, measure as module
+region = measure("x", meter="rapl", roots={"powercap": ROOT})
+region.__enter__()
+module._WATCH[0]._lock.acquire(); instrument._OPENING[0].acquire()  # as another thread may hold them
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    region.__exit__(None, None, None)
+    with measure("y", meter="rapl", roots={"powercap": ROOT}): pass
+    os._exit(0)
+raise SystemExit(os.waitpid(child, 0)[1])
+"""
+    root = trees.powercap(tmp_path / "powercap", trees.LAPTOP)
+    command = [sys.executable, "-c", program.replace("ROOT", repr(str(root)))]
+    assert subprocess.run(command, env=clean_environment(), capture_output=True, check=False).returncode == 0
