@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from edgekit.core.boundary import WIDEST_FIRST, Boundary
 from edgekit.core.decision import Option, Scenario, Side
 from edgekit.core.errors import UsageError
-from edgekit.core.quantity import Estimate, Quantity, Unknown, trust
+from edgekit.core.quantity import Estimate, Quality, Quantity, Unknown, trust
 from edgekit.core.run import ChannelAnalysis, RunRecord
 from edgekit.core.units import format_scaled
 from edgekit.decision.numerals import rate
@@ -88,6 +88,11 @@ def options(runs: Sequence[RunRecord], side: Side, scenario: Scenario) -> tuple[
     best = min(fit, key=_trust, default=None)
     for run in [run for run in fit if best is not None and _trust(run) != _trust(best)]:
         refused[run.id] = Refusal("weaker origin", f"{_origin(run)}, while other runs of this side are {_origin(best)}")
+        fit.remove(run)
+    # What a meter may not have seen must not make a run the cheapest one.
+    unmeasurable = [run for run in fit if energy_of(run).quality is Quality.UNMEASURABLE]
+    for run in unmeasurable if len(unmeasurable) < len(fit) else ():
+        refused[run.id] = Refusal("unmeasurable", "unmeasurable: the truth may be far from its figure")
         fit.remove(run)
     widest = min((_rank(run) for run in fit), default=0)
     for run in [run for run in fit if _rank(run) != widest]:

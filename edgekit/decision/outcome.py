@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgekit.core.decision import Flip, Influence, Option, Scenario, Side, SlotEntry, Verdict, View
-from edgekit.core.quantity import Estimate, Origin, Quality, Quantity, Unknown
+from edgekit.core.quantity import Estimate, Origin, Quality, Quantity, Unknown, worst
 from edgekit.core.run import RunRecord
 from edgekit.decision import breakeven, verdict
 from edgekit.decision.accounting import Convention, NotComputable, Usage, bound, cloud_slots, conventions, device_slots, inputs_of, total
@@ -229,6 +229,6 @@ def _without_idle(energy: Quantity) -> Unknown:
 
 
 def _quality(runs: Sequence[RunRecord], scenario: Scenario) -> Quality:
-    """Return CAVEATS when a run has them or a device's meter misses part of what is bought."""
-    flawed = any(energy_of(run).quality is not Quality.GOOD for run in runs)
-    return Quality.CAVEATS if flawed or unseen(runs[0], scenario.psu_efficiency) is not None else Quality.GOOD
+    """Return the least of the runs' qualities, and CAVEATS at best when a device's meter misses part of what is bought."""
+    bought = Quality.CAVEATS if unseen(runs[0], scenario.psu_efficiency) is not None else Quality.GOOD
+    return worst(bought, *(energy_of(run).quality for run in runs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from edgekit.core.quantity import BudgetTerm, Estimate, Note, Quality, Quantity, Unknown, merge_origins
+from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown, merge_origins, worst
 from edgekit.core.run import RunRecord, RunStatus
 from edgekit.decision.choose import accuracy_of, energy_of
 from edgekit.decision.numerals import multiple
@@ -85,9 +85,9 @@ def energy_ratio(run: RunRecord, baseline: RunRecord) -> tuple[Quantity, tuple[s
         origins=merge_origins(ours.origins, theirs.origins),
         terms=terms,
         n=min(counts) if counts else None,
-        quality=Quality.GOOD if {ours.quality, theirs.quality} == {Quality.GOOD} else Quality.CAVEATS,
+        quality=worst(ours.quality, theirs.quality),
     )
-    return _in_logs(combined), tuple(sorted(shared))
+    return _bounded(_in_logs(combined), ours, theirs), tuple(sorted(shared))
 
 
 def speed_ratio(run: RunRecord, baseline: RunRecord) -> Quantity:
@@ -142,11 +142,14 @@ def words(ratio: Quantity, *, less: str, more: str, of: str) -> str:
     """
     if isinstance(ratio, Unknown):
         return ratio.reason
+    told = " (emulated)" if Origin.EMULATED in ratio.origins else ""
     if ratio.low <= 1 <= ratio.high:
-        return f"within noise: {1 / ratio.high:.2f}x to {1 / ratio.low:.2f}x of the baseline's {of}" if ratio.high > ratio.low else "equal"
+        if ratio.high == ratio.low:
+            return f"equal{told}"
+        return f"within noise: {1 / ratio.high:.2f}x to {1 / ratio.low:.2f}x of the baseline's {of}{told}"
     value, low, high = (ratio.value, ratio.low, ratio.high) if ratio.value > 1 else (1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
     shown, least, most = (multiple(number, 3) for number in (value, low, high))
-    return f"{shown}x ({least} to {most}) {less if ratio.value > 1 else more}"
+    return f"{shown}x ({least} to {most}) {less if ratio.value > 1 else more}{told}"
 
 
 def _shared_gains(ours: Estimate, theirs: Estimate) -> frozenset[str]:
@@ -176,6 +179,15 @@ def _in_logs(ratio: Estimate) -> Estimate:
         return ratio
     factor = ratio.high / ratio.value
     return replace(ratio, low=ratio.value / factor)
+
+
+def _bounded(ratio: Estimate, ours: Estimate, theirs: Estimate) -> Quantity:
+    """Return a ratio of which a side is unmeasurable with all that the two intervals allow: no budget says how likely what is in it."""
+    if ratio.quality is not Quality.UNMEASURABLE:
+        return ratio
+    if ours.low <= 0 or theirs.low <= 0:
+        return Unknown(reason="not comparable: an energy is unmeasurable, and its interval reaches zero", unit="1")
+    return replace(ratio, low=min(ratio.low, theirs.low / ours.high), high=max(ratio.high, theirs.high / ours.low))
 
 
 def _flawed(run: RunRecord) -> Note:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown
+from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown, worst
 from edgekit.energy.budget import combine
 from edgekit.energy.stats import t95
 
@@ -116,10 +116,15 @@ def net_energy(gross: Estimate, idle: Quantity, seconds_per_inference: float) ->
         notes=idle.notes,
     )
     within = (Note(code="net.within_idle", text="the net energy cannot be told apart from idle fluctuations"),) if net.low <= 0 else ()
-    quality = gross.quality
-    if quality is Quality.GOOD and (within or idle.quality != Quality.GOOD):
-        quality = Quality.CAVEATS
-    return replace(net, quality=quality, notes=(*within, *net.notes))
+    quality = worst(gross.quality, idle.quality, Quality.CAVEATS if within else Quality.GOOD)
+    return _bounded(replace(net, quality=quality, notes=(*within, *net.notes)), gross)
+
+
+def _bounded(net: Estimate, gross: Estimate) -> Estimate:
+    """Return net energy that reaches as far as the gross one where that is unmeasurable: its interval is no combination of its terms."""
+    if gross.quality is not Quality.UNMEASURABLE:
+        return net
+    return replace(net, low=min(net.low, net.value - (gross.value - gross.low)), high=max(net.high, net.value + gross.high - gross.value))
 
 
 def _terms(quantity: Estimate, name: str) -> tuple[BudgetTerm, ...]:

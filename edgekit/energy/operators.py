@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edgekit.core.channel import Accuracy
-from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown, merge_origins
+from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown, merge_origins, worst
 from edgekit.core.run import ChannelAnalysis, OperatorEnergy, Profile, RunRecord
 from edgekit.core.units import format_scaled
 from edgekit.core.window import Phase, Window
@@ -163,13 +163,17 @@ def _estimate(
     own = [replace(term, u=None if term.u is None else term.u * value / energy.value) for term in energy.budget]
     origins = merge_origins(energy.origins, (Origin.ESTIMATED,))
     inner = combine(value, unit="J", boundary=energy.boundary, origins=origins, terms=[*own, *seen], n=energy.n)
-    below = math.hypot(value - inner.low, value - (value if low is None else low))
-    above = math.hypot(inner.high - value, (value if high is None else high) - value)
+    least, most = inner.low, inner.high
+    if energy.quality is Quality.UNMEASURABLE:  # its terms do not say how far it reaches
+        part = value / energy.value
+        least, most = min(least, part * energy.low), max(most, part * energy.high)
+    below = math.hypot(value - least, value - (value if low is None else low))
+    above = math.hypot(most - value, (value if high is None else high) - value)
     return replace(
         inner,
         low=min(value, max(0.0, value - below)),
         high=value + above,
-        quality=Quality.CAVEATS,
+        quality=worst(Quality.CAVEATS, energy.quality),
         budget=(*own, *seen, *unseen),
     )
 

@@ -166,6 +166,18 @@ def test_the_best_artifact_is_the_cheapest_that_is_verified_accurate_and_fast_en
     assert "emulated, while" in reasons["dream"]
 
 
+def test_what_a_sensor_may_not_have_seen_does_not_make_a_run_the_cheapest(default, constants):
+    cheap = edge_rapl("locked", joules=1e-5)
+    energy = replace(cheap.analysis.energy_j_per_inference, high=9e-5, quality=Quality.UNMEASURABLE)
+    locked = replace(cheap, analysis=replace(cheap.analysis, energy_j_per_inference=energy))
+    options = {option.run: option for option in decide([locked, edge_rapl("seen"), cloud_gpu()], default, constants).options}
+    assert (options["seen"].chosen, options["locked"].eligible) == (True, False)
+    assert "unmeasurable" in options["locked"].reason
+    alone = decide([locked, cloud_gpu()], default, constants)
+    assert next(option for option in alone.options if option.run == "locked").chosen
+    assert all(view.edge_j.quality is Quality.UNMEASURABLE for view in alone.views if isinstance(view.edge_j, Estimate))
+
+
 def test_a_large_batch_counts_only_where_arrivals_can_fill_it(constants):
     runs = [edge_rapl(), cloud_gpu(), cloud_gpu("batched", joules=1e-4, batch=64, seconds=5e-7)]
 

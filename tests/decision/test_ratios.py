@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.quantity import BudgetTerm, Origin, Unknown
+from edgekit.core.quantity import BudgetTerm, Origin, Quality, Unknown
 from edgekit.core.run import RunStatus
 from edgekit.decision.ratio import compare
 from tests.reports.records import artifact, edge_emulated, edge_rapl, edge_wall, run
@@ -101,3 +101,26 @@ def test_mixed_origins_are_named_and_kept():
     row = compare(edge_emulated("dream"), edge_rapl("real"))
     assert row.energy.origins == (Origin.MEASURED, Origin.EMULATED)
     assert [note.code for note in row.notes] == ["origin.mixed"]
+
+
+def test_a_ratio_says_that_it_is_emulated_wherever_it_is_put_into_words():
+    assert compare(edge_emulated("dream", joules=1e-5), edge_rapl("real")).energy_words.endswith("less energy (emulated)")
+    assert compare(edge_emulated("a"), edge_emulated("b")).energy_words.endswith("of the baseline's energy (emulated)")
+    assert "emulated" not in compare(edge_rapl("a"), edge_rapl("b")).energy_words
+
+
+def unmeasurable(name, joules, low, high):
+    """Return a run whose sensor may have kept step with the load: its interval is wider than its budget."""
+    made = edge_rapl(name, joules=joules)
+    energy = replace(made.analysis.energy_j_per_inference, low=low, high=high, quality=Quality.UNMEASURABLE)
+    return replace(made, analysis=replace(made.analysis, energy_j_per_inference=energy))
+
+
+def test_a_ratio_with_an_unmeasurable_side_holds_all_that_its_interval_allows():
+    row = compare(unmeasurable("locked", 3e-5, 1e-5, 12e-5), edge_rapl("base", joules=6e-5))
+    base = edge_rapl("base", joules=6e-5).analysis.energy_j_per_inference
+    assert row.energy.quality is Quality.UNMEASURABLE
+    assert row.energy.low <= base.low / 12e-5
+    assert row.energy.high >= base.high / 1e-5
+    assert "within noise" in row.energy_words
+    assert isinstance(compare(unmeasurable("locked", 3e-5, 0.0, 12e-5), edge_rapl("base")).energy, Unknown)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Measurand
-from edgekit.core.quantity import BudgetTerm, Estimate, Origin, Unknown
+from edgekit.core.quantity import BudgetTerm, Estimate, Origin, Quality, Unknown
 from edgekit.core.run import OperatorTiming, Profile, RunRecord
 from edgekit.core.window import Phase, Window
 from edgekit.energy.operators import OUTSIDE, Attribution, attribute
@@ -257,3 +257,13 @@ def test_power_samples_work_like_a_counter():
     for joules, quantity in zip(truth.joules, quantities(found), strict=True):
         assert quantity.low <= joules <= quantity.high
     assert quantities(found)[0].value == pytest.approx(1.2, rel=0.02)
+
+
+def test_operators_of_an_unmeasurable_figure_are_no_better_known_than_it_is():
+    run = profiled(Truth(seconds=(0.01, 0.02), watts=(5.0, 5.0)))
+    energy = run.analysis.energy_j_per_inference
+    locked = replace(energy, low=0.2 * energy.value, high=4 * energy.value, quality=Quality.UNMEASURABLE)
+    for quantity in quantities(attributed(replace(run, analysis=replace(run.analysis, energy_j_per_inference=locked)))):
+        assert quantity.quality is Quality.UNMEASURABLE
+        assert quantity.low <= 0.2 * quantity.value
+        assert quantity.high >= 4 * quantity.value

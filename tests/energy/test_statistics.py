@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.quantity import BudgetTerm, Estimate, Origin, Unknown
+from edgekit.core.quantity import BudgetTerm, Estimate, Origin, Quality, Unknown
 from edgekit.core.window import Latency
 from edgekit.energy.baseline import Idle, idle_power, net_energy
 from edgekit.energy.budget import combine, dominating_term
@@ -107,3 +108,14 @@ def test_quantiles_come_from_all_windows_and_stay_within_what_was_seen():
     assert bin_edges_ns(106)[0] <= 100 < bin_edges_ns(106)[1]
     assert 100 <= quantile_ns([fast, slow], 0.5)[0] <= bin_edges_ns(106)[1]
     assert 900 <= quantile_ns([fast, slow], 0.99)[0] <= 1000
+
+
+def test_net_of_an_unmeasurable_figure_reaches_as_far_as_the_figure_does():
+    told = [BudgetTerm(name="repeatability", kind="A", u=0.01)]
+    gross = replace(_combine(1.0, told), low=0.6, high=3.0, quality=Quality.UNMEASURABLE)
+    idle = Estimate(value=0.25, low=0.24, high=0.26, unit="W", boundary=Boundary.WALL, origins=(Origin.MEASURED,))
+    net = net_energy(gross, idle, 1.0)
+    assert net.quality is Quality.UNMEASURABLE
+    assert net.value == pytest.approx(0.75)
+    assert net.low <= 0.75 - 0.4 + 1e-9
+    assert net.high >= 0.75 + 2.0 - 1e-9
