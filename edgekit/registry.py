@@ -35,10 +35,9 @@ IMPORTERS: Final[Mapping[str, str]] = {
 _LISTS = {
     "meter": "edgekit meters --all",
     "device": "edgekit devices --all",
-    "converter": "edgekit convert --help",
     "importer": "edgekit import --help",
 }
-_BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {"meter": METERS, "device": DEVICES, "converter": {}, "importer": IMPORTERS}
+_BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {"meter": METERS, "device": DEVICES, "importer": IMPORTERS}
 _LATER: Final = frozenset({"ssh"})
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from edgekit.core.channel import Measurand
@@ -31,7 +30,6 @@ _FEWEST_TICKS = 8
 _READS_PER_TICK = 2.5  # below, a change is seen at nearly every reading and says nothing about when it happened
 _ROUNDS, _HALF_WAY, _GUESSED = 20, 0.15, 0.02
 _BARS, _TICKS_PER_BAR = 8, 24
-_MOST_PHASES, _ENOUGH_CYCLES, _UNKNOWN_FRACTION = 8, 8, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -206,33 +204,6 @@ def counter_ratio(counted_j: Sequence[float], integrated_j: Sequence[float], *, 
     ratio = math.fsum(counted_j) / total
     squares = math.fsum((one - ratio * other) ** 2 for one, other in zip(counted_j, integrated_j, strict=True))
     return _estimate(ratio, t95(n - 1) * math.sqrt(squares * n / (n - 1)) / total, "1", origins, n=n)
-
-
-def commensurate(
-    period_load_s: float, update_period_s: float, *, window_s: float = 10.0, sampled_fraction: float | None = None
-) -> Note | None:
-    """Return a warning when a part-time sensor would meet the same few moments of a periodic load for a whole window; None otherwise.
-
-    The load advances by x = update period / load period of its own cycles from one update to the next. Near a ratio p/q of small whole
-    numbers the sensor sees q phases only; together its looks cover p f cycles (f the sampled fraction), so the warning is due when that is
-    few and the phases drift by less than their distance 1/q over the window. An unknown f counts as a tenth.
-    """
-    fraction = _UNKNOWN_FRACTION if sampled_fraction is None else sampled_fraction
-    if fraction >= 0.99 or period_load_s <= 0 or update_period_s <= 0:
-        return None
-    x = update_period_s / period_load_s
-    nearest = Fraction(x).limit_denominator(_MOST_PHASES)
-    p, q = nearest.numerator, nearest.denominator
-    drift = window_s / update_period_s * abs(x - p / q)
-    if p == 0 or p * fraction >= _ENOUGH_CYCLES or drift >= 1 / q:
-        return None
-    cycles = "cycle" if p == 1 else "cycles"
-    return Note(
-        code="sensor.commensurate",
-        text=f"{p} {cycles} of the load ({period_load_s * 1e3:.4g} ms) take about {q} update(s) of the sensor "
-        f"({update_period_s * 1e3:.4g} ms): within {window_s:g} s it meets only {q} moment(s) of each cycle, over and over",
-        advice="begin each window at a random part of the update period, as `edgekit bench` does for slow sensors, or change the batch",
-    )
 
 
 def _estimate(

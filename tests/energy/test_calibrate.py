@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.core.quantity import Estimate, Unknown
-from edgekit.energy.calibrate import commensurate, counter_ratio, mean_power, noise, read_cost, tick_watts, ticks, update_period
+from edgekit.energy.calibrate import counter_ratio, mean_power, noise, read_cost, tick_watts, ticks, update_period
 from edgekit.energy.response import Load
 from tests.energy.sensors import COUNTER, IDLE_W, ORIGINS, POWER, Sensor, reads, selftest_load, trace
 
@@ -121,27 +121,3 @@ def test_the_level_and_the_ratio_of_two_readings_hold_the_truth():
 def test_a_read_costs_twice_its_bracket():
     found = read_cost(trace("counter", np.arange(0.0, 1.0, 0.01), np.zeros(100)), origins=ORIGINS)
     assert (found.low, found.value, found.high) == (2e-4, 2e-4, 2e-4)
-
-
-@pytest.mark.parametrize(
-    ("load_s", "fraction", "warned"),
-    [
-        (0.1, 0.25, True),  # D7: the load locks to the sensor
-        (0.05, 0.25, True),
-        (0.2, 0.25, True),
-        (0.15, None, True),
-        (0.1, 1.0, False),  # it looks all the time
-        (0.0373, 0.25, False),  # the phase moves on
-        (0.001, 0.25, False),  # one look holds 25 cycles
-        (10.0, 0.25, False),  # a hundred looks in each cycle
-    ],
-)
-def test_a_load_in_step_with_a_part_time_sensor_is_warned_of(load_s, fraction, warned):
-    note = commensurate(load_s, 0.1, window_s=10.0, sampled_fraction=fraction)
-    assert (note is not None) == warned
-    assert note is None or "random part of the update period" in note.advice
-
-
-def test_a_longer_window_lets_the_phase_sweep():
-    assert commensurate(0.1002, 0.1, window_s=10.0, sampled_fraction=0.25) is not None
-    assert commensurate(0.1002, 0.1, window_s=100.0, sampled_fraction=0.25) is None
