@@ -8,6 +8,7 @@ from dataclasses import replace
 from edgekit.core.quantity import BudgetTerm
 
 GOAL = 0.01  # half-width of the 95 % interval, relative to the figure, that the advice aims at
+MOST_WINDOWS = 100  # to ask for more is no advice
 
 # How a term falls: with the length of a window, or with the square root of the number of windows.
 _BY_LENGTH = {"edge bracket": "or use a meter that updates faster", "clock map": "or read the clocks more often", "quantum": ""}
@@ -24,6 +25,9 @@ def advised(term: BudgetTerm, *, value: float, windows: int, window_s: float) ->
     ratio = 1.96 * (term.u or 0.0) / (GOAL * abs(value)) if value else 0.0
     if term.name in _BY_LENGTH:
         sentence = f"measure longer windows{_length(ratio, window_s)}"
+    elif term.name in _BY_NUMBER and _needed(ratio, windows) > MOST_WINDOWS:
+        instead = _BY_NUMBER[term.name].removeprefix("or ")
+        return replace(term, shrink=f"{instead}: more windows alone would not bring this term down")
     elif term.name in _BY_NUMBER:
         sentence = f"measure more windows{_number(ratio, windows)}"
     else:
@@ -37,7 +41,11 @@ def _length(ratio: float, window_s: float) -> str:
 
 
 def _number(ratio: float, windows: int) -> str:
-    return f": {math.ceil(windows * ratio**2)} instead of {windows} bring this term below {GOAL:.0%}" if ratio > 1 else ""
+    return f": {_needed(ratio, windows)} instead of {windows} bring this term below {GOAL:.0%}" if ratio > 1 else ""
+
+
+def _needed(ratio: float, windows: int) -> int:
+    return math.ceil(windows * ratio**2)
 
 
 def _rounded(seconds: float) -> float:

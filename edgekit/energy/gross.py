@@ -9,6 +9,7 @@ from statistics import median
 
 from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Quality, Quantity, Unknown, merge_origins
+from edgekit.core.units import counted
 from edgekit.core.window import Window
 from edgekit.energy.advice import advised
 from edgekit.energy.budget import combine, drawn, expanded
@@ -39,10 +40,12 @@ def gross_energy(
     missed: Sequence[Missed],
     machine: str,
     statistic: str = "mean",
+    published: bool = False,
 ) -> Gross:
     """Return joules per inference over the windows whose energy is known, with its budget, or why there is no figure.
 
     `found` is the energy of each of `windows`; those without one, or with a reason against it, are left out and counted.
+    Windows that somebody `published` cannot be measured again.
     """
     kept = [(window, energy) for window, energy in zip(windows, found, strict=True) if energy is not None and energy.reason is None]
     origins = merge_origins([channel.origin for channel in group])
@@ -57,7 +60,7 @@ def gross_energy(
         return Gross(energy_j=Unknown(reason=reason, unit="J", boundary=group[0].boundary, origins=origins))
     spread = repeatability(joules, counts)
     odd = outliers([energy / count for energy, count in zip(joules, counts, strict=True)])
-    notes = caveats(kept, found, odd=odd, spread=spread)
+    notes = caveats(kept, found, odd=odd, spread=spread, statistic=statistic, published=published)
 
     def stated(places: Sequence[int], over: Repeatability, notes: Sequence[Note]) -> Estimate:
         part = [kept[place] for place in places]
@@ -132,7 +135,7 @@ def _repeatability(spread: Repeatability, effects: Sequence[tuple[BudgetTerm, bo
     """
     term = BudgetTerm(name="repeatability", kind="A", u=spread.u)
     if spread.u is None:
-        return replace(term, reason=f"{spread.n} window(s): below 3 the spread says nothing")
+        return replace(term, reason=f"{counted(spread.n, 'window')}: below 3 the spread says nothing")
     explained = math.fsum((effect.u or 0.0) ** 2 for effect, common in effects if not common)
     rest = math.sqrt(max(0.0, spread.u**2 - explained))
     return replace(term, u=rest, freedom=spread.freedom * (rest / spread.u) ** 4 if rest else None)

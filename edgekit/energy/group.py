@@ -59,6 +59,7 @@ def analyse_group(
         missed=_missed(group, spec, parts, windows, idles, batch=batch),
         machine=machine,
         statistic=statistic,
+        published=whole,
     )
     net, mean_w = _net_and_mean(gross.energy_j, idle_w, found, windows)
     return ChannelAnalysis(

@@ -85,6 +85,22 @@ def test_the_median_is_stated_where_the_plan_asks_for_it():
     assert stated.energy_j.value == pytest.approx(0.012)
 
 
+def test_remarks_are_about_the_figure_that_is_stated_and_name_what_can_be_done():
+    windows = [window(i, (2 * i + 1) * S, (2 * i + 2) * S) for i in range(8)]
+    found = [WindowEnergy(joules=each, coverage=1.0, edge_s=0.0, ticks=100) for each in (1.0, 1.1, 1.2, 1.3, 1.1, 1.0, 1.2, 90.0)]
+
+    def remarks(**how):
+        told = gross_energy(windows, found, group=[counter()], spec=EXACT, missed=[], machine="box", **how).energy_j
+        return {note.code: note for note in told.notes}
+
+    mean, median = remarks(), remarks(statistic="median", published=True)
+    assert mean["windows.outlier"].text == "window 7 stands out; the mean is 122 mJ with it, 11.3 mJ without"
+    assert median["windows.outlier"].text == "window 7 stands out; the median is 11.5 mJ with it, 11.0 mJ without"
+    assert "windows.skewed" in mean
+    assert "windows.skewed" not in median, "a few windows do not pull a median"
+    assert all(note.advice is None for code, note in median.items() if code.startswith("windows.")), "nobody measures published windows again"
+
+
 @given(st.floats(-1e3, 1e3).filter(lambda x: abs(x) > 1e-3), st.floats(1.01, 10), st.floats(0, 1e4))
 def test_a_factor_widens_a_value_of_either_sign(value, factor, u):
     terms = [BudgetTerm(name="gain", kind="B", u=None, factor=factor), BudgetTerm(name="edge", kind="B", u=u)]
@@ -116,6 +132,8 @@ def test_advice_names_how_much_longer():
     small = advised(replace(term, u=1e-5), value=1.0, windows=10, window_s=5.0).shrink
     assert "instead of" not in small
     assert "40 instead of 10" in advised(BudgetTerm(name="repeatability", kind="A", u=0.01), value=0.98, windows=10, window_s=5.0).shrink
+    far = advised(BudgetTerm(name="repeatability", kind="A", u=0.13), value=1.0, windows=3, window_s=5.0).shrink
+    assert far == "find what disturbs the machine: more windows alone would not bring this term down"
 
 
 def line(idles):

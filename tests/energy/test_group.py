@@ -114,7 +114,7 @@ def test_an_outlier_is_called_by_the_number_of_its_window():
     raw = 1e6 * sum((joules(t, [w], 0.0, ACTIVE_W + more) for w, more in zip(windows, more_w, strict=True)), start=joules(t, [], IDLE_W))
     notes = analysed([counter()], {"c": (t, raw)}, windows, IDLES[1:]).energy_j_per_inference.notes
     (odd,) = [note.text for note in notes if note.code == "windows.outlier"]
-    assert odd.startswith("window(s) 5 stand out")
+    assert odd.startswith("window 5 stands out; the mean is ")
 
 
 def test_the_same_kind_of_meter_on_another_machine_is_another_instrument():
