@@ -63,7 +63,12 @@ def so_far(instrument: Instrument, group: Sequence[Channel], reaches: Mapping[Ga
     except Impossible as error:
         return Unknown(reason=str(error), unit="J", boundary=place)
     joules = math.fsum(part.joules for part in parts)
-    margin = math.fsum(3**0.5 * u for part in parts for u in part.effects.values()) + 2 * (accuracy.gain_rel or 0.0) * joules
+    steps_j = math.fsum((channel.quantum or 0.0) * channel.scale for channel in group)
+    offset_j = 2 * (accuracy.offset_w or 0.0) * (end_ns - start_ns) / 1e9
+    margin = math.fsum(3**0.5 * u for part in parts for u in part.effects.values()) + steps_j + offset_j
+    margin += 2 * (accuracy.gain_rel or 0.0) * joules
+    whole = all(channel.sampled_fraction == 1 or channel.origin is Origin.ESTIMATED for channel in group)
+    unseen = "" if whole else "; what a sensor that looks at a part of the time misses is not in it"
     factor = accuracy.gain_factor or 1.0
     return Estimate(
         value=joules,
@@ -74,7 +79,7 @@ def so_far(instrument: Instrument, group: Sequence[Channel], reaches: Mapping[Ga
         origins=merge_origins([channel.origin for channel in group]),
         quality=Quality.CAVEATS,
         budget=() if accuracy.gain_rel or accuracy.gain_factor else (BudgetTerm(name="gain", kind="B", u=None, reason=accuracy.source),),
-        notes=(Note(code="region.running", text="the region is still open; the interval is the sum of all limits"),),
+        notes=(Note(code="region.running", text=f"the region is still open; the interval is the sum of all limits{unseen}"),),
     )
 
 

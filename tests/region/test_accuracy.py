@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import fmean
 
 import pytest
@@ -131,6 +132,24 @@ def test_the_running_estimate_holds_what_was_drawn_so_far() -> None:
     assert now.low <= 10.0 <= now.high
     assert now.notes[0].code == "region.running"
     assert m.running() == m.energy_j
+
+
+def test_the_running_estimate_allows_for_the_meters_zero_and_says_what_it_leaves_out() -> None:
+    def running(offset_w: float | None, share: float) -> Estimate:
+        scene = Scene(6)
+        rig = scene.rig(sampled_fraction=share)
+        spec = rig.instruments[0].spec
+        told = replace(spec, accuracy=replace(spec.accuracy, offset_w=offset_w))
+        with scene.region(scene.rig_of(told, {"rapl.place": scene.counter.read})) as m:
+            scene.work(0.1, 100.0)
+            now = m.running()
+        assert isinstance(now, Estimate)
+        return now
+
+    exact, doubtful = running(None, 1.0), running(5.0, 0.25)
+    assert doubtful.high - exact.high == pytest.approx(2 * 5.0 * 0.1, rel=0.01)
+    assert "part of the time" in doubtful.notes[0].text
+    assert "part of the time" not in exact.notes[0].text
 
 
 def test_net_energy_takes_an_idle_figure_that_was_given() -> None:
