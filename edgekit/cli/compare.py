@@ -50,6 +50,7 @@ def compare(
 
 def _blocks(result: CompareResult, width: int) -> str:
     """Return one block per run, which can be read at any width: its id, then its figures and how they stand against the baseline."""
+    from edgekit.decision.agreement import left_out
     from edgekit.decision.choose import accuracy_of, energy_of
     from edgekit.decision.ratio import flaws
     from edgekit.reports.show import figure, one_line, points, share
@@ -64,7 +65,7 @@ def _blocks(result: CompareResult, width: int) -> str:
     for row in result.rows:
         lines = [
             ("energy", one_line(figure(row.energy_j))),
-            ("", row.energy_words),
+            ("", "; ".join(filter(None, (row.energy_words, left_out(row.energy))))),
             ("time", one_line(figure(row.time_s))),
             ("", row.speed_words),
             ("accuracy", f"{one_line(points(row.accuracy))} against the baseline"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,10 +16,13 @@ from edgekit.cli.output import current
 from edgekit.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from edgekit.core.quantity import Note
-    from edgekit.flows.importing import Agreement, ImportResult
+    from edgekit.decision.agreement import Agreement
+    from edgekit.flows.importing import ImportResult
 
 
 def import_(
@@ -43,7 +47,7 @@ def import_(
     from edgekit.importers.base import Hints
     from edgekit.links.clock import SystemClock
     from edgekit.registry import importer_class
-    from edgekit.reports.runs import run_notes
+    from edgekit.reports.runs import left_out, run_notes
 
     ui = current()
     importer = importer_class(kind)()
@@ -53,13 +57,13 @@ def import_(
         path=path, runs_dir=runs_dir, tags=tuple(tag or ()), hints=Hints(task=task, system=system, clock_offset_s=clock_offset)
     )
     result = import_runs(request, importer=importer, progress=ui.progress, now_utc=SystemClock().now_utc)
-    notes = [*failure_notes(result.failures), *_recorded(result), *run_notes(result.runs)]
+    remarks = [*failure_notes(result.failures), *_recorded(result), *left_out(result.runs), *run_notes(result.runs)]
     ui.result(
         schema="edgekit.import/1",
         data={"runs": result.runs, "agreements": result.agreements, "runs_dir": str(runs_dir)},
         text=_table(result),
         next_commands=_next(result, runs_dir),
-        notes=notes,
+        notes=remarks if ui.json else _condensed(remarks, result),
         status="partial" if result.failures else "ok",
         exit_code=result.failures[0].exit_code if result.failures else 0,
     )
@@ -75,11 +79,37 @@ def _recorded(result: ImportResult) -> list[Note]:
     return list(dict.fromkeys(note for run in result.runs for note in run.notes))
 
 
+def _condensed(notes: Sequence[Note], result: ImportResult) -> list[Note]:
+    """Return the notes for a reader: those of one kind in one, and whose recordings these are in few words."""
+    from edgekit.core.quantity import Note
+    from edgekit.reports.remarks import merged_text
+
+    runs = {note: [run.artifact.path for run in result.runs if note in run.notes] for note in notes}
+    kinds: dict[str, list[Note]] = {}
+    for note in notes:
+        kinds.setdefault(note.code, []).append(note)
+    found = []
+    for code, alike in kinds.items():
+        if code == "import.source" and len(alike) > 1:
+            text = "who measured, on what and in which files is in each record and in `edgekit report`; the analysis is edgekit's own. "
+            found.append(Note(code=code, text=f"{text}MLPerf name: not verified by MLCommons"))
+        elif merged := merged_text({note.text: ", ".join(runs[note]) for note in alike}) if all(map(runs.get, alike)) else "":
+            found.append(Note(code=code, text=merged, advice=alike[0].advice))
+        else:
+            told = len(result.runs) > 1
+            found += [
+                replace(note, text=f"{', '.join(of)}: {note.text}") if told and 0 < len(of := runs[note]) < len(result.runs) else note
+                for note in alike
+            ]
+    return found
+
+
 def _table(result: ImportResult) -> Table:
     from rich.table import Table
 
     from edgekit.core.quantity import Estimate
     from edgekit.core.units import format_interval
+    from edgekit.decision.agreement import FIGURES
     from edgekit.decision.choose import energy_of
     from edgekit.reports.runs import place, short
 
@@ -93,6 +123,7 @@ def _table(result: ImportResult) -> Table:
         energy = energy_of(run)
         interval = f"\n{format_interval(energy.low, energy.high, energy.unit)}" if isinstance(energy, Estimate) else ""
         found = [item for item in result.agreements if item.run == run.id and item.own is not None]
+        found.sort(key=lambda item: list(FIGURES).index(item.figure))
         shown = [_figure(item) for item in found] or ["nothing"]
         apart = [_apart(item) for item in found]
         table.add_row(
@@ -106,7 +137,8 @@ def _figure(item: Agreement) -> str:
 
     divisor, unit = scale_for(item.published, item.unit)
     unit = unit if item.figure != "throughput_hz" else unit.replace("Hz", "/s")
-    return f"{item.published / divisor:.7g} {unit}"
+    what = {"energy_j_per_inference": "energy", "mean_w": "power", "throughput_hz": "rate"}.get(item.figure, "")
+    return f"{what} {item.published / divisor:.7g} {unit}".lstrip()
 
 
 def _apart(item: Agreement) -> str:

@@ -51,10 +51,10 @@ def without(side: Side, refused: Sequence[Option], runs: Sequence[RunRecord], sc
 
 
 def _convert(cause: str, runs: Sequence[RunRecord]) -> Commands:
-    source = "PATH/TO/MODEL" if cause == "artifact unseen" else somewhere(runs[0].artifact.source.path)
+    if cause == "artifact unseen":
+        return (("once you have a file of this model, convert it, then benchmark:", "edgekit convert MODEL"),)
+    source = somewhere(runs[0].artifact.source.path)
     again = shlex.join(["edgekit", "convert", source])
     if cause == "accuracy unknown":
         return (("verify with labels, then benchmark again:", f"{again} --eval PATH/TO/LABELS.npz"),)
-    if cause == "artifact unseen":
-        return (("convert it, then benchmark:", again),)
     return (("convert again, then benchmark:", again),) if cause.startswith("artifact ") else ()

@@ -17,7 +17,7 @@ def remarks(
     runs: Sequence[RunRecord], scenario: Scenario, device: RunRecord | None, cloud: RunRecord | None, training: TrainingRecord | None
 ) -> tuple[Note, ...]:
     """Return the remarks, those that weigh most first."""
-    found = [*_emulated(runs), *_unfinished(runs), *_quick(runs)]
+    found = [*_imported(runs), *_emulated(runs), *_unfinished(runs), *_quick(runs)]
     if device is not None:
         found += _lower_bound(device, scenario)
     if device is not None and cloud is not None:
@@ -31,6 +31,15 @@ def remarks(
         text = f"the training record is of another model family ({training.family}); its energy is shown, not used to compare"
         found.append(Note(code="training.family", text=text))
     return tuple(found)
+
+
+def _imported(runs: Sequence[RunRecord]) -> list[Note]:
+    if not any(run.device.kind == "imported" for run in runs):
+        return []
+    text = (
+        "imported runs say what others measured, boards as well as servers: they are shown as published, and not accounted as either side"
+    )
+    return [Note(code="runs.imported", text=text)]
 
 
 def _emulated(runs: Sequence[RunRecord]) -> list[Note]:

@@ -45,14 +45,15 @@ def entries(side: Side, point: Slots, drawn: Slots, inputs: Inputs, use: Usage, 
 def not_included(counted: Mapping[Side, frozenset[Slot]], scenario: Scenario, *, device_known: bool, cloud_known: bool) -> list[SlotEntry]:
     """Return every slot that was not counted, with its reason."""
     found = []
-    if not device_known:
+    if device_known:
+        if Slot.IDLE not in counted[Side.DEVICE]:
+            reason = "the device exists anyway: its standby is not caused by the model"
+            if scenario.device_role == "dedicated":
+                reason = "idle power of the device run is unknown"
+            found.append(_absent(Slot.IDLE, Side.DEVICE, reason))
+        found.append(_absent(Slot.COOLING, Side.DEVICE, "a device has no data centre around it: PUE does not apply"))
+    else:
         found.append(_absent(Slot.INFERENCE_DEVICE, Side.DEVICE, "no device run qualifies"))
-    if Slot.IDLE not in counted[Side.DEVICE]:
-        reason = "the device exists anyway: its standby is not caused by the model"
-        if scenario.device_role == "dedicated":
-            reason = "idle power of the device run is unknown"
-        found.append(_absent(Slot.IDLE, Side.DEVICE, reason))
-    found.append(_absent(Slot.COOLING, Side.DEVICE, "a device has no data centre around it: PUE does not apply"))
     if cloud_known:
         if Slot.NETWORK not in counted[Side.CLOUD]:
             found.append(_absent(Slot.NETWORK, Side.CLOUD, "the scenario says that no network is between them"))

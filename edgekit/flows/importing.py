@@ -9,9 +9,10 @@ from pathlib import Path
 
 from edgekit.core.errors import EdgekitError
 from edgekit.core.protocols import Progress
-from edgekit.core.quantity import Note, Quantity
-from edgekit.core.run import Published, RunRecord
-from edgekit.decision.choose import energy_of, headline_channel
+from edgekit.core.quantity import Note
+from edgekit.core.run import RunRecord
+from edgekit.core.units import counted
+from edgekit.decision.agreement import Agreement, agreements_of
 from edgekit.energy.analyse import analyse
 from edgekit.importers.base import Hints, Importer, Recording
 from edgekit.store.runs import RunStore, read_traces, write_record
@@ -26,19 +27,6 @@ class ImportRequest:
     runs_dir: Path
     tags: tuple[str, ...] = ()
     hints: Hints = field(default_factory=Hints)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
-    """Hold one published figure beside edgekit's own; `relative_difference` is (own - published) / published, None without an own one."""
-
-    run: str
-    figure: str
-    published: float
-    unit: str
-    source: str
-    own: float | None
-    relative_difference: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +45,7 @@ def import_runs(request: ImportRequest, *, importer: Importer, progress: Progres
         UsageError: nothing was found, or the only recording (or every one of several) cannot be read.
     """
     sources = importer.find(request.path)
-    progress.step(f"import {len(sources)} recording(s)", len(sources))
+    progress.step(f"import {counted(len(sources), 'recording')}", len(sources))
     created = now_utc()
     store = RunStore(request.runs_dir)
     session = store.open_session(created.replace("-", "").replace(":", "").removesuffix("Z"))
@@ -82,39 +70,6 @@ def import_runs(request: ImportRequest, *, importer: Importer, progress: Progres
         raise failures[0]
     agreements = tuple(agreement for run in runs for agreement in agreements_of(run))
     return ImportResult(runs=tuple(runs), agreements=agreements, failures=tuple(failures))
-
-
-def agreements_of(run: RunRecord) -> Sequence[Agreement]:
-    """Return every published figure of a run beside edgekit's own. Pure."""
-    return [_agreement(run, item) for item in run.published]
-
-
-def _agreement(run: RunRecord, item: Published) -> Agreement:
-    own = _own(run, item.name)
-    value = own.value if own is not None else None
-    if value is not None and item.name == "throughput_hz":
-        value = 1 / value
-    return Agreement(
-        run=run.id,
-        figure=item.name,
-        published=item.value,
-        unit=item.unit,
-        source=item.source,
-        own=value,
-        relative_difference=value / item.value - 1 if value is not None and item.value else None,
-    )
-
-
-def _own(run: RunRecord, figure: str) -> Quantity | None:
-    channel = headline_channel(run)
-    if run.analysis is None or channel is None:
-        return None
-    found: dict[str, Quantity] = {
-        "energy_j_per_inference": energy_of(run),
-        "mean_w": channel.mean_w,
-        "throughput_hz": run.analysis.time_s_per_inference,
-    }
-    return found.get(figure)
 
 
 def _keep(recording: Recording, run_id: str, *, session: str, created: str, store: RunStore, request: ImportRequest) -> RunRecord:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
+from string import hexdigits
 
 from edgekit.core.boundary import Boundary, sees
 from edgekit.core.quantity import BudgetTerm, Estimate
+from edgekit.core.units import scale_for
+from edgekit.decision.agreement import FIGURES, Agreement
 from edgekit.decision.numerals import amount, size
 from edgekit.reports.model import Report, RunRow
-from edgekit.reports.remarks import run_remarks
-from edgekit.reports.show import Cell, Column, Table, figure, marked, percent, share
+from edgekit.reports.remarks import run_remarks, whose
+from edgekit.reports.show import Cell, Column, Remark, Table, figure, marked, percent, share, tags
 
 
 def runs(report: Report) -> Table:
@@ -18,7 +23,7 @@ def runs(report: Report) -> Table:
         (
             Cell(
                 row.artifact,
-                detail=f"{row.side.value}, {row.device}; {', '.join(row.meters) or 'no meter'}",
+                detail=f"{row.role}, {row.device}; {', '.join(row.meters) or 'no meter'}",
                 tone="chosen" if row.chosen else "",
             ),
             figure(row.energy_j),
@@ -43,7 +48,7 @@ def performance(report: Report) -> Table:
     rows = [
         (
             Cell(row.artifact, detail=f"on {row.device}{f', batch {row.batch}' if row.batch > 1 else ''}"),
-            figure(row.latency_p50_s),
+            _latency(row),
             figure(row.latency_p90_s),
             figure(row.latency_p99_s),
             share(row.accuracy),
@@ -71,14 +76,15 @@ def performance(report: Report) -> Table:
 
 
 def budgets(report: Report) -> Table:
-    """Return the uncertainty budget of each chosen run, largest term first."""
+    """Return the uncertainty budget of each chosen run (of every run where none is), largest term first, and what no interval holds."""
+    chosen = [row for row in report.runs if row.chosen] or report.runs
     rows: list[tuple[Cell, ...]] = []
-    for row in report.runs:
-        if row.chosen and isinstance(row.energy_j, Estimate):
+    for row in chosen:
+        if isinstance(row.energy_j, Estimate):
             weights = {term: _weight(term, row.energy_j) for term in row.energy_j.budget}
             total = math.fsum(weight**2 for weight in weights.values())
             rows += [
-                _term(row, term, weight**2 / total if total else 0.0, index == 0)
+                _term(row, row.energy_j, term, weight**2 / total if total else 0.0, index == 0)
                 for index, (term, weight) in enumerate(sorted(weights.items(), key=lambda pair: -pair[1]))
             ]
     columns = (
@@ -88,8 +94,55 @@ def budgets(report: Report) -> Table:
         Column("share of variance", number=True),
         Column("what shrinks it", prose=True),
     )
-    intro = "After the GUM (JCGM 100). Type A comes from the spread of repeated windows, type B from everything else."
-    return Table("budget", "Uncertainty of the measured energy", columns, tuple(rows), intro=intro)
+    intro = (
+        "After the GUM (JCGM 100). Type A comes from the spread of repeated windows, type B from everything else. "
+        "A term of unknown size is not in the interval."
+    )
+    return Table("budget", "Uncertainty of the measured energy", columns, tuple(rows), intro=intro, remarks=_left_out(report.runs))
+
+
+def _left_out(rows: Sequence[RunRow]) -> tuple[Remark, ...]:
+    """Return a remark for each thing that the intervals of some runs do not hold."""
+    runs: dict[str, list[str]] = {}
+    for row in rows:
+        for term in row.energy_j.budget if isinstance(row.energy_j, Estimate) else ():
+            if isinstance(row.energy_j, Estimate) and term.name in row.energy_j.unknown_terms:
+                runs.setdefault(f"the interval does not hold the {term.name}: {term.reason or 'nobody states it'}", []).append(row.run)
+    return tuple(Remark(f"{whose(names, rows)}: {text}") for text, names in runs.items())
+
+
+def published(report: Report) -> Table:
+    """Return what others published of imported runs, beside edgekit's own figure from the same readings."""
+    rows = [
+        (
+            Cell(row.artifact, detail=row.device),
+            Cell(FIGURES.get(item.figure, item.figure), detail=item.source),
+            Cell(_exact(item.published, item), tags=("sourced",)),
+            Cell(_exact(item.own, item), tags=_tags(row, item)) if item.own is not None else Cell("not computed", tone="unknown"),
+            Cell(f"{100 * item.relative_difference:+.4f} %" if item.relative_difference is not None else ""),
+        )
+        for row in report.runs
+        for item in row.agreements
+    ]
+    columns = (
+        Column("run"),
+        Column("figure"),
+        Column("as published", number=True),
+        Column("edgekit's own", number=True),
+        Column("difference", number=True),
+    )
+    intro = "Both from the same readings: the difference is one of arithmetic, and says nothing of the meter."
+    return Table("published", "What was published of these runs", columns, tuple(rows), intro=intro)
+
+
+def _tags(row: RunRow, item: Agreement) -> tuple[str, ...]:
+    return tags(row.energy_j) if item.unit == "J" and isinstance(row.energy_j, Estimate) else ()
+
+
+def _exact(value: float, item: Agreement) -> str:
+    """Return a figure with as many digits as are published of it, for a difference that is far below its uncertainty."""
+    divisor, unit = scale_for(value, item.unit)
+    return f"{value / divisor:.7g} {unit.replace('Hz', '/s') if item.figure == 'throughput_hz' else unit}"
 
 
 def assumptions(report: Report) -> Table:
@@ -138,8 +191,14 @@ def environment(report: Report) -> Table:
         for row in report.runs
     ]
     columns = (Column("run"), Column("machine", prose=True), Column("software", prose=True), Column("artifact sha256"))
-    intro = f"Model family {report.decision.family[:16]}."
+    intro = f"Model family {family(report)}."
     return marked(Table("environment", "Environment", columns, tuple(rows), intro=intro))
+
+
+def family(report: Report) -> str:
+    """Return a family's name, or the beginning of its digest."""
+    name = report.decision.family
+    return name[:12] if len(name) >= 40 and all(letter in hexdigits for letter in name) else name
 
 
 def _standing(row: RunRow) -> Cell:
@@ -153,9 +212,19 @@ def _boundaries(report: Report) -> str:
     return " ".join(f"{place.value}: {sees(place)}." for place in places if isinstance(place, Boundary))
 
 
+def _latency(row: RunRow) -> Cell:
+    """Return the median latency, or the mean time of an inference where no latencies were recorded."""
+    if isinstance(row.latency_p50_s, Estimate) or not isinstance(row.time_s, Estimate):
+        return figure(row.latency_p50_s)
+    mean = figure(row.time_s)
+    return replace(mean, detail=f"the mean: no latencies were recorded{f'; {mean.detail}' if mean.detail else ''}")
+
+
 def _plan(row: RunRow) -> str:
     if not row.windows:
         return "not timed"
+    if row.imported:  # how many threads it took is not known
+        return f"{row.windows} x {row.window_s:.4g} s"
     return f"{row.windows} x {row.window_s:g} s, {row.threads} thread{'s' if row.threads > 1 else ''}"
 
 
@@ -170,14 +239,16 @@ def _weight(term: BudgetTerm, energy: Estimate) -> float:
     return term.u or 0.0
 
 
-def _term(row: RunRow, term: BudgetTerm, portion: float, first: bool) -> tuple[Cell, ...]:
-    if term.factor:
-        size = Cell(f"within a factor of {term.factor:g}", tags=("type " + term.kind,))
-    elif term.u is None:
-        size = Cell("unknown", detail=term.reason or "nobody states it", tags=("type " + term.kind,), tone="unknown")
-    else:
-        size = Cell(amount(term.u, "J") if term.u >= 1e-14 or term.u == 0 else "< 0.01 pJ", tags=("type " + term.kind,))
+def _term(row: RunRow, energy: Estimate, term: BudgetTerm, portion: float, first: bool) -> tuple[Cell, ...]:
+    tags = ("type " + term.kind, *(origin.value for origin in energy.origins))
     known = Cell(percent(portion), detail="dominates" if first and portion > 0 else "", tone="warn" if first and portion > 0 else "")
+    if term.factor:
+        size = Cell(f"within a factor of {term.factor:g}", tags=tags)
+    elif term.u is None:
+        size = Cell("unknown", detail=term.reason or "nobody states it", tags=tags, tone="unknown")
+        known = Cell("unknown", tone="unknown")
+    else:
+        size = Cell(amount(term.u, "J") if term.u >= 1e-14 or term.u == 0 else "< 0.01 pJ", tags=tags)
     return (
         Cell(row.artifact, detail=row.run if first else ""),
         Cell(term.name, detail=term.instrument or ""),

@@ -45,6 +45,7 @@ def _evidence(report: Report) -> list[Table]:
         findings.influences(report),
         *operators.tables(report),
         evidence.budgets(report),
+        evidence.published(report),
     ]
 
 

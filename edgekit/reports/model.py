@@ -10,6 +10,7 @@ from edgekit.core.decision import Decision, Side
 from edgekit.core.hardware import DeviceFacts
 from edgekit.core.quantity import Note, Quantity, Unknown
 from edgekit.core.run import OperatorEnergy, RunRecord
+from edgekit.decision.agreement import Agreement, agreements_of
 from edgekit.energy.enough import usable
 from edgekit.reports.readings import readings
 
@@ -56,6 +57,17 @@ class RunRow:
     operators: tuple[OperatorEnergy, ...] = ()
     attribution: str | None = None
     readings: tuple[str, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+
+    @property
+    def imported(self) -> bool:
+        """Return True for what others measured: of it only what they published is known."""
+        return self.device_kind == "imported"
+
+    @property
+    def role(self) -> str:
+        """Return the side that the run speaks for; an imported one, of a board or of a server, speaks for none."""
+        return "published measurement" if self.imported else self.side.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +144,7 @@ def _row(run: RunRecord, side: Side, chosen: bool, eligible: bool, reason: str) 
         operators=analysis.operators if analysis is not None else (),
         attribution=analysis.attribution if analysis is not None else None,
         readings=readings(analysis) if analysis is not None else (),
+        agreements=tuple(agreements_of(run)),
     )
 
 

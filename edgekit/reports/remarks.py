@@ -29,12 +29,14 @@ def run_remarks(rows: Sequence[RunRow]) -> tuple[Remark, ...]:
                 runs += [] if row.run in runs else [row.run]
     found = []
     for by_text in told.values():
-        merged = _merged({text: whose(runs, rows) for text, runs in by_text.items()})
+        merged = merged_text({text: whose(runs, rows) for text, runs in by_text.items()})
         found += [Remark(merged)] if merged else [Remark(f"{whose(runs, rows)}: {text}") for text, runs in by_text.items()]
     return tuple(found)
 
 
 def _name(row: RunRow, *, with_device: bool) -> str:
+    if row.imported:  # its recipe and format are unknown; its label says what ran on what
+        return row.artifact
     batch = f", batch {row.batch}" if row.batch > 1 else ""
     return f"{row.recipe} {row.format}{f' on {row.device}' if with_device else ''}{batch}"
 
@@ -50,7 +52,7 @@ def whose(runs: Sequence[str], rows: Sequence[RunRow]) -> str:
     return ", ".join(names[run] for run in runs)
 
 
-def _merged(who: Mapping[str, str]) -> str:
+def merged_text(who: Mapping[str, str]) -> str:
     """Return one line for texts that share most of their words: "drifted by ... over the run: +51 % (int8), +46 % (fp16)"; else ""."""
     words = [text.split() for text in who]
     if len(words) < 2:

@@ -47,6 +47,19 @@ def run_notes(records: Sequence[RunRecord]) -> list[Note]:
     ]
 
 
+def left_out(records: Sequence[RunRecord]) -> list[Note]:
+    """Return what the intervals of runs do not hold because nobody knows its size, each with its reason, once for all runs alike."""
+    found: dict[Note, None] = {}
+    for record in records:
+        energy = record.analysis.energy_j_per_inference if record.analysis is not None else None
+        for term in energy.budget if isinstance(energy, Estimate) else ():
+            if isinstance(energy, Estimate) and term.name in energy.unknown_terms:
+                what = "the meter's own accuracy (gain)" if term.name == "gain" else term.name
+                text = f"the interval does not hold {what}: {term.reason or 'nobody states it'}"
+                found[Note(code="interval.left_out", text=text, advice=term.shrink)] = None
+    return list(found)
+
+
 def _remarks(record: RunRecord) -> tuple[Note, ...]:
     heard = tuple(note for note in record.notes if note.code.startswith(_HEARD))
     if record.analysis is None:

@@ -89,10 +89,12 @@ def figure(
 
 
 def tags(quantity: Estimate) -> tuple[str, ...]:
-    """Return origins and boundary as words, and whether the figure is a bound."""
+    """Return origins and boundary as words, what its interval leaves out because its size is unknown, and whether it is a bound."""
     words = [origin.value for origin in quantity.origins]
     if quantity.boundary is not None:
         words.append(f"at {quantity.boundary.value}")
+    if quantity.unknown_terms:
+        words.append(f"{' and '.join(quantity.unknown_terms)} unknown")
     return (*words, *(_BOUNDS[note.code] for note in quantity.notes if note.code in _BOUNDS))
 
 

@@ -43,7 +43,7 @@ def test_the_table_shows_both_figures_their_difference_boundary_and_origin(run_e
         assert word in done.stdout, word
     assert "edgekit bench --reanalyse" in done.stdout
     assert "not verified by MLCommons" in done.stderr
-    assert "import 1 recording(s)" in done.stderr
+    assert "import 1 recording ..." in done.stderr
 
 
 def test_reanalysing_an_imported_run_gives_the_same_bytes(run_edgekit, board, tmp_path):
@@ -63,7 +63,7 @@ def test_imported_runs_compare_and_say_that_their_weights_are_unknown(run_edgeki
     done = run_edgekit("compare", *ids)
     assert done.returncode == 0, done.stderr
     assert "1.95x" in done.stdout
-    assert "less energy" in done.stdout
+    assert "less energy; gain of both instruments unknown: the interval does not cover it" in " ".join(done.stdout.split())
     assert "weights of a published measurement are unknown" in " ".join(done.stdout.split())
     assert "different weights" not in done.stdout + done.stderr
 
@@ -77,6 +77,31 @@ def test_a_report_on_imported_runs_names_why_it_cannot_decide(run_edgekit, board
     page = (board.parents[5] / "report.md").read_text()
     assert "not verified by MLCommons" in page
     assert "measured" in page
+    assert "published measurement, Board" in page
+    assert "measured, at mcu\\_supply, gain unknown" in page
+    assert "the interval does not hold the gain: the files do not say which" in page
+    for odd in ("data centre around it", "1 thread", "PATH/TO/MODEL"):
+        assert odd not in page + done.stdout, odd
+    assert "Model family mlperf-tiny-kws." in page
+    assert "the mean: no latencies were recorded" in page
+    published = page[page.index("## What was published of these runs") :]
+    assert f"{MEDIAN_J * 1e3:.4g}" in published
+    assert "energy per inference" in published
+    assert " %" in published
+
+
+def test_several_recordings_say_once_what_they_share_and_what_no_interval_holds(run_edgekit, tmp_path):
+    for task in ("kws", "ic", "ad"):
+        write_tiny(tmp_path / "somewhere" / f"Board_{task}" / task)
+    done = run_edgekit("import", "mlperf-tiny", tmp_path / "somewhere")
+    assert done.returncode == 0, done.stderr
+    notes = [line for line in done.stderr.splitlines() if line.startswith("note:")]
+    for words in ("not verified by MLCommons", "the path does not say in which division", "own accuracy (gain): the files do not say"):
+        assert sum(words in line for line in notes) == 1, (words, notes)
+    assert "energy 1.94" in done.stdout, "figures of several kinds say which is which"
+    assert "rate " in done.stdout
+    whole = run_edgekit("import", "mlperf-tiny", tmp_path / "somewhere", "--json").json()["notes"]
+    assert sum(note["code"] == "import.source" for note in whole) == 3, "a program gets all of them"
 
 
 def test_an_imported_run_cannot_be_replayed_with_a_model_of_ones_own(run_edgekit, board, model_file):

@@ -38,7 +38,6 @@ def published(log: Log, work: Work, apart: ClockDifference) -> tuple[Published, 
 
 def notes(source: Source, log: Log, work: Work, apart: ClockDifference, *, system: str, submitter: str, model: str) -> Sequence[Note]:
     """Return what has to be said of a run: where it comes from, how its clocks were joined, by which rule it is published, what is odd."""
-    _, inside = spl.mean_inside(log.samples, work.begin_ns + apart.offset_ns, work.end_ns + apart.offset_ns)
     seconds = (work.end_ns - work.begin_ns) / 1e9
     ran = f"{model or 'model unknown'} {work.scenario}"
     who = submitter or "a submitter that the path does not name"
@@ -52,8 +51,8 @@ def notes(source: Source, log: Log, work: Work, apart: ClockDifference, *, syste
         Note(code="import.clocks", text=clocks.described(apart)),
         Note(
             code="import.rule",
-            text=f"the published mean is that of the {inside} samples strictly inside the window; edgekit integrates power over all "
-            f"{seconds:.3f} s, its edges included, so that the two differ where power steps at an edge",
+            text="the published mean is that of the samples strictly inside the window; edgekit integrates power over all of it, its "
+            "edges included, so that the two differ where power steps at an edge",
         ),
     ]
     expected_s = work.samples / work.rate_hz if work.rate_hz is not None and not work.streams else None
