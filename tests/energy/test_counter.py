@@ -86,3 +86,11 @@ def test_a_counter_that_moves_on_after_a_rest_at_the_edge_of_a_window_states_it(
     raw = [100e6 * max(0, t - 4 * S) / 1e9 for t in times]
     found = counter_energy(trace(times, raw), counter(), start_ns=4 * S - S // 50, end_ns=6 * S, max_power_w=1000)
     assert found.joules == pytest.approx(200.0, abs=1.0)
+
+
+def test_counts_of_perf_events_stay_exact_beyond_what_a_float_counts_one_by_one():
+    # 2^-32 J a count passes 2^53 at 2.1 MJ; the kernel shifts a unit of 2^-14 J (AMD: 2^-16 J) up, so that the lowest bits are zero.
+    for unit in (2**18, 2**16):
+        raw = [2**60 + 7 * unit * step for step in range(11)]
+        found = counter_energy(trace(range(0, 11 * S, S), raw), counter(scale=2.0**-32), start_ns=2 * S, end_ns=8 * S, max_power_w=1000)
+        assert found.joules == 6 * 7 * unit * 2.0**-32
