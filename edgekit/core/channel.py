@@ -27,7 +27,8 @@ class Channel:
     A reading times `scale` is in `unit`. `quantum` is the smallest step and `wrap` the modulus of a counter, both in raw counts.
     `parent` names the channel whose boundary contains this one, so that the two are never added; `label` is the instrument's own name
     for the place. How the sensor behaves: its value changes every `update_period_s`, each value is the mean over the `averaging_s` before
-    it, and of every update period the sensor looks at `sampled_fraction`. None: nobody knows yet, and a self-test can find out.
+    it, and of every update period the sensor looks at `sampled_fraction`. None: nobody knows yet, and a self-test can find out; until then
+    `least_sampled_fraction` is the smallest share that anybody documented for sensors of its kind.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Channel:
     update_period_s: float | None = None
     averaging_s: float | None = None
     sampled_fraction: float | None = None
+    least_sampled_fraction: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

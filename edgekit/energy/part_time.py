@@ -41,6 +41,8 @@ def missed(
     if channel.origin is Origin.ESTIMATED or (fraction is not None and fraction >= 1):
         return None
     advice = "run `edgekit meters selftest` to find out at which share of the time this sensor looks"
+    assumed = fraction is None
+    fraction = channel.least_sampled_fraction if fraction is None else fraction
     if fraction is None or update_s is None:
         reason = "nobody states at which share of the time this sensor looks"
         return Missed(term=BudgetTerm(name="coverage", kind="B", u=None, reason=reason, shrink=advice))
@@ -55,8 +57,10 @@ def missed(
     )
     each_s = sum(window.duration_s for window in windows) / sum(counts)
     above_w = max(0.0, joules / each_s - (idle_w or 0.0))
-    text = f"the sensor looks at {fraction:.0%} of each {update_s:.3g} s, and one inference takes {period_s:.3g} s"
+    looks = f"may look at no more than {fraction:.0%} of each {update_s:.3g} s (nobody measured it)" if assumed else ""
+    text = f"the sensor {looks or f'looks at {fraction:.0%} of each {update_s:.3g} s'}, and one inference takes {period_s:.3g} s"
     dephase = "measure five windows or more at random phases, as `edgekit bench` does, or use a sensor that looks all the time"
+    dephase = advice if assumed else dephase
     term = BudgetTerm(name="coverage", kind="B", u=share * 2 * above_w * each_s / 3**0.5, shrink=dephase)
     if len(windows) >= _LEAST and beats_differ([window.start_ns for window in windows], period_s=min(period_s, update_s)):
         note = Note(code="sensor.part_time", text=f"{text}: what it misses is in the scatter of the windows", advice=dephase)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from edgekit.core.boundary import Boundary
@@ -10,6 +11,7 @@ from edgekit.core.channel import Accuracy, MeterSpec
 from edgekit.meters.base import channel_of, driver_of, identity_of, origin_of, require_usable
 
 _MOST_W = 2000.0  # above any board that is sold today (a GB200 superchip's GPU: 1200 W)
+_LEAST_SHARE = 0.25  # A100 and H100 look at a quarter of the time (arXiv:2312.02741, abstract); other boards at all of it
 _OVERSHOOT = 1.5  # a board may draw more than its limit until the limit takes hold
 _BOUNDARY = {"gpu": Boundary.GPU_BOARD, "gpu_module": Boundary.GPU_MODULE, "gpu_memory": Boundary.GPU_MEMORY}
 
@@ -27,7 +29,10 @@ class NvmlMeter:
         """Return the spec; raise HardwareError when there is no GPU, or it is split (MIG)."""
         require_usable(self.kind, probe)
         channels = tuple(
-            channel_of(row, meter=self.kind, boundary=_BOUNDARY[row.get("domain", "gpu")], origin=origin_of(probe))
+            replace(
+                channel_of(row, meter=self.kind, boundary=_BOUNDARY[row.get("domain", "gpu")], origin=origin_of(probe)),
+                least_sampled_fraction=_LEAST_SHARE if row["raw_unit"] == "mJ" else None,
+            )
             for row in probe["channels"]
         )
         return MeterSpec(

@@ -154,7 +154,7 @@ def _missed(span: Span, instrument: Instrument, group: Sequence[Channel], value:
     found = []
     at_random = [gauge.channel for gauge in instrument.gauges if gauge.random]
     for channel in (channel for channel in group if channel not in at_random):
-        rate_s = channel.update_period_s or 1.0
+        rate_s = channel.update_period_s or 1 / (instrument.spec.effective_hz or instrument.spec.nominal_hz or 1.0)
         repeats = units or max(1, round(_seconds(span) / rate_s))
         window = Window(
             phase=Phase.MEASURE, index=0, clock="host", start_ns=span.start_ns, end_ns=span.end_ns or span.start_ns + 1, inferences=repeats
