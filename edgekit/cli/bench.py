@@ -94,7 +94,7 @@ def bench(
     if reanalyse is not None:
         if artifacts:
             raise UsageError("--reanalyse takes no artifacts", code="bench.reanalyse", why="it repeats the analysis of one stored run")
-        _show(analyse_again(reanalyse, runs_dir=runs_dir))
+        _show(analyse_again(reanalyse, runs_dir=runs_dir), again=False)
         return
     meant = [(name, resolve_meter(name, settings)) for name in meter or ()]
     meters = tuple(kind if kind.startswith("replay:") else name for name, kind in meant)
@@ -151,16 +151,16 @@ def _replay(request: BenchRequest, name: str) -> BenchResult:
     return measure(request, device=replay.device(), progress=current().progress, date=SystemClock(), replay=replay)
 
 
-def _show(result: BenchResult) -> None:
+def _show(result: BenchResult, *, again: bool = True) -> None:
+    from edgekit.flows.bench import reanalyse_command
     from edgekit.reports.runs import run_notes
 
     folder, first = str(result.runs_dir), result.runs[0]
     one = shlex.quote(str(result.runs_dir / first.id))
     several = f"{shlex.quote(folder)}/{first.session}-*"  # the shell turns it into all runs of this session
-    commands = [
-        ("decide:", f"edgekit report {several if len(result.runs) > 1 else one}"),
-        ("repeat the analysis from raw data:", f"edgekit bench --reanalyse {one}"),
-    ]
+    commands = [("decide:", f"edgekit report {several if len(result.runs) > 1 else one}")]
+    if again:
+        commands.append(("repeat the analysis from raw data:", reanalyse_command(result.runs, result.runs_dir)))
     if len(result.runs) > 1:
         commands.insert(0, ("compare:", f"edgekit compare {several}"))
     current().result(

@@ -98,6 +98,11 @@ class RunStore:
         """Write a record into its folder, atomically; return the folder."""
         return write_record(self.root / record.id, record)
 
+    def discard(self, record: RunRecord) -> None:
+        """Remove the folder of a run that holds nothing anybody could use."""
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self.root / record.id)
+
     def find(self, name: str) -> Path:
         """Return the one run folder that `name` means; raise UsageError when it means none, or several."""
         found = self.find_all(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import sys
 
@@ -304,3 +305,13 @@ def test_compare_and_report_take_a_tag_for_all_runs_of_its_session(run_edgekit, 
     assert done.returncode == 0, done.stdout
     compared = done.json()["data"]
     assert {compared["baseline"], *(row["run"] for row in compared["rows"])} == {run["id"] for run in runs}
+
+
+def test_the_offered_analysis_is_of_all_runs_and_is_not_offered_after_it(run_edgekit, model_file):
+    other = model_file.with_name("other.tflite")
+    other.write_bytes(model_file.read_bytes() + bytes(1000))
+    done = run_edgekit("bench", model_file, other, "--device", "sim", "--quick", "--runs", "runs")
+    (command,) = [line for line in done.stdout.splitlines() if "--reanalyse" in line]
+    again = run_edgekit(*shlex.split(command.partition("edgekit ")[2]))
+    assert (again.returncode, again.stdout.count("complete")) == (0, 2), again.stderr
+    assert "--reanalyse" not in again.stdout

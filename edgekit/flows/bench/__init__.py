@@ -5,7 +5,7 @@
 Windows of several artifacts are interleaved, so that slow drift touches all of them alike. Each artifact gets its own run record.
 """
 
-from edgekit.flows.bench.flow import BenchResult, bench, reanalyse
+from edgekit.flows.bench.flow import BenchResult, bench, reanalyse, reanalyse_command
 from edgekit.flows.bench.plan import BenchRequest
 
-__all__ = ["BenchRequest", "BenchResult", "bench", "reanalyse"]
+__all__ = ["BenchRequest", "BenchResult", "bench", "reanalyse", "reanalyse_command"]

@@ -13,6 +13,7 @@ from edgekit.core.errors import EdgekitError, InterruptedRun, UsageError
 from edgekit.core.protocols import DeviceSession, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord, RunStatus
+from edgekit.core.units import counted
 from edgekit.energy.analyse import analyse
 from edgekit.energy.enough import is_quick
 from edgekit.flows.bench.conduct import conduct, load_all
@@ -199,23 +200,36 @@ def _with_what_is_kept(error: EdgekitError, store: RunStore, session_id: str | N
         records = []
         error.do = (*error.do, ("what was recorded is kept, and recovered by the next:", "edgekit bench ARTIFACT"))
     if windows := sum(measured_windows(record) for record in records):
-        error.do = (*error.do, (f"{windows} measured window(s) are kept; analyse them:", _again(store, records)))
+        kept = f"{counted(windows, 'measured window')} {'is' if windows == 1 else 'are'} kept; analyse what is there:"
+        error.do = (*error.do, (kept, _again(store, records)))
     error.data["runs"] = [record.id for record in records]
     return error
 
 
 def _again(store: RunStore, records: Sequence[RunRecord]) -> str:
-    return f"edgekit bench --reanalyse {shlex.quote(str(store.root / records[0].id))}"
+    return reanalyse_command(records, store.root)
+
+
+def reanalyse_command(runs: Sequence[RunRecord], runs_dir: Path) -> str:
+    """Return the command that analyses all runs of one session again: the one by its folder, several by what their ids begin with."""
+    if len(runs) == 1:
+        return shlex.join(["edgekit", "bench", "--reanalyse", str(runs_dir / runs[0].id)])
+    return shlex.join(["edgekit", "bench", "--reanalyse", runs[0].session, "--runs", str(runs_dir)])
 
 
 def _interrupted(store: RunStore, session_id: str | None) -> InterruptedRun:
+    """Return what is to be said of a run that was stopped. One without a single window says nothing, and would stand among others later."""
     records = _close(store, session_id)
-    kept = [record.id for record in records]
     windows = sum(measured_windows(record) for record in records)
+    for record in () if windows else records:
+        store.discard(record)
+    kept = [record.id for record in records] if windows else []
     return InterruptedRun(
         "the benchmark was stopped",
         code="bench.interrupted",
-        why=f"{windows} measured window(s) and all readings are kept: {', '.join(kept)}" if windows else "no window had been measured yet",
+        why=f"{counted(windows, 'measured window')} and all readings are kept: {', '.join(kept)}"
+        if windows
+        else "no window had been measured yet, so nothing is kept",
         do=[("analyse what is there:", _again(store, records))] if windows else [],
         data={"runs": kept, "status": records[0].status if records else RunStatus.INTERRUPTED},
     )
