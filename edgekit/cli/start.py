@@ -9,7 +9,7 @@ _STOPPED = 130
 _DOCUMENT = """{
  "schema": "edgekit.error/1",
  "status": "error",
- "data": {"code": "interrupted", "exit_code": 130, "what": "stopped", "why": "nothing had begun", "do": []},
+ "data": {"code": "run.interrupted", "exit_code": 130, "what": "interrupted", "why": "nothing had begun", "do": []},
  "notes": []
 }
 """
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None, *, load: Callable[[], Callable[[Sequ
         if "--json" in (sys.argv if argv is None else argv):
             sys.stdout.write(_DOCUMENT)
         else:
-            sys.stderr.write("error: stopped\n  why  nothing had begun\n")
+            sys.stderr.write("error: interrupted\n  why  nothing had begun\n")
         return _STOPPED
     return run(argv)
 

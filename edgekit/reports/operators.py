@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgekit.core.quantity import Estimate
+from edgekit.core.quantity import Estimate, Quantity
 from edgekit.core.run import OperatorEnergy, RunRecord
-from edgekit.core.units import format_interval
+from edgekit.core.units import format_interval, scale_for
 from edgekit.reports.model import Report
 from edgekit.reports.runs import place, short
 from edgekit.reports.show import Cell, Column, Table, figure, marked, percent
@@ -90,14 +91,15 @@ def lines(report: Report, most: int = 3) -> list[str]:
 def tables(report: Report) -> list[Table]:
     """Return one table of operators for each profiled run; long ones are folded."""
     profiled = [row for row in report.runs if row.operators]
-    columns = (Column("operator", prose=True), Column("share of time", number=True), Column("J per inference", number=True))
+    columns = (Column("operator", prose=True), Column("J per inference", number=True), Column("share of time", number=True))
     found = []
     for number, row in enumerate(profiled, 1):
+        largest = max((item.energy_j_per_inference.value or 0.0 for item in row.operators), default=0.0)
         rows = tuple(
             (
                 Cell(item.name, detail="" if item.kind in item.name or item.kind == "outside" else item.kind),
+                in_unit(item.energy_j_per_inference, largest),
                 Cell(percent(item.share), tags=("measured",)),
-                figure(item.energy_j_per_inference),
             )
             for item in ranked(row.operators)
         )
@@ -105,6 +107,20 @@ def tables(report: Report) -> list[Table]:
         name = "operators" if number == 1 else f"operators-{number}"
         found.append(marked(Table(name, title, columns, rows, intro=row.attribution or "", fold=FOLDED_FROM)))
     return found
+
+
+def in_unit(quantity: Quantity, largest: float) -> Cell:
+    """Return joules in the unit of the largest of a table, so that a column can be compared at a glance; one line, with their interval."""
+    divisor, unit = scale_for(largest, "J")
+    least = divisor * 10 ** (math.floor(math.log10(largest / divisor)) - 2) if largest > 0 else 0.0
+
+    def shown(joules: float) -> str:
+        return f"< {least / divisor:g}" if 0 < joules < least else f"{round(joules / least) * least / divisor:.4g}" if least else "0"
+
+    def value(energy: Estimate) -> str:
+        return f"{shown(energy.value)} {unit}"
+
+    return figure(quantity, value, lambda low, high: f"{shown(low)} to {shown(high)} {unit}")
 
 
 def _named(item: OperatorEnergy) -> str:

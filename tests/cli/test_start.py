@@ -16,13 +16,13 @@ def stopped():
 
 def test_a_ctrl_c_during_imports_is_a_line_and_no_traceback(capsys):
     assert main(["bench"], load=stopped) == 130
-    assert capsys.readouterr().err == "error: stopped\n  why  nothing had begun\n"
+    assert capsys.readouterr().err == "error: interrupted\n  why  nothing had begun\n"
 
 
 def test_with_json_it_is_one_document(capsys):
     assert main(["--json", "bench"], load=stopped) == 130
     document = json.loads(capsys.readouterr().out)
-    assert (document["schema"], document["data"]["code"], document["data"]["exit_code"]) == ("edgekit.error/1", "interrupted", 130)
+    assert (document["schema"], document["data"]["code"], document["data"]["exit_code"]) == ("edgekit.error/1", "run.interrupted", 130)
 
 
 def test_entering_imports_nothing_that_takes_time():

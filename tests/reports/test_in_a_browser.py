@@ -152,6 +152,13 @@ def test_tables_scroll_inside_their_own_box_on_a_phone_and_can_be_reached_by_key
     assert all(box.get_attribute("tabindex") == "0" for box in boxes)
 
 
+def test_on_a_phone_the_joules_of_operators_are_seen_without_scrolling_and_what_scrolls_has_a_shade(open_page):
+    tab = open_page(viewport=PHONE)
+    overflow = "box => box.scrollWidth - box.clientWidth"
+    assert tab.query_selector("#operators .scroll").evaluate(overflow) <= 0
+    assert "linear-gradient" in tab.query_selector("#views .scroll").evaluate("box => getComputedStyle(box).backgroundImage")
+
+
 def test_dark_is_dark_and_paper_is_always_light(open_page):
     def brightness(tab):
         return tab.evaluate("Math.max(...getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number))")

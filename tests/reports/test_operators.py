@@ -42,7 +42,7 @@ def test_several_runs_are_told_apart_and_a_run_without_a_profile_has_no_table():
 def test_emulated_joules_say_so_in_every_rendering():
     report = made(profiled(edge_emulated()), cloud_gpu())
     (table,) = operators.tables(report)
-    assert all("emulated" in row[2].tags for row in table.rows)
+    assert all("emulated" in row[1].tags for row in table.rows)
     assert "emulated" in operators.lines(report)[0]
 
 
@@ -81,3 +81,14 @@ def test_unknown_joules_are_ranked_by_time_and_say_why():
     assert "unknown" in drawn(record)
     (table,) = operators.tables(made(record, cloud_gpu()))
     assert any("no meter was read" in remark.text for remark in table.remarks)
+
+
+def test_joules_of_a_table_share_the_unit_of_the_largest_however_small_they_are():
+    (table,) = operators.tables(made(profiled(edge_rapl()), cloud_gpu()))
+    cells = [row[1] for row in table.rows]
+    assert {cell.text.split()[-1] for cell in cells} == {"µJ"}
+    assert {cell.detail.split()[-1] for cell in cells} == {"µJ"}
+    assert "< 0.1 µJ" in {cell.text for cell in cells}
+    assert not any("," in cell.detail or "e-" in cell.detail for cell in cells)
+    least = operators.in_unit(Unknown(reason="no meter was read", unit="J"), 0.0)
+    assert least.text == "unknown"
