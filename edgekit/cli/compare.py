@@ -42,13 +42,13 @@ def compare(
     ui.result(
         schema="edgekit.compare/1",
         data={"baseline": result.baseline.id, "rows": result.rows},
-        text=_blocks(result, width=min(100, shutil.get_terminal_size((100, 24)).columns)),
+        text=blocks(result, width=min(100, shutil.get_terminal_size((100, 24)).columns)),
         next_commands=[("decide between device and cloud:", shlex.join(command))],
         notes=[note for note in result.notes if ui.json or note.code != "run.flaws"],  # the text says them at their run
     )
 
 
-def _blocks(result: CompareResult, width: int) -> str:
+def blocks(result: CompareResult, width: int) -> str:
     """Return one block per run, which can be read at any width: its id, then its figures and how they stand against the baseline."""
     from edgekit.decision.agreement import left_out
     from edgekit.decision.choose import accuracy_of, energy_of

@@ -5,12 +5,18 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from shutil import get_terminal_size
 from textwrap import wrap
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgekit.cli.output import current
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from edgekit.campaigns.demo import DemoResult
 
 
 def demo(
@@ -47,4 +53,21 @@ def demo(
         ("convert a model of your own:", "edgekit convert MODEL.keras --calib DATA.npz --eval TEST.npz"),
         ("see what else can be measured here:", "edgekit doctor"),
     ]
-    ui.result(schema="edgekit.demo/1", data=result, text=text, next_commands=commands)
+    ui.result(
+        schema="edgekit.demo/1", data=result, text="" if ui.json else _with_tables(text, result, out / "runs"), next_commands=commands
+    )
+
+
+def _with_tables(text: str, result: DemoResult, runs: Path) -> RenderableType:
+    """Return the verdict below what the benchmark and the comparison would have printed."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from edgekit.cli.compare import blocks
+    from edgekit.flows.compare import analyse
+    from edgekit.reports.runs import runs_table
+    from edgekit.store.runs import load_runs
+
+    records = [record for run in result.runs for record in load_runs(run, runs_dir=runs).values()]
+    compared = blocks(analyse(records), width=min(100, get_terminal_size((100, 24)).columns))
+    return Group(runs_table(records), "", Text(compared), Text(text))
