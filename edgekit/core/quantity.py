@@ -14,6 +14,8 @@ from enum import StrEnum
 from edgekit.core.boundary import Boundary
 from edgekit.core.units import Unit, format_with_interval
 
+SPAN = "interval.span"  # code of the note that names an interval that is not one of 95 %
+
 
 class Origin(StrEnum):
     """Say how a value came to be."""
@@ -90,6 +92,12 @@ class Estimate:
         place = f" at {self.boundary}" if self.boundary is not None else ""
         unknown = f"; {' and '.join(self.unknown_terms)} unknown" if self.unknown_terms else ""
         return f"{format_with_interval(self.value, self.low, self.high, self.unit)}{place} ({', '.join(self.origins)}{unknown})"
+
+    @property
+    def span_words(self) -> str:
+        """Return what the interval is where it is not one of 95 %: "min to max" of what was seen, or what a note of the figure says."""
+        told = next((note.text for note in self.notes if note.code == SPAN), "min to max")
+        return told if self.level >= 1 and self.high > self.low else ""
 
     @property
     def unknown_terms(self) -> tuple[str, ...]:

@@ -89,6 +89,16 @@ def format_with_interval(value: float, low: float, high: float, unit: str) -> st
     return f"{format_number(value / divisor, digits)} {shown} ± {format_number(above / divisor, 2)} {shown}".replace("  ", " ").rstrip()
 
 
+def format_compact(value: float, low: float, high: float, unit: str) -> str:
+    """Return "850 ± 190 mJ" for a narrow column; "0.600 to 5.80 mJ" where the interval is not even."""
+    below, above = value - low, high - value
+    if abs(above - below) > 0.05 * max(above, below):
+        return format_interval(low, high, unit)
+    divisor, shown = scale_for(value, unit)
+    half = f" ± {format_number(above / divisor, 2)}" if above else ""
+    return f"{format_number(value / divisor, significant_digits(value, low, high))}{half} {shown}".rstrip()
+
+
 def format_interval(low: float, high: float, unit: str) -> str:
     """Return "low to high unit" with one common scale chosen by the upper bound."""
     divisor, shown = scale_for(max(abs(low), abs(high)), unit)

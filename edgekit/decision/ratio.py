@@ -149,7 +149,8 @@ def words(ratio: Quantity, *, less: str, more: str, of: str) -> str:
         return f"within noise: {1 / ratio.high:.2f}x to {1 / ratio.low:.2f}x of the baseline's {of}{told}"
     value, low, high = (ratio.value, ratio.low, ratio.high) if ratio.value > 1 else (1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
     shown, least, most = (multiple(number, 3) for number in (value, low, high))
-    return f"{shown}x ({least} to {most}) {less if ratio.value > 1 else more}{told}"
+    span = f", {ratio.span_words}" if ratio.span_words else ""
+    return f"{shown}x ({least} to {most}{span}) {less if ratio.value > 1 else more}{told}"
 
 
 def _shared_gains(ours: Estimate, theirs: Estimate) -> frozenset[str]:

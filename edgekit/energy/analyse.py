@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.core.boundary import WIDEST_FIRST
 from edgekit.core.channel import Channel, MeterSpec
-from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown, trust
+from edgekit.core.quantity import SPAN, Estimate, Note, Origin, Quantity, Unknown, trust
 from edgekit.core.run import Analysis, ChannelAnalysis, RunRecord
 from edgekit.core.trace import Trace
 from edgekit.core.window import Phase, Window
@@ -121,9 +121,10 @@ def _latency(measured: Sequence[Window], record: RunRecord, q: float) -> Quantit
     if not latencies:
         return Unknown(reason="no latencies were recorded", unit="s")
     value, low, high = (item / 1e9 for item in quantile_ns(latencies, q))
-    notes: tuple[Note, ...] = ()
+    notes: tuple[Note, ...] = (Note(code=SPAN, text="the bin of its histogram"),)
     if (group := max(latency.group_size for latency in latencies)) > 1:
         notes = (
+            *notes,
             Note(code="latency.grouped", text=f"quantile over means of {group} back-to-back inferences, each too short to time alone"),
         )
     return Estimate(value=value, low=low, high=high, level=1.0, unit="s", origins=_clock_origins(record), n=len(latencies), notes=notes)

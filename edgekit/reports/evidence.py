@@ -8,7 +8,7 @@ from dataclasses import replace
 from string import hexdigits
 
 from edgekit.core.boundary import Boundary, sees
-from edgekit.core.quantity import BudgetTerm, Estimate
+from edgekit.core.quantity import BudgetTerm, Estimate, Quantity
 from edgekit.core.units import scale_for
 from edgekit.decision.agreement import FIGURES, Agreement
 from edgekit.decision.numerals import amount, size
@@ -49,8 +49,8 @@ def performance(report: Report) -> Table:
         (
             Cell(row.artifact, detail=f"on {row.device}{f', batch {row.batch}' if row.batch > 1 else ''}"),
             _latency(row),
-            figure(row.latency_p90_s),
-            figure(row.latency_p99_s),
+            _of_batch(row, row.latency_p90_s),
+            _of_batch(row, row.latency_p99_s),
             share(row.accuracy),
             Cell(f"{row.sqnr_db:.1f} dB", tags=("measured",))
             if row.sqnr_db is not None
@@ -215,9 +215,17 @@ def _boundaries(report: Report) -> str:
 def _latency(row: RunRow) -> Cell:
     """Return the median latency, or the mean time of an inference where no latencies were recorded."""
     if isinstance(row.latency_p50_s, Estimate) or not isinstance(row.time_s, Estimate):
-        return figure(row.latency_p50_s)
+        return _of_batch(row, row.latency_p50_s)
     mean = figure(row.time_s)
     return replace(mean, detail=f"the mean: no latencies were recorded{f'; {mean.detail}' if mean.detail else ''}")
+
+
+def _of_batch(row: RunRow, latency: Quantity) -> Cell:
+    """Return a latency, which is that of a whole batch; the time of an inference is stated apart from it."""
+    cell = figure(latency)
+    if row.batch == 1 or not isinstance(latency, Estimate):
+        return cell
+    return replace(cell, detail="; ".join(part for part in (f"of a batch of {row.batch}", cell.detail) if part))
 
 
 def _plan(row: RunRow) -> str:

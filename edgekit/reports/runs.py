@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.core.quantity import Estimate, Note, Quantity, Unknown
 from edgekit.core.run import RunRecord
-from edgekit.core.units import format_interval, format_scaled
+from edgekit.core.units import format_compact, format_interval, format_scaled
 from edgekit.decision.choose import headline_channel
 
 if TYPE_CHECKING:
@@ -21,15 +21,14 @@ def runs_table(records: Sequence[RunRecord]) -> Table:
     from rich.table import Table
 
     table = Table(padding=(0, 1))
-    table.add_column("artifact", overflow="fold")
+    table.add_column("artifact\nstatus", overflow="fold")
     table.add_column("J/inference\n95 % interval", justify="right", no_wrap=True)
     table.add_column("boundary\norigin", no_wrap=True)
     headlines = [channel for channel in map(headline_channel, records) if channel is not None]
     idle_known = any(isinstance(channel.idle_w, Estimate) for channel in headlines)
     if idle_known:
-        table.add_column("net\nidle", justify="right", no_wrap=True)
+        table.add_column("net\nidle, 95 %", justify="right", no_wrap=True)
     table.add_column("time\np99", justify="right", no_wrap=True)
-    table.add_column("status", no_wrap=True)
     for record in records:
         table.add_row(*_row(record, with_idle=idle_known))
     return table
@@ -72,16 +71,16 @@ def _remarks(record: RunRecord) -> tuple[Note, ...]:
 def _row(record: RunRecord, *, with_idle: bool) -> tuple[str, ...]:
     analysis, channel = record.analysis, headline_channel(record)
     if analysis is None:
-        return (record.artifact.path, "not analysed", "", *([""] if with_idle else []), "", str(record.status))
+        return (f"{record.artifact.path}\n{record.status}", "not analysed", "", *([""] if with_idle else []), "")
     energy = analysis.energy_j_per_inference
-    idle = (f"{short(channel.net_j_per_inference)}\n{short(channel.idle_w)}" if channel else "unknown",) if with_idle else ()
+    idle = (f"{_compact(channel.net_j_per_inference)}\n{_compact(channel.idle_w)}" if channel else "unknown",) if with_idle else ()
+    tail = short(analysis.latency_p99_s) + ("/batch" if record.plan.batch > 1 and isinstance(analysis.latency_p99_s, Estimate) else "")
     return (
-        record.artifact.path,
+        f"{record.artifact.path}\n{record.status}{', quick' if record.plan.quick else ''}",
         f"{short(energy)}\n{format_interval(energy.low, energy.high, energy.unit)}" if isinstance(energy, Estimate) else "unknown",
         place(energy).replace(", ", "\n"),
         *idle,
-        f"{short(analysis.time_s_per_inference)}\n{short(analysis.latency_p99_s)}",
-        str(record.status) + ("\nquick" if record.plan.quick else ""),
+        f"{short(analysis.time_s_per_inference)}\n{tail}",
     )
 
 
@@ -90,6 +89,12 @@ def short(quantity: Quantity) -> str:
     if isinstance(quantity, Unknown):
         return "unknown"
     return format_scaled(quantity.value, quantity.unit, quantity.low, quantity.high)
+
+
+def _compact(quantity: Quantity) -> str:
+    if isinstance(quantity, Unknown):
+        return "unknown"
+    return format_compact(quantity.value, quantity.low, quantity.high, quantity.unit)
 
 
 def place(quantity: Quantity) -> str:

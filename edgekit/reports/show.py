@@ -85,6 +85,7 @@ def figure(
     text = value(quantity) if value else amount(quantity.value, quantity.unit, quantity.low, quantity.high)
     between = interval or (lambda low, high: spread(low, high, quantity.unit, quantity.value))
     detail = between(quantity.low, quantity.high) if quantity.high > quantity.low else ""
+    detail = ", ".join(part for part in (detail, quantity.span_words) if part)
     return Cell(text, detail=detail, tags=tags(quantity), tone="caveats" if quantity.quality is not Quality.GOOD else "")
 
 

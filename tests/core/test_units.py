@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edgekit.core.units import format_interval, format_number, format_scaled, scale_for, significant_digits
+from edgekit.core.units import format_compact, format_interval, format_number, format_scaled, scale_for, significant_digits
 
 FACTORS = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6, "n": 1e-9, "p": 1e-12}
 values = st.floats(min_value=1e-11, max_value=1e11) | st.floats(min_value=-1e11, max_value=-1e-11)
@@ -76,3 +76,9 @@ def test_an_interval_reads_back_in_order_and_in_one_unit(one: float, other: floa
     assert float(match[1]) * factor == pytest.approx(low, rel=0.006, abs=abs(high) * 1e-9)
     assert float(match[2]) * factor == pytest.approx(high, rel=0.006, abs=abs(low) * 1e-9)
     assert float(match[1]) <= float(match[2])
+
+
+def test_a_narrow_column_holds_value_and_interval() -> None:
+    assert format_compact(0.85, 0.66, 1.04, "J") == "850 ± 190 mJ"
+    assert format_compact(2.0, 2.0, 2.0, "W") == "2.00 W"
+    assert format_compact(1.9e-3, 0.6e-3, 5.8e-3, "J") == format_interval(0.6e-3, 5.8e-3, "J")

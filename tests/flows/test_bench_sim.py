@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shlex
@@ -10,7 +11,16 @@ import shutil
 import sys
 
 import pytest
+from rich.console import Console
 
+from edgekit.api import Silent
+from edgekit.core.hardware import DeviceSpec
+from edgekit.core.quantity import Estimate
+from edgekit.core.units import format_compact
+from edgekit.devices.sim import SimDevice
+from edgekit.flows.bench import BenchRequest, bench
+from edgekit.links.clock import SystemClock
+from edgekit.reports.runs import runs_table
 from edgekit.store.traces import read_trace
 from tests.conftest import REPOSITORY
 
@@ -315,3 +325,23 @@ def test_the_offered_analysis_is_of_all_runs_and_is_not_offered_after_it(run_edg
     again = run_edgekit(*shlex.split(command.partition("edgekit ")[2]))
     assert (again.returncode, again.stdout.count("complete")) == (0, 2), again.stderr
     assert "--reanalyse" not in again.stdout
+
+
+def test_intervals_are_called_what_they_are_and_a_batch_is_told_from_an_inference(run_edgekit, model_file):
+    done = run_edgekit("bench", model_file, "--device", "sim", "--quick", "--runs", "runs", "--batch", "8")
+    assert "/batch" in done.stdout
+    run = run_edgekit("--json", "bench", model_file, "--device", "sim", "--quick", "--runs", "runs").json()["data"]["runs"][0]
+    (spoken,) = [note["text"] for note in run["analysis"]["latency_p99_s"]["notes"] if note["code"] == "interval.span"]
+    assert spoken == "the bin of its histogram"
+
+
+def test_net_and_idle_state_their_intervals(tmp_path, model_file):
+    device = SimDevice(DeviceSpec(name="sim", kind="sim", options={"spread": "0.02"}))
+    request = BenchRequest(artifacts=(model_file,), device="sim", runs_dir=tmp_path / "runs", quick=True)
+    (run,) = bench(request, device=device, progress=Silent(), date=SystemClock()).runs
+    net = run.analysis.channels[0].net_j_per_inference
+    assert isinstance(net, Estimate)
+    console = Console(width=100, file=io.StringIO())
+    console.print(runs_table([run]))
+    assert format_compact(net.value, net.low, net.high, "J") in console.file.getvalue()
+    assert " ± " in console.file.getvalue()
