@@ -57,8 +57,7 @@ def missed(
     )
     each_s = sum(window.duration_s for window in windows) / sum(counts)
     above_w = max(0.0, joules / each_s - (idle_w or 0.0))
-    looks = f"may look at no more than {fraction:.0%} of each {update_s:.3g} s (nobody measured it)" if assumed else ""
-    text = f"the sensor {looks or f'looks at {fraction:.0%} of each {update_s:.3g} s'}, and one inference takes {period_s:.3g} s"
+    text = f"the sensor {_habit(fraction, update_s, assumed=assumed)}, and one inference takes {period_s:.3g} s"
     dephase = "measure five windows or more at random phases, as `edgekit bench` does, or use a sensor that looks all the time"
     dephase = advice if assumed else dephase
     term = BudgetTerm(name="coverage", kind="B", u=share * 2 * above_w * each_s / 3**0.5, shrink=dephase)
@@ -75,6 +74,14 @@ def missed(
         advice=dephase,
     )
     return Missed(term=replace(term, u=(below_j + over_j) / 12**0.5), note=note, beyond=(below_j, over_j))
+
+
+def _habit(fraction: float, update_s: float, *, assumed: bool) -> str:
+    if fraction == 0:
+        return f"looks for a moment every {update_s:.3g} s"
+    if assumed:
+        return f"may look at no more than {fraction:.0%} of each {update_s:.3g} s (nobody measured it)"
+    return f"looks at {fraction:.0%} of each {update_s:.3g} s"
 
 
 def _look(channel: Channel, spec: MeterSpec) -> tuple[float | None, float | None]:
