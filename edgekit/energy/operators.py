@@ -28,6 +28,8 @@ from edgekit.energy.operator_time import OUTSIDE, Share, slowdown, time_shares
 if TYPE_CHECKING:
     from edgekit.core.trace import Trace
 
+BOUND = "operator.bound"  # code of the note of an operator whose value says nothing, only its bounds do: why
+HOPELESS = 1.0  # a profiled inference that takes twice as long as a measured one shows the profiler
 SLOW = 0.2  # a profiled inference that takes this much longer than a measured one deserves a note
 
 
@@ -66,10 +68,11 @@ def attribute(
         reason = energy.reason if isinstance(energy, Unknown) else "no meter was read"
         unknown = Unknown(reason=reason, unit="J", boundary=energy.boundary)
         operators = tuple(OperatorEnergy(name=s.name, kind=s.kind, share=s.value, energy_j_per_inference=unknown) for s in shares)
+        operators = _bounds_only(operators, slower=slowdown(window, time_s))
         return Attribution(operators=operators, sentence=_timed(profile, window, time_s), notes=notes)
     resolved = operator_power(record, profile, window, channel=channel.channel, shares=shares, traces=traces)
     bounds = _bounds(record, channel, energy, time_s)
-    operators = _shared(shares, energy, bounds, resolved)
+    operators = _bounds_only(_shared(shares, energy, bounds, resolved), slower=slowdown(window, time_s))
     return Attribution(operators=operators, sentence=f"{_timed(profile, window, time_s)} {_joined(energy, bounds, resolved)}", notes=notes)
 
 
@@ -84,6 +87,24 @@ def _shared(shares: Sequence[Share], energy: Estimate, bounds: Bounds, resolved:
         quantity = _estimate(value, energy, _seen(seen[place], energy)) if place in seen else _uniform(share, value, energy, bounds, pool)
         found.append(OperatorEnergy(name=share.name, kind=share.kind, share=share.value, energy_j_per_inference=quantity))
     return tuple(found)
+
+
+def _bounds_only(operators: Sequence[OperatorEnergy], *, slower: float | None) -> tuple[OperatorEnergy, ...]:
+    """Return operators with a note where only their bounds say anything: shorter than the clock's step, or lost in the profiler's time."""
+
+    def why(item: OperatorEnergy) -> str | None:
+        if (slower or 0.0) > HOPELESS or (item.share == 0 and item.kind == "outside"):
+            return "not resolved"
+        return "below the clock's step" if item.share == 0 else None
+
+    def told(item: OperatorEnergy) -> OperatorEnergy:
+        reason, energy = why(item), item.energy_j_per_inference
+        if reason is None:
+            return item
+        notes = (*energy.notes, Note(code=BOUND, text=reason))
+        return replace(item, energy_j_per_inference=replace(energy, notes=notes, quality=Quality.UNMEASURABLE))
+
+    return tuple(told(item) for item in operators)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,11 +251,12 @@ def _notes(profile: Profile, window: Window, time_s: Quantity) -> tuple[Note, ..
         notes.append(
             Note(
                 code="profile.slowdown",
-                text=f"profiling made an inference {slower:.0%} slower than a measured one, and where that time went is not known",
+                text=f"profiling made an inference {slower:.0%} slower than a measured one, and where that time went is not known"
+                + (": it is mostly the profiler's own, so that operators have bounds only" if slower > HOPELESS else ""),
                 advice="a larger --batch makes operators longer against the cost of timing them",
             )
         )
     return tuple(notes)
 
 
-__all__ = ["OUTSIDE", "Attribution", "attribute"]
+__all__ = ["BOUND", "OUTSIDE", "Attribution", "attribute"]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from edgekit.core.quantity import Estimate, Quantity
 from edgekit.core.run import OperatorEnergy, RunRecord
-from edgekit.core.units import format_interval, scale_for
+from edgekit.core.units import format_interval, format_scaled, scale_for
+from edgekit.energy.operators import BOUND
 from edgekit.reports.model import Report
 from edgekit.reports.runs import place, short
 from edgekit.reports.show import Cell, Column, Table, figure, marked, percent
@@ -71,9 +72,10 @@ def terminal_table(record: RunRecord, *, several: bool) -> TerminalTable | None:
     table.add_column("J/inference", justify="right", no_wrap=True)
     table.add_column("interval", justify="right", no_wrap=True)
     for item in (*found.first, *([found.outside] if found.outside is not None else [])):
-        table.add_row(Text(_named(item)), percent(item.share), short(item.energy_j_per_inference), _interval(item))
+        table.add_row(Text(_named(item)), bound(item) or percent(item.share), _joules(item), _interval(item))
     if found.others:
-        table.add_row(Text(f"{found.others} more (--json lists all)"), percent(found.others_share), "", "")
+        share = "not resolved" if all(bound(item) for item in found.first) else percent(found.others_share)
+        table.add_row(Text(f"{found.others} more (--json lists all)"), share, "", "")
     return table
 
 
@@ -83,7 +85,7 @@ def lines(report: Report, most: int = 3) -> list[str]:
     for row in report.runs:
         if row.operators:
             best = top(row.operators, most).first
-            parts = [f"{_named(item)} {short(item.energy_j_per_inference)} ({percent(item.share)} of the time)" for item in best]
+            parts = [f"{_named(item)} {_joules(item)} ({bound(item) or f'{percent(item.share)} of the time'})" for item in best]
             found.append(f"operators of {row.artifact} ({place(best[0].energy_j_per_inference)}): {', '.join(parts)}" if best else "")
     return [line for line in found if line]
 
@@ -99,7 +101,7 @@ def tables(report: Report) -> list[Table]:
             (
                 Cell(item.name, detail="" if item.kind in item.name or item.kind == "outside" else item.kind),
                 in_unit(item.energy_j_per_inference, largest),
-                Cell(percent(item.share), tags=("measured",)),
+                Cell(bound(item), tone="unknown") if bound(item) else Cell(percent(item.share), tags=("measured",)),
             )
             for item in ranked(row.operators)
         )
@@ -118,9 +120,25 @@ def in_unit(quantity: Quantity, largest: float) -> Cell:
         return f"< {least / divisor:g}" if 0 < joules < least else f"{round(joules / least) * least / divisor:.4g}" if least else "0"
 
     def value(energy: Estimate) -> str:
-        return f"{shown(energy.value)} {unit}"
+        return f"at most {shown(energy.high)} {unit}" if _bound(energy) else f"{shown(energy.value)} {unit}"
 
     return figure(quantity, value, lambda low, high: f"{shown(low)} to {shown(high)} {unit}")
+
+
+def bound(item: OperatorEnergy) -> str:
+    """Return why only the bounds of an operator say anything; empty where its value does."""
+    return _bound(item.energy_j_per_inference)
+
+
+def _bound(quantity: Quantity) -> str:
+    return next((note.text for note in quantity.notes if note.code == BOUND), "")
+
+
+def _joules(item: OperatorEnergy) -> str:
+    energy = item.energy_j_per_inference
+    if isinstance(energy, Estimate) and bound(item):
+        return f"at most {format_scaled(energy.high, energy.unit)}"
+    return short(energy)
 
 
 def _named(item: OperatorEnergy) -> str:

@@ -15,7 +15,7 @@ from edgekit.core.channel import Accuracy, Measurand
 from edgekit.core.quantity import BudgetTerm, Estimate, Origin, Quality, Unknown
 from edgekit.core.run import OperatorTiming, Profile, RunRecord
 from edgekit.core.window import Phase, Window
-from edgekit.energy.operators import OUTSIDE, Attribution, attribute
+from edgekit.energy.operators import BOUND, OUTSIDE, Attribution, attribute
 from edgekit.sim.plant import Plant
 from tests.energy.traces import trace
 from tests.reports import records
@@ -267,3 +267,25 @@ def test_operators_of_an_unmeasurable_figure_are_no_better_known_than_it_is():
         assert quantity.quality is Quality.UNMEASURABLE
         assert quantity.low <= 0.2 * quantity.value
         assert quantity.high >= 4 * quantity.value
+
+
+def test_operators_below_the_clocks_step_have_an_upper_bound_and_no_figure():
+    truth = Truth(seconds=(0.4e-6, 99.6e-6), watts=(5.0, 5.0))
+    cut = profiled(truth, resolution_s=1e-6)
+    assert cut.profile is not None
+    lost = replace(cut.profile, operators=(replace(cut.profile.operators[0], time_s=0.0),))
+    first, outside = attributed(replace(cut, profile=lost)).operators
+    told = [note.text for note in first.energy_j_per_inference.notes if note.code == BOUND]
+    assert told == ["below the clock's step"]
+    assert first.energy_j_per_inference.quality is Quality.UNMEASURABLE
+    assert first.energy_j_per_inference.high >= truth.joules[0]
+    assert BOUND not in [note.code for note in outside.energy_j_per_inference.notes]
+
+
+def test_a_profiler_that_takes_longer_than_the_inference_leaves_bounds_only():
+    truth = Truth(seconds=(2e-6, 3e-6, 1e-6), watts=(5.0, 5.0, 5.0))
+    found = attributed(profiled(truth, between_s=50e-6))
+    assert all(BOUND in [note.code for note in item.energy_j_per_inference.notes] for item in found.operators)
+    assert "operators have bounds only" in found.notes[0].text
+    fine = attributed(profiled(truth, between_s=1e-6))
+    assert not any(BOUND in [note.code for note in item.energy_j_per_inference.notes] for item in fine.operators)

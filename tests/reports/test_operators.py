@@ -8,8 +8,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from edgekit.core.quantity import Unknown
+from edgekit.core.quantity import Note, Unknown
 from edgekit.core.run import OperatorEnergy
+from edgekit.core.units import format_scaled
+from edgekit.energy.operators import BOUND
 from edgekit.reports import markdown, operators, text
 from tests.reports.records import cloud_gpu, edge_emulated, edge_rapl, profiled
 from tests.reports.test_renderers import flat, made, page
@@ -92,3 +94,18 @@ def test_joules_of_a_table_share_the_unit_of_the_largest_however_small_they_are(
     assert not any("," in cell.detail or "e-" in cell.detail for cell in cells)
     least = operators.in_unit(Unknown(reason="no meter was read", unit="J"), 0.0)
     assert least.text == "unknown"
+
+
+def test_what_has_bounds_only_is_never_shown_as_a_figure():
+    record = profiled(edge_rapl(), operators=2)
+    first, *others = record.analysis.operators
+    energy = replace(first.energy_j_per_inference, notes=(Note(code=BOUND, text="below the clock's step"),))
+    lost = replace(first, share=0.0, energy_j_per_inference=energy)
+    record = replace(record, analysis=replace(record.analysis, operators=(lost, *others)))
+    most = f"at most {format_scaled(energy.high, 'J')}"
+    for shown in (drawn(record), operators.lines(made(record, cloud_gpu()))[0]):
+        assert "below the clock's step" in shown
+        assert most in shown
+    (table,) = operators.tables(made(record, cloud_gpu()))
+    (row,) = [row for row in table.rows if row[0].text == first.name]
+    assert (row[1].text.startswith("at most"), row[2].text) == (True, "below the clock's step")
