@@ -97,13 +97,14 @@ def _floor(text: str) -> tuple[str, float]:
 def _table(result: ConvertResult) -> Table:
     from rich.table import Table
 
-    columns = ("artifact", "size", "SQNR", "same top-1", "accuracy", "quantized", "status")
-    table = Table(title=f"{result.source.path}, family {result.source.family}", title_justify="left")
-    for column in columns:
-        table.add_column(column, justify="left" if column in ("artifact", "status") else "right", no_wrap=column == "artifact")
+    columns = ("artifact\nstatus", "size", "SQNR", "same\ntop-1", "accuracy\n95 % interval", "quan-\ntized")
+    table = Table(title=f"{result.source.path}, family {result.source.family}", title_justify="left", padding=(0, 1))
+    for column in columns:  # the figures fit 80 columns; only a long name is folded
+        first = column is columns[0]
+        table.add_column(column, justify="left" if first else "right", no_wrap=not first, overflow="fold")
     source = next((row.artifact.verification.source_accuracy for row in result.rows if row.artifact and row.artifact.verification), None)
     if source is not None:
-        table.add_row("(source)", "", "", "", _accuracy(source), "", "")
+        table.add_row("(source)", "", "", "", _accuracy(source), "")
     for row in result.rows:
         table.add_row(*_cells(row))
     return table
@@ -111,24 +112,23 @@ def _table(result: ConvertResult) -> Table:
 
 def _cells(row: ConvertRow) -> tuple[str, ...]:
     if row.artifact is None or row.artifact.verification is None:
-        return f"{row.recipe}.{row.format}", "", "", "", "", "", "not made"
+        return f"{row.recipe}.{row.format}\nnot made", "", "", "", "", ""
     proof = row.artifact.verification
     sqnr = next((check.seen for check in proof.checks if check.name == "sqnr"), "-")
     return (
-        row.artifact.path,
+        f"{row.artifact.path}\n{row.artifact.status}",
         "-" if row.artifact.size_bytes is None else format_scaled(row.artifact.size_bytes, "B"),
         sqnr if proof.sqnr_db is not None or sqnr == "identical" else "-",
         "-" if proof.top1_agreement is None else f"{proof.top1_agreement:.1%}",
         _accuracy(proof.accuracy),
         "-" if proof.quantized_share is None else f"{proof.quantized_share:.0%}",
-        row.artifact.status,
     )
 
 
 def _accuracy(value: Quantity | None) -> str:
     if not isinstance(value, Estimate):
         return "-"
-    return f"{format_number(value.value)} ({format_number(value.low)} to {format_number(value.high)})"
+    return f"{format_number(value.value)}\n{format_number(value.low)} to {format_number(value.high)}"
 
 
 def _remarks(result: ConvertResult) -> list[Note]:
