@@ -146,8 +146,9 @@ def _apart(item: Agreement) -> str:
 
 
 def _next(result: ImportResult, runs_dir: Path) -> list[tuple[str, str]]:
-    one = shlex.quote(str(runs_dir / result.runs[0].id))
-    commands = [("repeat the analysis from raw data:", f"edgekit bench --reanalyse {one}")]
+    from edgekit.flows.bench import reanalyse_command
+
+    commands = [("repeat the analysis from raw data:", reanalyse_command(result.runs, runs_dir))]
     families = [run.artifact.family for run in result.runs]
     family = next((name for name in families if families.count(name) > 1), None)
     if family is not None:
