@@ -21,7 +21,7 @@ def cell(result: dict[str, Any]) -> str:
     if "not_run" in result or "failed" in result:
         return "not run" if "not_run" in result else f"failed: {result['failed'][:60]}"
     trials = result["trials"]
-    errors = sorted(100 * trial["error_rel"] for trial in trials if trial.get("error_rel") is not None)
+    errors = sorted(100 * trial["error_rel"] for trial in trials if measured(trial))
     unknown = len(trials) - len(errors)
     if not errors:
         return f"unmeasurable ({unknown} of {unknown})"
@@ -34,17 +34,24 @@ def cell(result: dict[str, Any]) -> str:
     return shown + (f", warned {warned} of {len(trials)}" if warned else "")
 
 
+def measured(trial: dict[str, Any]) -> bool:
+    """Return False where a tool gives no figure, or says of its figure that it is none (edgekit's quality "unmeasurable")."""
+    return trial.get("error_rel") is not None and trial.get("quality") != "unmeasurable"
+
+
 def own(result: dict[str, Any]) -> dict[str, Any]:
-    """Return how edgekit's intervals of one row stand: how many hold the truth, how wide they are, how many trials gave none."""
-    trials = [trial for trial in result.get("trials", []) if "inside" in trial]
-    if not trials:
-        return {"stated": 0, "unmeasurable": len(result.get("trials", []))}
+    """Return how edgekit's intervals of one row stand: how many hold the truth, how wide they are, how many trials it calls unmeasurable.
+
+    An unmeasurable trial may still state bounds, and these must hold the truth too; their width is not judged.
+    """
+    stated = [trial for trial in result.get("trials", []) if "inside" in trial]
+    trials = [trial for trial in stated if measured(trial)]
     return {
-        "stated": len(trials),
-        "inside": sum(trial["inside"] for trial in trials),
-        "half_rel": statistics.median((trial["high_j"] - trial["low_j"]) / 2 / trial["true_j"] for trial in trials),
-        "ratio": statistics.median(trial["width_ratio"] for trial in trials),
-        "unmeasurable": len(result["trials"]) - len(trials),
+        "stated": len(stated),
+        "inside": sum(trial["inside"] for trial in stated),
+        "half_rel": statistics.median((trial["high_j"] - trial["low_j"]) / 2 / trial["true_j"] for trial in trials) if trials else None,
+        "ratio": statistics.median(trial["width_ratio"] for trial in trials) if trials else None,
+        "unmeasurable": len(result.get("trials", [])) - len(trials),
     }
 
 
@@ -65,7 +72,7 @@ def missed(document: dict[str, Any]) -> list[str]:
             stand = own(result)
             if stand["stated"] and not enough(stand["inside"], stand["stated"]):
                 lines.append(f"{name}, {tool}: {stand['inside']} of {stand['stated']} intervals hold the truth")
-            if stand["stated"] and stand["ratio"] > WIDEST:
+            if stand["ratio"] is not None and stand["ratio"] > WIDEST:
                 lines.append(f"{name}, {tool}: intervals {stand['ratio']:.2f} times as wide as exact knowledge allows")
     return lines
 
@@ -109,9 +116,10 @@ def _stand(result: dict[str, Any]) -> list[str]:
         return [""] * 4
     stand = own(result)
     unmeasurable = str(stand["unmeasurable"] or "")
-    if not stand["stated"]:
-        return ["", "", "", unmeasurable]
-    return [f"± {100 * stand['half_rel']:.2g} %", f"{stand['inside']} of {stand['stated']}", f"{stand['ratio']:.2f}", unmeasurable]
+    held = f"{stand['inside']} of {stand['stated']}" if stand["stated"] else ""
+    if stand["ratio"] is None:
+        return ["", held, "", unmeasurable]
+    return [f"± {100 * stand['half_rel']:.2g} %", held, f"{stand['ratio']:.2f}", unmeasurable]
 
 
 def _reasons(document: dict[str, Any]) -> str:

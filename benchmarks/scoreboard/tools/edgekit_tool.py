@@ -7,6 +7,8 @@ from typing import Any
 import edgekit
 from benchmarks.scoreboard.tools.stage import Stage
 
+WORST_LAST = ("good", "caveats", "unmeasurable")
+
 
 class Edgekit:
     """Open a region for each window, and keep what an observer with exact knowledge needs: how well the edges could be dated."""
@@ -35,7 +37,7 @@ class Edgekit:
             "reported_j": sum(quantity.value for quantity in found),
             "low_j": sum(quantity.low for quantity in found),
             "high_j": sum(quantity.high for quantity in found),
-            "quality": max(str(quantity.quality) for quantity in found),
+            "quality": max((str(quantity.quality) for quantity in found), key=WORST_LAST.index),
             "origins": sorted({str(origin) for quantity in found for origin in quantity.origins}),
             "budget": [{term.name: term.u for term in quantity.budget} for quantity in found],
             "dated": [_dated(reach) for gauge, reach in region._span.reaches.items() if gauge.channel.boundary in self._counts],
