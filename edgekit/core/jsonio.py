@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shlex
 from functools import cache
 from typing import Any, Protocol, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from edgekit.core.errors import UsageError
 
 T = TypeVar("T")
+_MOST_DIGITS = 40  # more than any clock or counter has; arithmetic with thousands of them ends nowhere
 
 
 class Record(Protocol):
@@ -45,7 +47,7 @@ def load_record(cls: type[T], text: str | bytes, *, where: str) -> T:
     schema: str = cls.SCHEMA  # type: ignore[attr-defined]
     look = [("look at the whole file:", f"python3 -m json.tool {shlex.quote(where)}")]
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_constant=_refused, parse_float=_finite, parse_int=_bounded)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where} is not JSON", code="json.syntax", why=str(error), do=look) from error
     found = data.get("schema") if isinstance(data, dict) else None
@@ -57,6 +59,19 @@ def load_record(cls: type[T], text: str | bytes, *, where: str) -> T:
     except UsageError as error:
         error.do = tuple(look)
         raise
+
+
+def _refused(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refused(text)
+
+
+def _bounded(text: str) -> int:
+    return int(text) if len(text) <= _MOST_DIGITS else round(_refused(f"{text[:20]}..., of {len(text)} digits,"))
 
 
 def validate(cls: type[T], data: Any, *, where: str) -> T:

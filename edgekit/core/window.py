@@ -47,6 +47,10 @@ class Window:
     invalid: str | None = None
 
     def __post_init__(self) -> None:
+        if (self.inferences or 0) < 0 or self.bracket_ns < 0:
+            raise ValueError(
+                f"window {self.phase}[{self.index}] counts below 0: {self.inferences} inferences, bracket {self.bracket_ns} ns"
+            )
         if self.end_ns <= self.start_ns:
             raise ValueError(f"window {self.phase}[{self.index}] has no length: {self.start_ns} to {self.end_ns}")
 

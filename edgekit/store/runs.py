@@ -9,9 +9,9 @@ import os
 import shlex
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from edgekit.core import jsonio
 from edgekit.core.errors import SetupError, UsageError
@@ -24,6 +24,7 @@ from edgekit.store.traces import compact, open_trace, read_trace
 
 RECORD = "run.json"
 OWNER = "owner"
+T = TypeVar("T")
 
 
 class RunStore:
@@ -177,13 +178,26 @@ def write_record(folder: Path, record: RunRecord) -> Path:
 def read_traces(folder: Path, record: RunRecord) -> Mapping[str, Trace]:
     """Return the raw traces of a run by channel id; raise UsageError when one is missing or not the one that was recorded."""
     _require_traces(folder, record)
-    return {item.channel: read_trace(folder / item.path) for item in record.traces}
+    return {item.channel: _whole(read_trace, folder / item.path, record) for item in record.traces}
 
 
 def open_traces(folder: Path, record: RunRecord) -> Mapping[str, Trace | ChunkedTrace]:
     """Return the same, but traces too large for the memory piece by piece: for the analysis, which needs each reading once."""
     _require_traces(folder, record)
-    return {item.channel: open_trace(folder / item.path) for item in record.traces}
+    return {item.channel: _whole(open_trace, folder / item.path, record) for item in record.traces}
+
+
+def _whole(read: Callable[[Path], T], path: Path, record: RunRecord) -> T:
+    """Return a trace; raise UsageError for a file that is none, whatever its library says of it."""
+    try:
+        return read(path)
+    except (ValueError, KeyError, TypeError, OSError) as error:  # pyarrow's own errors are among them
+        raise UsageError(
+            f"run {record.id} has lost raw readings",
+            code="run.raw_data",
+            why=f"{path} is no trace: {error}",
+            do=[("copy the run folder again, its traces included:", f"ls -l {shlex.quote(str(path.parent))}")],
+        ) from error
 
 
 def _require_traces(folder: Path, record: RunRecord) -> None:
@@ -194,7 +208,7 @@ def _require_traces(folder: Path, record: RunRecord) -> None:
                 f"run {record.id} has lost raw readings",
                 code="run.raw_data",
                 why=f"{path} {'is not the file that was recorded' if path.is_file() else 'does not exist'}",
-                do=[("copy the run folder again, its traces included:", f"ls -l '{folder}/traces'")],
+                do=[("copy the run folder again, its traces included:", f"ls -l {shlex.quote(str(folder / 'traces'))}")],
             )
 
 

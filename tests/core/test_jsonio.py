@@ -103,3 +103,10 @@ def test_any_text_is_refused_without_a_traceback(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         load_record(RunRecord, text, where="run.json")
     assert caught.value.code in ("json.syntax", "json.schema")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "9" * 400])
+def test_numbers_that_no_arithmetic_takes_are_refused_when_a_record_is_read(number: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_record(RunRecord, f'{{"schema": "edgekit.run/1", "plan": {{"window_s": {number}}}}}', where="run.json")
+    assert (caught.value.code, "is no number" in caught.value.why) == ("json.syntax", True)

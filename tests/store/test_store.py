@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -197,3 +198,22 @@ def test_analysing_again_refuses_damaged_readings_and_leaves_the_record(two_runs
         done = run_edgekit("--json", "bench", "--reanalyse", folder)
         assert (done.returncode, done.json()["data"]["code"]) == (2, "run.raw_data")
     assert (folder / "run.json").read_bytes() == before
+
+
+def test_a_trace_whose_checksum_fits_and_that_is_none_is_refused(two_runs, run_edgekit):
+    folder = next(two_runs.root.iterdir())
+    record = json.loads((folder / "run.json").read_text())
+    (folder / record["traces"][0]["path"]).write_bytes(b"PAR1 and nothing else PAR1")
+    record["traces"][0]["sha256"] = hashlib.sha256(b"PAR1 and nothing else PAR1").hexdigest()
+    (folder / "run.json").write_text(json.dumps(record))
+    done = run_edgekit("--json", "bench", "--reanalyse", folder)
+    assert (done.returncode, done.json()["data"]["code"]) == (2, "run.raw_data")
+
+
+def test_a_record_that_counts_below_nothing_is_refused(two_runs, run_edgekit):
+    folder = next(two_runs.root.iterdir())
+    record = json.loads((folder / "run.json").read_text())
+    next(window for window in record["windows"] if window["inferences"])["inferences"] = -5
+    (folder / "run.json").write_text(json.dumps(record))
+    done = run_edgekit("--json", "bench", "--reanalyse", folder)
+    assert (done.returncode, done.json()["data"]["code"]) == (2, "json.invalid")
