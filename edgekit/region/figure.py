@@ -116,7 +116,7 @@ def _idle(given: IdleWatts, place: Boundary, origins: tuple[Origin, ...]) -> Qua
 
 
 def _parts(span: Span, instrument: Instrument, group: Sequence[Channel]) -> dict[Gauge, Part]:
-    gauges = [gauge for gauge in instrument.gauges if gauge.channel in group]
+    gauges = [gauge for gauge in span.reaches if gauge.channel in group]
     if len(gauges) < len(group):
         raise Impossible(f"meter {instrument.spec.kind} was opened without all of its channels at {group[0].boundary}")
     if _seconds(span) <= 0:
@@ -152,7 +152,7 @@ def _missed(span: Span, instrument: Instrument, group: Sequence[Channel], value:
     from edgekit.energy.part_time import missed
 
     found = []
-    at_random = [gauge.channel for gauge in instrument.gauges if gauge.random]
+    at_random = [gauge.channel for gauge in span.reaches if gauge.random]
     for channel in (channel for channel in group if channel not in at_random):
         rate_s = channel.update_period_s or 1 / (instrument.spec.effective_hz or instrument.spec.nominal_hz or 1.0)
         repeats = units or max(1, round(_seconds(span) / rate_s))

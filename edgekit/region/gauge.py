@@ -32,7 +32,8 @@ class Gauge:
     """Hold one readable channel. `tick_ns` is how often its counter moves: 0 moves all the time, None nobody knows.
 
     `log` collects what the watch reads while regions are open, oldest first; `poll_s` is how often it does, None: never. A sensor of the
-    moment's power is read at `random` times, so that it cannot keep step with the work.
+    moment's power is read at `random` times, so that it cannot keep step with the work. A counter that somebody has to watch over for
+    standing still is left alone for `rest_s`, so that short regions are not read; `beside` is the power of the same place, read with it.
     """
 
     def __init__(
@@ -45,12 +46,16 @@ class Gauge:
         poll_s: float | None,
         leads: bool,
         random: bool = False,
+        rest_s: float = 0.0,
+        beside: Gauge | None = None,
     ) -> None:
         self.channel = channel
         self.tick_ns = tick_ns
         self.counts = counts
         self.poll_s = poll_s
         self.random = random
+        self.rest_s = rest_s
+        self.beside = beside
         self.leads = leads  # of the boundary that stands for its meter: the one worth waiting for
         self.log: list[Look] = []
         self.failure = ""

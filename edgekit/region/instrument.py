@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import weakref
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 # By trust, as `edgekit bench` chooses: counters that measure come before the estimate from CPU time.
 BEST_FIRST = ("rapl", "jetson", "nvml", "pmic", "cputime")
 _SLOWEST_POLL_S = 60.0
+_GUARD_S, _GUARD_ALONE_S = 0.2, 0.5  # how often a counter that leads is looked at for standing still: with the power beside it, or without
+_GUARD_REST_S = 0.3  # regions shorter than this are left alone
+_INSTANT_S = 0.1  # a power averaged over longer lags too far behind the counter beside it
 
 
 class Instrument:
@@ -32,7 +36,7 @@ class Instrument:
         close: Any = None,
     ) -> None:
         from edgekit.core.boundary import WIDEST_FIRST
-        from edgekit.energy.analyse import channel_groups
+        from edgekit.energy.groups import channel_groups, rival_groups
 
         self.spec = spec
         self.groups: list[list[Channel]] = channel_groups(spec)
@@ -40,8 +44,10 @@ class Instrument:
         self.failure = ""
         leader = min((group[0].boundary for group in self.groups), key=WIDEST_FIRST.index, default=None)
         channels = {channel.id: channel for group in self.groups for channel in group}
+        rivals = {counter.id: power for pair in rival_groups(spec) for counter, power in zip(*pair, strict=True)}
+        beside = {name: _beside(rivals[name], dict(readers)) for name in rivals}
         self.gauges = [  # in the order of the readers, for one access may serve those after it
-            _gauge(channels[name], read, spec, max_hz, leads=channels[name].boundary == leader)
+            _gauge(channels[name], read, spec, max_hz, leads=channels[name].boundary == leader, beside=beside.get(name))
             for name, read in readers
             if name in channels
         ]
@@ -137,8 +143,16 @@ def _own_time(probe: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(str(row["id"]), time.process_time_ns) for row in probe["channels"]] if probe.get("edges") else []
 
 
-def _gauge(channel: Channel, read: Any, spec: MeterSpec, max_hz: float, *, leads: bool) -> Gauge:
+def _beside(power: Channel, readers: Mapping[str, Any]) -> Gauge | None:
+    """Return the power at the place of a counter, read by the watch only, at random times."""
+    if power.id not in readers or (power.averaging_s or 0.0) > _INSTANT_S:
+        return None
+    return Gauge(channel=power, read=readers[power.id], tick_ns=None, counts=False, poll_s=None, leads=False, random=True)
+
+
+def _gauge(channel: Channel, read: Any, spec: MeterSpec, max_hz: float, *, leads: bool, beside: Gauge | None) -> Gauge:
     from edgekit.core.channel import Measurand
+    from edgekit.core.quantity import Origin
 
     counts = channel.measurand is Measurand.ENERGY_COUNTER
     period_s = channel.update_period_s or (1 / spec.nominal_hz if spec.nominal_hz else None)
@@ -150,6 +164,20 @@ def _gauge(channel: Channel, read: Any, spec: MeterSpec, max_hz: float, *, leads
         poll_s = min(_SLOWEST_POLL_S, channel.wrap * channel.scale / spec.max_power_w / 4)
     else:
         poll_s = None
+    rest_s, guard_s = 0.0, _GUARD_ALONE_S if beside is None else _GUARD_S
+    # CPU time stands still while a process sleeps, and an inner rail while it is not powered; what leads a meter never does.
+    if counts and channel.origin is not Origin.ESTIMATED and (leads or beside is not None) and guard_s < (poll_s or math.inf):
+        poll_s, rest_s = guard_s, _GUARD_REST_S
     tick_ns = None if period_s is None else period_s * 1e9
     momentary = not counts and not spec.integrating and channel.averaging_s is None and channel.sampled_fraction is None
-    return Gauge(channel=channel, read=read, tick_ns=tick_ns, counts=counts, poll_s=poll_s, leads=leads, random=momentary)
+    return Gauge(
+        channel=channel,
+        read=read,
+        tick_ns=tick_ns,
+        counts=counts,
+        poll_s=poll_s,
+        leads=leads,
+        random=momentary,
+        rest_s=rest_s,
+        beside=beside,
+    )

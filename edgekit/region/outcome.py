@@ -10,6 +10,7 @@ from edgekit.core.boundary import WIDEST_FIRST, Boundary
 from edgekit.core.quantity import Estimate, Note, Origin, Quality, Quantity, Unknown
 from edgekit.region.figure import energy_at, net_of, so_far
 from edgekit.region.span import Span
+from edgekit.region.witness import held_against_power
 
 if TYPE_CHECKING:
     from edgekit.region.given import IdleWatts
@@ -57,6 +58,7 @@ def conclude(span: Span, *, idle_w: IdleWatts | Mapping[str, IdleWatts] | None, 
     for instrument in span.rig.instruments:
         for group in instrument.groups:
             place, found = group[0].boundary, energy_at(span, instrument, group, units=units)
+            found = held_against_power(found, span, instrument, group, units=units)
             if happened and isinstance(found, Estimate) and found.quality is Quality.GOOD:
                 found = replace(found, quality=Quality.CAVEATS)
             if place not in channels or _rank(found) < _rank(channels[place]):
@@ -80,7 +82,12 @@ def up_to_now(span: Span) -> Quantity:
     for instrument in span.rig.instruments:
         for group in instrument.groups:
             reaches = {
-                gauge: replace(span.reaches[gauge], between=gauge.logged(since_ns=span.start_ns), last=look)
+                gauge: replace(
+                    span.reaches[gauge],
+                    between=gauge.logged(since_ns=span.start_ns),
+                    beside=gauge.beside.logged(since_ns=span.start_ns) if gauge.beside is not None else [],
+                    last=look,
+                )
                 for gauge, look in now.items()
                 if gauge in instrument.gauges and gauge.channel in group
             }

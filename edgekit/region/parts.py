@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -12,6 +12,7 @@ from edgekit.core.quantity import Note
 from edgekit.energy.edges import Edge, read_edge, span_energy, step_j, waiting
 from edgekit.region.gauge import Gauge, Look
 from edgekit.region.span import Reach
+from edgekit.region.standstill import standstill
 
 _FEW_TICKS = 10
 _UNKNOWN_TICK_S = 0.1
@@ -36,7 +37,9 @@ def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
     channel, tick_ns = gauge.channel, _UNKNOWN_TICK_S * 1e9 if gauge.tick_ns is None else gauge.tick_ns
     first = reach.first_tick or _edge(gauge, reach.first, tick_ns, start_ns)
     last = reach.last_ticks[0] if reach.last_ticks else _edge(gauge, reach.last, tick_ns, end_ns)
-    joules = _path_j(gauge, spec, first, reach, last, tick_ns)
+    path = _path(first, reach, last)
+    steps_j = _steps_j(gauge, spec, path, spare_ns=tick_ns + first.half_ns + last.half_ns)
+    joules = math.fsum(steps_j)
     steps = [_step_j(channel, spec, early, late) for early, late in pairwise(reach.last_ticks)]
     wait = waiting(reach.last_ticks, [step for step in steps if step is not None]) if None not in steps else None
     if wait is not None and not reach.first_tick:  # the counter's own ticks may be longer than its documents say
@@ -52,6 +55,9 @@ def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
     ticks = (end_ns - start_ns) / tick_ns if tick_ns else math.inf
     pace = f"it moves every {tick_ns / 1e6:g} ms" if tick_ns else "it counts without pause"
     took = f"which took {(end_ns - start_ns) / 1e6:.3g} ms"
+    watts = 1.0 if gauge.beside is None else gauge.beside.channel.scale
+    if gauge.rest_s and (stuck := standstill(path, steps_j, reach.beside or None, watts=watts, tick_ns=tick_ns)):
+        raise Impossible(f"{channel.id} {stuck}")
     if joules <= 0:
         raise Impossible(f"{channel.id} did not move in this region, {took}: {pace}")
     if found is None or found.joules <= 0 or (ticks < 2 and not aligned):
@@ -98,19 +104,27 @@ def _edge(gauge: Gauge, look: Look | None, tick_ns: float, beside_ns: int) -> Ed
     return read_edge(min(look.before_ns, beside_ns), max(look.after_ns, beside_ns), look.value, tick_ns=tick_ns)
 
 
-def _path_j(gauge: Gauge, spec: MeterSpec, first: Edge, reach: Reach, last: Edge, tick_ns: float) -> float:
-    """Return the joules from edge to edge by way of every reading between them, so that no wrap is missed."""
-    channel = gauge.channel
-    path = [(first.t_ns, first.value)]
-    path += [((look.before_ns + look.after_ns) / 2, look.value) for look in reach.between if not math.isnan(look.value)]
-    joules = 0.0
-    for (t, count), (then, after) in pairwise([*path, (last.t_ns, last.value)]):
-        apart_s = (abs(then - t) + tick_ns + first.half_ns + last.half_ns) / 1e9
+def _path(first: Edge, reach: Reach, last: Edge) -> list[tuple[float, float]]:
+    """Return (time in ns, count) from edge to edge by way of every reading between them."""
+    between = [((look.before_ns + look.after_ns) / 2, look.value) for look in reach.between if not math.isnan(look.value)]
+    return [(first.t_ns, first.value), *between, (last.t_ns, last.value)]
+
+
+def _steps_j(gauge: Gauge, spec: MeterSpec, path: Sequence[tuple[float, float]], *, spare_ns: float) -> list[float]:
+    """Return the joules of each step along a path, so that no wrap is missed; raise Impossible where one has no explanation."""
+    channel, since_ns = gauge.channel, path[0][0]
+    steps_j = []
+    for (_, count), (then_ns, after) in pairwise(path):
+        apart_s = (abs(then_ns - since_ns) + spare_ns) / 1e9
         step = step_j(count, after, apart_s, scale=channel.scale, wrap=channel.wrap, max_power_w=spec.max_power_w)
         if step is None:
             raise Impossible(f"{channel.id} was reset inside the region, or moved further than {spec.max_power_w:g} W can explain")
-        joules += step
-    return joules
+        steps_j.append(step)
+        if (
+            step or channel.wrap is not None
+        ):  # a counter that is late catches up in one step; one that may wrap is judged reading by reading
+            since_ns = then_ns
+    return steps_j
 
 
 def _step_j(channel: Channel, spec: MeterSpec, early: Edge, late: Edge) -> float | None:

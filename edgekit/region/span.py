@@ -18,12 +18,14 @@ _FAST_TICKS, _SLOW_TICKS = 6, 3  # the first dates the edge, the others tell the
 class Reach:
     """Hold the readings of one gauge: the first (a look, or a tick), those between, the last; and the ticks after it, where waited for.
 
+    `beside` are those of the power at the same place, from the same moments as those between.
     `astray_ns` is how long the program went on by itself between the end of the region and the wait for the tick.
     """
 
     first: Look | None = None
     first_tick: Edge | None = None
     between: list[Look] = field(default_factory=list)
+    beside: list[Look] = field(default_factory=list)
     last: Look | None = None
     last_ticks: list[Edge] = field(default_factory=list)
     astray_ns: int = 0
@@ -57,6 +59,8 @@ def end(span: Span, *, align: bool, ridden: Mapping[Gauge, Edge] | None = None) 
     span.end_ns = end_ns  # from here on the span is closed, whatever happens while it waits
     for gauge, reach in span.reaches.items():
         reach.between = [look for look in gauge.logged(since_ns=span.start_ns) if look.after_ns <= end_ns]
+        if gauge.beside is not None:
+            reach.beside = [look for look in gauge.beside.logged(since_ns=span.start_ns) if look.after_ns <= end_ns]
         if ridden and gauge in ridden:
             reach.last_ticks = [ridden[gauge]]
     if align and not ridden:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edgekit.region.region import Region
 
 _LONGEST_NAP_S = 2.0  # how soon a thread that naps notices a region with slower needs than it knew
+_IDLE_S = 4.0  # without any region the thread ends
 
 
 class Watch:
@@ -30,6 +31,7 @@ class Watch:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._nap_ends_ns = 0
+        self._nap_s = _LONGEST_NAP_S
 
     def add(self, region: Region, gauges: Iterable[Gauge]) -> None:
         """Watch over these gauges until the region is removed."""
@@ -40,8 +42,11 @@ class Watch:
             self._open.add(region)
             for gauge in gauges:
                 if gauge.poll_s is not None and gauge not in self._due_ns:
-                    gauge.log.clear()
-                    self._due_ns[gauge] = now_ns + self._pause_ns(gauge)
+                    for each in _pair(gauge):
+                        each.log.clear()
+                    self._due_ns[gauge] = now_ns + max(self._pause_ns(gauge), round(gauge.rest_s * 1e9))
+                    if gauge.rest_s:  # who naps no longer than this need not be woken, which would cost every opening
+                        self._nap_s = min(self._nap_s, gauge.rest_s)
             soonest_ns = min(self._due_ns.values(), default=now_ns)
             if not self._threaded:
                 return
@@ -72,7 +77,8 @@ class Watch:
                 return None
             due = [gauge for gauge, due_ns in self._due_ns.items() if due_ns <= self._clock.now_ns()]
         for gauge in due:
-            gauge.log.append(gauge.look(self._clock))
+            for each in _pair(gauge):
+                each.log.append(each.look(self._clock))
         with self._lock:
             now_ns = self._clock.now_ns()
             for gauge in due:
@@ -81,22 +87,27 @@ class Watch:
 
     def _pause_ns(self, gauge: Gauge) -> int:
         pause_ns = (gauge.poll_s or 0.0) * 1e9
-        if gauge.random:
+        if any(each.random for each in _pair(gauge)):
             from random import uniform
 
             pause_ns *= uniform(0.5, 1.5)  # noqa: S311 -- moments of sampling, no secret
         return round(pause_ns)
 
     def _run(self) -> None:
-        idle_naps = 0
+        idle_s = 0.0
         while True:
             left_s = self.poll()
-            idle_naps = 0 if left_s is not None else idle_naps + 1
-            nap_s = min(_LONGEST_NAP_S if left_s is None else left_s, _LONGEST_NAP_S)
             with self._lock:
-                if idle_naps > 1 and not self._open:
+                nap_s = self._nap_s if left_s is None else min(left_s, self._nap_s)
+                idle_s = 0.0 if left_s is not None else idle_s + nap_s
+                if idle_s >= _IDLE_S and not self._open:
                     self._thread = None
                     return
                 self._nap_ends_ns = self._clock.now_ns() + round(nap_s * 1e9)
             self._wake.wait(nap_s)
             self._wake.clear()
+
+
+def _pair(gauge: Gauge) -> tuple[Gauge, ...]:
+    """Return a gauge and what is read right after it."""
+    return (gauge,) if gauge.beside is None else (gauge, gauge.beside)

@@ -66,6 +66,9 @@ for name in ("reset", "forbidden", "lost"):
     region(name, lambda: lose(name=name), before=0.5, after=0.5)
     lose(0, name)
     region(f"after {name}", before=0.5, after=0.5)
+region("frozen", lambda: lose(name="frozen"), before=0.6, after=1.5)
+lose(0, "frozen")
+region("after frozen", before=0.6, after=1.5)
 print(json.dumps({"rows": rows}))
 """
 
@@ -128,9 +131,10 @@ def test_counters_that_fail_inside_a_region_leave_a_reason_and_the_next_region_i
 def test_a_gpu_that_fails_inside_a_region_leaves_a_reason_and_the_next_region_is_whole(tmp_path):
     found, plant = _rows(steady("gpu"), GPUS, tmp_path, METER="nvml")
     rows = found["rows"]
-    for name in ("whole", "after reset", "after forbidden", "after lost"):
+    for name in ("whole", "after reset", "after forbidden", "after lost", "after frozen"):
         _assert_true(plant, rows[name], {"gpu_board": "gpu"})
-    for name, why in {"reset": "was reset inside the region", "forbidden": "Insufficient Permissions", "lost": "GPU is lost"}.items():
+    whys = {"reset": "was reset inside the region", "forbidden": "Insufficient Permissions", "lost": "GPU is lost", "frozen": "it is stuck"}
+    for name, why in whys.items():
         value, _, _, reason = rows[name]["channels"]["gpu_board"]
         assert value is None, (name, rows[name]["line"])
         assert why in reason, (name, reason)
