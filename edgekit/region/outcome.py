@@ -67,11 +67,17 @@ def conclude(span: Span, *, idle_w: IdleWatts | Mapping[str, IdleWatts] | None, 
         return Outcome.nothing("; ".join(note.text for note in span.rig.notes) or "no meter was read", (*span.rig.notes, *happened))
     headline = min(channels, key=lambda place: _rank(channels[place]))
     energy = channels[headline]
+    wider = {place: lost for place, lost in channels.items() if sources[place] is sources[headline] and _width(place) < _width(headline)}
+    narrower = tuple(
+        Note(code="region.narrower", text=f"this is {headline} only: {place} would stand for the region, but is unknown: {lost.reason}")
+        for place, lost in wider.items()
+        if isinstance(lost, Unknown) and isinstance(energy, Estimate)
+    )
     return Outcome(
         energy_j=energy,
         net_j=net_of(energy, sources[headline], seconds, idle_w),
         channels=channels,
-        notes=(*energy.notes, *span.rig.notes, *happened),
+        notes=(*energy.notes, *narrower, *span.rig.notes, *happened),
     )
 
 
@@ -111,5 +117,8 @@ def _happened(raised: str | None, cut_short: bool) -> tuple[Note, ...]:
 
 def _rank(quantity: Quantity) -> tuple[bool, int, int]:
     trust = min((_TRUST.index(origin) for origin in quantity.origins), default=len(_TRUST))
-    place = WIDEST_FIRST.index(quantity.boundary) if quantity.boundary is not None else len(WIDEST_FIRST)
-    return isinstance(quantity, Unknown), trust, place
+    return isinstance(quantity, Unknown), trust, len(WIDEST_FIRST) if quantity.boundary is None else _width(quantity.boundary)
+
+
+def _width(place: Boundary) -> int:
+    return WIDEST_FIRST.index(place)

@@ -138,6 +138,8 @@ def test_a_gpu_that_fails_inside_a_region_leaves_a_reason_and_the_next_region_is
         value, _, _, reason = rows[name]["channels"]["gpu_board"]
         assert value is None, (name, rows[name]["line"])
         assert why in reason, (name, reason)
+        assert why in rows[name]["page"], "whichever figure stands in for the board's"
+        assert rows[name]["line"].endswith(" !") or "unknown" in rows[name]["line"]
 
 
 def test_a_wrap_at_either_edge_of_a_region_is_put_back(tmp_path):
