@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ settings.register_profile("edgekit", deadline=None, derandomize=True, suppress_h
 settings.load_profile("edgekit")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# What self-tests of the developer's own instruments found out must not reach a test, nor the other way round.
+NO_SELF_TESTS = tempfile.TemporaryDirectory(prefix="edgekit-tests-data-")
+os.environ["EDGEKIT_DATA"] = NO_SELF_TESTS.name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,7 +54,15 @@ class Completed:
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment every edgekit process of a test sees: no EDGEKIT_* of the developer, fixed width, colour and zone."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("EDGEKIT_", "_EDGEKIT_"))}
-    return {**kept, "COLUMNS": "120", "NO_COLOR": "1", "TZ": "UTC", "TF_CPP_MIN_LOG_LEVEL": "3", **(extra or {})}
+    return {
+        **kept,
+        "EDGEKIT_DATA": NO_SELF_TESTS.name,
+        "COLUMNS": "120",
+        "NO_COLOR": "1",
+        "TZ": "UTC",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        **(extra or {}),
+    }
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.quantity import Origin
 from edgekit.core.units import Unit
 
+_MOST = 1e30  # more of any of these than an instrument can have; what is computed from them stays finite
+
 
 class Measurand(StrEnum):
     """Name what a channel's readings are."""
@@ -47,6 +49,13 @@ class Channel:
     sampled_fraction: float | None = None
     least_sampled_fraction: float | None = None
 
+    def __post_init__(self) -> None:
+        _require(f"channel {self.id}", scale=self.scale, update_period_s=self.update_period_s, averaging_s=self.averaging_s)
+        for name in ("sampled_fraction", "least_sampled_fraction"):
+            share = getattr(self, name)
+            if share is not None and not 0 <= share <= 1:
+                raise ValueError(f"channel {self.id}: {name} {share} is no share")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
@@ -62,6 +71,14 @@ class Accuracy:
     load_factor: float | None = None
     offset_w: float | None = None
     verified: bool = False
+
+    def __post_init__(self) -> None:
+        least = {"gain_rel": self.gain_rel, "offset_w": self.offset_w}
+        if any(value is not None and not 0 <= value < _MOST for value in least.values()):
+            raise ValueError(f"accuracy: {least} are no uncertainties")
+        factors = {"gain_factor": self.gain_factor, "load_factor": self.load_factor}
+        if any(value is not None and not 1 <= value < _MOST for value in factors.values()):
+            raise ValueError(f"accuracy: {factors} are no factors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,3 +104,13 @@ class MeterSpec:
     detail: str = ""
     identity: str = ""
     driver: str = ""
+
+    def __post_init__(self) -> None:
+        _require(f"meter {self.kind}", nominal_hz=self.nominal_hz, effective_hz=self.effective_hz, max_power_w=self.max_power_w)
+
+
+def _require(what: str, **values: float | None) -> None:
+    """Raise ValueError for a value that is neither unknown nor a positive number that an instrument can have."""
+    for name, value in values.items():
+        if value is not None and not 0 < value < _MOST:
+            raise ValueError(f"{what}: {name} {value} cannot be meant")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -60,6 +61,10 @@ class RunPlan:
     statistic: Literal["mean", "median"] = "mean"
     whole_windows: bool = False
 
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"a batch of {self.batch} cannot be inferred")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadTiming:
@@ -100,6 +105,10 @@ class OperatorTiming:
     kind: str
     calls: int
     time_s: float
+
+    def __post_init__(self) -> None:
+        if self.calls < 0 or not 0 <= self.time_s < math.inf:
+            raise ValueError(f"operator {self.name}: {self.calls} calls in {self.time_s} s cannot be meant")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
