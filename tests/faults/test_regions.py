@@ -144,11 +144,11 @@ def test_a_gpu_that_fails_inside_a_region_leaves_a_reason_and_the_next_region_is
 
 def test_a_wrap_at_either_edge_of_a_region_is_put_back(tmp_path):
     spec = steady("laptop")
-    spec["rails"]["package"] = {"loads": [{"kind": "constant", "power_w": 100.0}]}
-    unit_nj = 15  # 64 J to the wrap: at 100 W every 0.64 s
+    spec["rails"]["package"] = {"loads": [{"kind": "constant", "power_w": 1000.0}]}
+    unit_nj = 150  # 640 J to the wrap: at 1000 W every 0.64 s, and a region may take half as long before it may hold two at 2000 W
     wrap_j = (1 << 32) * unit_nj * 1e-9
     spec["powercap"] = {"unit_nj": unit_nj, "zones": [{"name": "package-0", "rail": "package", "start_raw": 0}]}
-    found, plant = _rows(spec, WRAPPING, tmp_path, METER="rapl", WRAP_J=wrap_j, WATTS=100.0)
+    found, plant = _rows(spec, WRAPPING, tmp_path, METER="rapl", WRAP_J=wrap_j, WATTS=1000.0)
     before_ms, after_ms = [], []
     for row in found["rows"].values():
         start_ns, end_ns = row["span"]
