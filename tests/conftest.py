@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # What self-tests of the developer's own instruments found out must not reach a test, nor the other way round.
 NO_SELF_TESTS = tempfile.TemporaryDirectory(prefix="edgekit-tests-data-")
-os.environ["EDGEKIT_DATA"] = NO_SELF_TESTS.name
+os.environ["XDG_DATA_HOME"] = NO_SELF_TESTS.name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
