@@ -15,6 +15,8 @@ from edgekit.core.window import Latency, Phase, Window
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
 positive = st.floats(min_value=1e-12, max_value=1e12)
+maybe_share = st.none() | st.floats(0, 1)
+maybe_factor = st.none() | st.floats(1, 1e6)
 text = st.text(max_size=12)
 maybe_text = st.none() | text
 nanoseconds = st.integers(min_value=0, max_value=2**62)
@@ -76,12 +78,22 @@ artifacts = st.builds(
     notes=notes,
 )
 channels = st.builds(
-    Channel, unit=st.sampled_from(("J", "W")), measurand=st.sampled_from(Measurand), scale=positive, quantum=st.none() | positive
+    Channel,
+    unit=st.sampled_from(("J", "W")),
+    measurand=st.sampled_from(Measurand),
+    scale=positive,
+    quantum=st.none() | positive,
+    update_period_s=st.none() | positive,
+    averaging_s=st.none() | positive,
+    sampled_fraction=maybe_share,
+    least_sampled_fraction=maybe_share,
 )
 meters = st.builds(
     MeterSpec,
     channels=st.lists(channels, max_size=2).map(tuple),
-    accuracy=st.builds(Accuracy, gain_rel=st.none() | positive, gain_factor=st.none() | positive, offset_w=st.none() | finite),
+    accuracy=st.builds(
+        Accuracy, gain_rel=st.none() | positive, gain_factor=maybe_factor, load_factor=maybe_factor, offset_w=st.none() | positive
+    ),
     nominal_hz=st.none() | positive,
     effective_hz=st.none() | positive,
     smoothing_s=st.none() | positive,
@@ -129,6 +141,7 @@ plans = st.builds(
     warmup_s=positive,
     cooldown_s=positive,
     sample_hz=positive,
+    batch=st.integers(1, 10**6),
     engine=maybe_text,
     quick=st.booleans(),
 )
@@ -143,7 +156,7 @@ channel_analyses = st.builds(
 )
 profiles = st.builds(
     Profile,
-    operators=st.lists(st.builds(OperatorTiming, time_s=positive), max_size=2).map(tuple),
+    operators=st.lists(st.builds(OperatorTiming, time_s=positive, calls=st.integers(0, 10**9)), max_size=2).map(tuple),
     outside_s=positive,
     resolution_s=positive,
     timeline=maybe_text,

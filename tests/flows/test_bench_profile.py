@@ -77,7 +77,7 @@ def test_power_that_follows_real_operators_is_found_in_each_of_them(run_edgekit,
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     model = tiny.chain_onnx(tmp_path / "long.onnx", (2048, 2048, 2048))
     done = run_edgekit(
-        "--json", "bench", model, "--profile", "--runs", "runs", "--batch", "96", "--sample-hz", "400", *PLAN, "--window", "1.5"
+        "--json", "bench", model, "--profile", "--runs", "runs", "--batch", "160", "--sample-hz", "400", *PLAN, "--window", "1.5"
     )
     assert done.returncode == 0, done.stderr
     (run,) = done.json()["data"]["runs"]
