@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean, median, stdev
+from statistics import median
 
 # Two-sided 95 % quantiles of Student's t by degrees of freedom (JCGM 100, table G.2).
 _T95 = {
@@ -26,11 +26,6 @@ def t95(degrees_of_freedom: float) -> float:
         return _T95[below]
     share = (1 / below - 1 / degrees_of_freedom) / (1 / below - 1 / above)
     return _T95[below] + share * ((1.96 if above == math.inf else _T95[int(above)]) - _T95[below])
-
-
-def standard_error(values: Sequence[float]) -> float | None:
-    """Return the standard error of the mean of independent windows; None below three windows, where it says nothing."""
-    return stdev(values) / math.sqrt(len(values)) if len(values) >= 3 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,18 +127,3 @@ def outliers(values: Sequence[float]) -> tuple[int, ...]:
     if mad == 0:
         return ()
     return tuple(index for index, value in enumerate(values) if 0.6745 * abs(value - middle) / mad > 3.5)
-
-
-def weighted_mean(values: Sequence[float], weights: Sequence[float]) -> float:
-    """Return the mean of `values` weighted by `weights`: joules over inferences, so that a ratio of sums is kept."""
-    return math.fsum(value * weight for value, weight in zip(values, weights, strict=True)) / math.fsum(weights)
-
-
-def relative_drift(values: Sequence[float]) -> float:
-    """Return the change over the run that a straight line through the windows implies, relative to their mean (least squares)."""
-    if len(values) < 3:
-        return 0.0
-    centre = (len(values) - 1) / 2
-    mean = fmean(values)
-    slope = sum((i - centre) * (value - mean) for i, value in enumerate(values)) / sum((i - centre) ** 2 for i in range(len(values)))
-    return slope * (len(values) - 1) / mean if mean else 0.0

@@ -28,7 +28,7 @@ def steady_from(values: Sequence[float]) -> int | None:
     n = len(values)
     if n < LEAST:
         return None
-    start = min(range(n - LEAST + 1), key=lambda place: (_standard_error(values[place:]), place))
+    start = min(range(n - LEAST + 1), key=lambda place: (_squared_error(values[place:]), place))
     rest = values[start:]
     settled = trend_p(rest) >= SETTLED_P or abs(theil_sen(rest)) * (len(rest) - 1) < NEGLIGIBLE
     return start if start <= n / 2 and settled else None
@@ -80,7 +80,7 @@ def _batched(values: Sequence[float]) -> Sequence[float]:
     return values if size <= 1 else [math.fsum(values[at : at + size]) / len(values[at : at + size]) for at in range(0, len(values), size)]
 
 
-def _standard_error(values: Sequence[float]) -> float:
+def _squared_error(values: Sequence[float]) -> float:
     """Return the squared standard error of the mean, of values that differ by 0.1 % at least: less never puts a start off."""
     mean = math.fsum(values) / len(values)
     return math.fsum((value - mean) ** 2 + (NEGLIGIBLE * mean) ** 2 for value in values) / len(values) ** 2

@@ -13,7 +13,8 @@ from edgekit.core.window import Latency
 from edgekit.energy.baseline import Idle, idle_power, net_energy
 from edgekit.energy.budget import combine, dominating_term
 from edgekit.energy.latency import bin_edges_ns, quantile_ns
-from edgekit.energy.stats import outliers, relative_drift, standard_error, t95, weighted_mean
+from edgekit.energy.stats import outliers, repeatability, t95
+from edgekit.energy.warmup import theil_sen
 
 
 def _combine(value, terms, n=None):
@@ -64,18 +65,18 @@ def test_student_t_matches_the_published_table():
 
 
 def test_below_three_windows_there_is_no_standard_error():
-    assert standard_error([1.0, 2.0]) is None
-    assert standard_error([1.0, 2.0, 3.0]) == pytest.approx(1 / math.sqrt(3))
+    assert repeatability([1.0, 2.0], [1.0] * 2).u is None
+    assert repeatability([1.0, 2.0, 3.0], [1.0] * 3).u == pytest.approx(1 / math.sqrt(3))
 
 
 def test_outlier_is_named_and_the_mean_keeps_it():
     values = [1.0, 1.01, 0.99, 1.0, 1.02, 5.0]
     assert outliers(values) == (5,)
-    assert weighted_mean(values, [1.0] * 6) == pytest.approx(sum(values) / 6)
+    assert repeatability(values, [1.0] * 6).mean == pytest.approx(sum(values) / 6)
 
 
 def test_drift_is_the_slope_over_the_run():
-    assert relative_drift([1.0, 1.1, 1.2]) == pytest.approx(0.2 / 1.1)
+    assert theil_sen([1.0, 1.1, 1.2]) * 2 == pytest.approx(0.2 / 1.1)
 
 
 def test_idle_drift_is_reported_and_widens_the_baseline():
