@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.clocks import moved_clocks
 from tests.faults.scene import assert_true, benchmark, holding, measured, sound, steady, used, wait_for
 
 pytestmark = pytest.mark.slow
 
-CLOCKS = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdlib.h>
-#include <sys/time.h>
-#include <time.h>
-#include <unistd.h>
+SHIFT = """
 static long since(const char *variable, long seconds) {
     const char *path = getenv(variable);
     return path && !access(path, F_OK) ? seconds : 0;
 }
-int clock_gettime(clockid_t id, struct timespec *now) {
-    static int (*real)(clockid_t, struct timespec *);
-    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
-    int done = real(id, now);
-    if (id == CLOCK_BOOTTIME) now->tv_sec += since("TEST_ASLEEP", 7);
-    if (id == CLOCK_REALTIME) now->tv_sec += since("TEST_SET_BACK", -86400);
-    return done;
-}
-int gettimeofday(struct timeval *now, void *zone) {
-    struct timespec exact;
-    clock_gettime(CLOCK_REALTIME, &exact);
-    now->tv_sec = exact.tv_sec; now->tv_usec = exact.tv_nsec / 1000;
+static long shift_s(clockid_t id) {
+    if (id == CLOCK_BOOTTIME) return since("TEST_ASLEEP", 7);
+    if (id == CLOCK_REALTIME) return since("TEST_SET_BACK", -86400);
     return 0;
-}
-time_t time(time_t *where) {
-    struct timespec exact;
-    clock_gettime(CLOCK_REALTIME, &exact);
-    if (where) *where = exact.tv_sec;
-    return exact.tv_sec;
 }
 """
 
@@ -49,12 +27,7 @@ time_t time(time_t *where) {
 @pytest.fixture
 def clocks(tmp_path: Path) -> Path:
     """Return a library whose clocks can be moved."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("needs a C compiler to make clocks that can be moved")
-    (tmp_path / "clocks.c").write_text(CLOCKS)
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", tmp_path / "clocks.so", tmp_path / "clocks.c", "-ldl"], check=True)
-    return tmp_path / "clocks.so"
+    return moved_clocks(tmp_path, SHIFT)
 
 
 def test_a_window_in_which_the_machine_slept_is_left_out_and_a_clock_that_is_set_back_changes_nothing(tiny, tmp_path, clocks):

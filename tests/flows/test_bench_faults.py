@@ -22,6 +22,7 @@ from edgekit.devices.sim import SimDevice
 from edgekit.flows.bench import BenchRequest, bench
 from edgekit.links.clock import SystemClock
 from edgekit.store.runs import RunStore, read_record
+from tests.clocks import moved_clocks
 from tests.conftest import clean_environment
 from tests.processes import descendants, wait_until
 from tests.tiny import write_onnx
@@ -367,30 +368,9 @@ def test_ctrl_c_twice_in_quick_succession_keeps_the_run(tiny, tmp_path):
 
 
 JUMPING = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <sys/time.h>
-#include <time.h>
 static long calls;
-static long jump(void) { return (__sync_add_and_fetch(&calls, 1) % 2 ? 3600 : -86400); }
-int clock_gettime(clockid_t id, struct timespec *now) {
-    static int (*real)(clockid_t, struct timespec *);
-    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
-    int done = real(id, now);
-    if (id == CLOCK_REALTIME) now->tv_sec += jump();
-    return done;
-}
-int gettimeofday(struct timeval *now, void *zone) {
-    struct timespec exact;
-    clock_gettime(CLOCK_REALTIME, &exact);
-    now->tv_sec = exact.tv_sec; now->tv_usec = exact.tv_nsec / 1000;
-    return 0;
-}
-time_t time(time_t *where) {
-    struct timespec exact;
-    clock_gettime(CLOCK_REALTIME, &exact);
-    if (where) *where = exact.tv_sec;
-    return exact.tv_sec;
+static long shift_s(clockid_t id) {
+    return id == CLOCK_REALTIME ? (__sync_add_and_fetch(&calls, 1) % 2 ? 3600 : -86400) : 0;
 }
 """
 
@@ -398,12 +378,7 @@ time_t time(time_t *where) {
 @pytest.mark.slow
 @pytest_linux
 def test_a_wall_clock_that_jumps_changes_no_duration(run_edgekit, tiny, tmp_path):
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("needs a C compiler to make a clock that jumps")
-    (tmp_path / "jump.c").write_text(JUMPING)
-    shim = tmp_path / "jump.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", shim, tmp_path / "jump.c", "-ldl"], check=True)
+    shim = moved_clocks(tmp_path, JUMPING)
     look = "import time; print(abs(time.time() - time.time()) > 3000)"
     seen = subprocess.run(
         [sys.executable, "-c", look], env={**os.environ, "LD_PRELOAD": str(shim)}, capture_output=True, text=True, check=True
