@@ -1,4 +1,4 @@
-"""Read shares and times the way people write them."""
+"""Read shares, times and sizes the way people write them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from edgekit.core.errors import UsageError
 
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?"
+_SCALES = (("", 1024), ("b", 1000), ("ib", 1024))
+_BYTES = {"": 1, "b": 1} | {f"{letter}{end}": base**power for power, letter in enumerate("kmgt", 1) for end, base in _SCALES}
 _SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -29,6 +31,14 @@ def seconds(text: str, option: str) -> float:
     if whole is None or not set(units) <= set(_SECONDS) or ("" in units and len(units) > 1):
         raise _unreadable(text, option, "a time is written 90, 600s, 10m or 1h30m")
     return sum(float(number) * _SECONDS[unit] for (number, _), unit in zip(parts, units, strict=True))
+
+
+def size(text: str, option: str) -> int:
+    """Return "800M", "4GiB" or "4 GB" in bytes; raise UsageError for anything else, and for nothing at all."""
+    found = re.fullmatch(rf"(?P<number>{_NUMBER})\s*(?P<unit>[a-z]*)", text.strip(), re.IGNORECASE)
+    if found is None or found["unit"].lower() not in _BYTES or float(found["number"]) <= 0:
+        raise _unreadable(text, option, "a size is written 800M, 4GiB or 4GB")
+    return int(float(found["number"]) * _BYTES[found["unit"].lower()])
 
 
 def _unreadable(text: str, option: str, why: str) -> UsageError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.cli.amounts import seconds, size
 from edgekit.cli.output import current
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Estimate, Note, Quantity, Unknown
@@ -24,9 +25,16 @@ def convert(
     model: Annotated[Path, typer.Argument(help="A trained float model: .keras or .h5; .tflite and .onnx for lower precisions.")],
     recipe: Annotated[
         list[str] | None,
-        typer.Option("--recipe", "-r", help="fp32, fp16 or int8; repeatable. Default: all that can be made.", show_default=False),
+        typer.Option(
+            "--recipe",
+            "-r",
+            help="fp32, fp16, int8, int8-full, dynamic, w8, w4, int16x8; repeatable. Default: the usual ones.",
+            show_default=False,
+        ),
     ] = None,
-    to: Annotated[list[str] | None, typer.Option("--to", help="tflite or onnx; repeatable. Default: both.", show_default=False)] = None,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", help="tflite, onnx or ort; repeatable. Default: tflite and onnx.", show_default=False)
+    ] = None,
     calib: Annotated[
         Path | None,
         typer.Option(help="Typical inputs for int8, about 100: .npz with x or one array per input, or .npy.", show_default=False),
@@ -39,12 +47,35 @@ def convert(
     min_sqnr: Annotated[
         list[str] | None, typer.Option(metavar="RECIPE=DB", help="Move a floor of the gate, such as int8=15.", show_default=False)
     ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="What it is for: chooses recipes, checks operators and memory.", show_default=False)
+    ] = None,
+    mixed: Annotated[
+        str | None,
+        typer.Option(metavar="auto|LAYERS", help="Keep these layers, or the worst ones, in higher precision.", show_default=False),
+    ] = None,
+    sensitivity: Annotated[bool, typer.Option("--sensitivity", help="Tell how much each layer loses when it alone is quantized.")] = False,
+    runtime_agreement: Annotated[
+        bool, typer.Option("--runtime-agreement", help="Run each .tflite in several runtimes and tell how far they differ.")
+    ] = False,
+    percentile: Annotated[
+        float | None, typer.Option(help="Clip calibration ranges to this percentile, such as 99.99.", show_default="minimum and maximum")
+    ] = None,
+    allow_unsafe_model: Annotated[
+        bool, typer.Option("--allow-unsafe-model", help="Load a model that carries code (Lambda layers). Only for models you wrote.")
+    ] = False,
+    custom_objects: Annotated[
+        list[str] | None, typer.Option(metavar="MODULE:CLASS", help="A class that a Keras model refers to; repeatable.", show_default=False)
+    ] = None,
+    memory: Annotated[str | None, typer.Option(help="End a converter that takes more, such as 4GiB.", show_default=False)] = None,
+    timeout: Annotated[str | None, typer.Option(help="End a converter that takes longer, such as 10m.", show_default=False)] = None,
 ) -> None:
     """Convert a trained model, run every result in its runtime, and compare it with the source.
 
     Each artifact is written as NAME.RECIPE.FORMAT with a .json beside it that holds the proof. Exit status 3: an artifact
     fails its gate; 5: a recipe gave none.
     """
+    from edgekit.converters.settings import MINMAX, Settings
     from edgekit.flows.convert import ConvertRequest
     from edgekit.flows.convert import convert as make
 
@@ -58,6 +89,17 @@ def convert(
         evaluation=evaluation,
         name=name,
         min_sqnr_db=dict(_floor(text) for text in min_sqnr or ()),
+        settings=Settings(
+            calibration=MINMAX if percentile is None else f"{percentile:g}",
+            allow_unsafe=allow_unsafe_model,
+            custom_objects=tuple(custom_objects or ()),
+            runtime_agreement=runtime_agreement,
+            target=target,
+            memory_bytes=None if memory is None else size(memory, "--memory"),
+            time_s=None if timeout is None else seconds(timeout, "--timeout"),
+        ),
+        mixed=mixed,
+        sensitivity=sensitivity,
     )
     result = make(request, progress=ui.progress)
     ui.result(

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from edgekit.core.errors import UsageError, unknown_name
 
-FORMATS: Final = ("tflite", "onnx")
+FORMATS: Final = ("tflite", "onnx", "ort")
+USUAL_FORMATS: Final = ("tflite", "onnx")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Describe one way to convert: the scheme it promises, and the floors that tell it from a silent failure.
 
-    `min_sqnr_db` is the least agreement with the source's outputs, `min_share` the least share of weight elements held in `weights`.
+    `weights` is how they are stored, `activations` the number format in which layers are computed ("dynamic int8": float in and out,
+    quantized as they go), `io` that of inputs and outputs. `min_sqnr_db` is the least agreement with the source's outputs, `min_share`
+    the least share of weight elements held in `weights`. `usual` recipes are made when none is named.
     """
 
     name: str
@@ -25,11 +28,18 @@ class Recipe:
     min_sqnr_db: float
     min_share: float = 0.95
     needs_calibration: bool = False
+    io: str = "float32"
+    usual: bool = False
 
     @property
     def key(self) -> str:
         """Return recipe and format as in the file name: "int8.tflite"."""
         return f"{self.name}.{self.format}"
+
+    @property
+    def hub(self) -> str:
+        """Return the format of the float hub that it is made of."""
+        return "onnx" if self.format == "ort" else self.format
 
     @property
     def scheme(self) -> str:
@@ -42,18 +52,34 @@ def scheme(weights: str, activations: str) -> str:
     return f"{weights} weights, {activations} activations"
 
 
+def _recipe(name: str, format: str, weights: str, activations: str, min_sqnr_db: float, **more: Any) -> Recipe:  # noqa: A002
+    return Recipe(name=name, format=format, weights=weights, activations=activations, min_sqnr_db=min_sqnr_db, **more)
+
+
 # The floors are those of one trained network (33.7 dB at int8): low enough for harder ones, high enough to catch a wrong path.
 RECIPES: Final = (
-    Recipe(name="fp32", format="tflite", weights="float32", activations="float32", min_sqnr_db=80.0),
-    Recipe(name="fp16", format="tflite", weights="float16", activations="float32", min_sqnr_db=40.0),
-    Recipe(name="int8", format="tflite", weights="int8", activations="int8", min_sqnr_db=20.0, needs_calibration=True),
-    Recipe(name="fp32", format="onnx", weights="float32", activations="float32", min_sqnr_db=80.0),
-    Recipe(name="int8", format="onnx", weights="int8", activations="uint8", min_sqnr_db=20.0, needs_calibration=True),
+    _recipe("fp32", "tflite", "float32", "float32", 80.0, usual=True),
+    _recipe("fp16", "tflite", "float16", "float32", 40.0, usual=True),
+    _recipe("dynamic", "tflite", "int8", "dynamic int8", 20.0),
+    _recipe("w8", "tflite", "int8", "float32", 20.0),
+    _recipe("w4", "tflite", "int4", "float32", 10.0),
+    _recipe("int8", "tflite", "int8", "int8", 20.0, needs_calibration=True, usual=True),
+    _recipe("int8-full", "tflite", "int8", "int8", 20.0, needs_calibration=True, io="int8"),
+    _recipe("int16x8", "tflite", "int8", "int16", 25.0, needs_calibration=True),
+    _recipe("fp32", "onnx", "float32", "float32", 80.0, usual=True),
+    _recipe("fp16", "onnx", "float16", "float16", 40.0),
+    _recipe("dynamic", "onnx", "int8", "dynamic int8", 20.0),
+    _recipe("w8", "onnx", "int8", "float32", 20.0),
+    _recipe("w4", "onnx", "int4", "float32", 10.0),
+    _recipe("int8", "onnx", "int8", "uint8", 20.0, needs_calibration=True, usual=True),
+    _recipe("int16x8", "onnx", "int8", "uint16", 25.0, needs_calibration=True),
+    _recipe("fp32", "ort", "float32", "float32", 80.0),
+    _recipe("int8", "ort", "int8", "uint8", 20.0, needs_calibration=True),
 )
 
 
 def choose(names: Sequence[str], formats: Sequence[str], *, calibrated: bool) -> tuple[Recipe, ...]:
-    """Return the recipes asked for, each once; with no names, all that can be made.
+    """Return the recipes asked for, each once; with no names, the usual ones that can be made.
 
     Raises UsageError for a name or format nobody knows, for a pair that does not exist, and for int8 without calibration data.
     """
@@ -64,9 +90,10 @@ def choose(names: Sequence[str], formats: Sequence[str], *, calibrated: bool) ->
     for name in names:
         if name not in known:
             raise unknown_name("recipe", name, known, list_command="edgekit convert --help")
-    wanted = [recipe for recipe in RECIPES if recipe.format in (formats or FORMATS)]
+    wanted = [recipe for recipe in RECIPES if recipe.format in (formats or USUAL_FORMATS)]
     if not names:
-        return tuple(recipe for recipe in wanted if calibrated or not recipe.needs_calibration)
+        able = [recipe for recipe in wanted if calibrated or not recipe.needs_calibration]
+        return tuple([recipe for recipe in able if recipe.usual] or able)
     for name in names:
         _refuse_missing(name, [recipe for recipe in wanted if recipe.name == name], formats, calibrated=calibrated)
     return tuple(recipe for recipe in wanted if recipe.name in names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,12 @@ def synthetic_samples(ports: Sequence[Port], *, count: int = 32) -> Samples:
         values = generator.standard_normal((count, *[size or 1 for size in port.shape[1:]]))
         inputs[port.name] = values.astype(dtype) if dtype.kind == "f" else np.zeros(values.shape, dtype)
     return Samples(path=None, sha256=None, inputs=inputs)
+
+
+def one_by_one(inputs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield each sample as a batch of one, by input name."""
+    for index in range(len(next(iter(inputs.values())))):
+        yield {name: array[index : index + 1] for name, array in inputs.items()}
 
 
 def _read(path: Path, option: str) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from edgekit.converters.settings import Settings
 from edgekit.converters.source import Port
+from edgekit.core.jsonio import validate
 
 Stage = Callable[[str], None]
 
@@ -35,7 +37,7 @@ def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
     import numpy as np
 
     stage("loading")
-    source = load(job["format"], Path(job["source"]))
+    source = load(job["format"], Path(job["source"]), validate(Settings, job["settings"], where="the job"))
     work = Path(job["work"])
     for name in job["stages"]:
         stage(name)
@@ -54,15 +56,15 @@ def inspect(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
     from edgekit.core.jsonio import as_data
 
     stage("loading")
-    return {"ports": as_data(load(job["format"], Path(job["source"])).ports)}
+    return {"ports": as_data(load(job["format"], Path(job["source"]), validate(Settings, job["settings"], where="the job")).ports)}
 
 
-def load(format: str, path: Path) -> LoadedSource:  # noqa: A002
+def load(format: str, path: Path, settings: Settings) -> LoadedSource:  # noqa: A002
     """Return the loaded source; raise ModelError when it cannot be used."""
     if format in ("keras", "h5"):
-        from edgekit.converters.keras_source import KerasSource
+        from edgekit.converters.sources.keras import KerasSource
 
         return KerasSource(path)
-    from edgekit.converters.float_source import FloatSource
+    from edgekit.converters.sources.flat import FloatSource
 
     return FloatSource(format, path)

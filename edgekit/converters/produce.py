@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.converters.base import RECIPES, Recipe
-from edgekit.converters.verify import Coverage, RunnableModel, verify
-from edgekit.core.jsonio import as_data
+from edgekit.converters.contents.found import Contents
+from edgekit.converters.settings import Settings
+from edgekit.converters.verify.gate import RunnableModel, verify
+from edgekit.core.jsonio import as_data, validate
 
 Stage = Callable[[str], None]
 
@@ -22,9 +24,10 @@ def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
 
     recipe = next(recipe for recipe in RECIPES if recipe.key == job["recipe"])
     work, out = Path(job["work"]), Path(job["out"])
+    settings = validate(Settings, job["settings"], where="the job")
     stage("converting")
     calibration = _load(work / "calib.npz") if recipe.needs_calibration else {}
-    make(recipe, work / f"hub.{recipe.format}", out, calibration)
+    make(recipe, work / f"hub.{recipe.hub}", out, calibration, settings)
     stage("loading the result")
     model, found = open_artifact(recipe.format, out)
     stage("verifying")
@@ -50,29 +53,31 @@ def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
     }
 
 
-def make(recipe: Recipe, hub: Path, out: Path, calibration: dict[str, Any]) -> None:
+def make(recipe: Recipe, hub: Path, out: Path, calibration: dict[str, Any], settings: Settings) -> None:
     """Write the artifact of `recipe` made from `hub` to `out`."""
-    from edgekit.converters import quantize
+    from edgekit.converters.quantize import onnx, tflite
 
     if recipe.name == "fp32":
         shutil.copyfile(hub, out)
     elif recipe.key == "fp16.tflite":
-        quantize.tflite_fp16(hub, out)
+        tflite.fp16(hub, out)
     elif recipe.key == "int8.tflite":
-        quantize.tflite_int8(hub, out, calibration)
+        tflite.int8(hub, out, calibration)
     else:
-        quantize.onnx_int8(hub, out, calibration)
+        onnx.int8(hub, out, calibration)
 
 
-def open_artifact(format: str, path: Path) -> tuple[RunnableModel, Coverage]:  # noqa: A002
-    """Load an artifact in its runtime and count its precisions."""
+def open_artifact(format: str, path: Path) -> tuple[RunnableModel, Contents]:  # noqa: A002
+    """Load an artifact in its runtime and read what it holds."""
     if format == "tflite":
-        from edgekit.converters import tflite
+        from edgekit.converters.contents import tflite
+        from edgekit.converters.runtimes.litert import LiteRtModel
 
-        return tflite.LiteRtModel(path), tflite.coverage(path)
-    from edgekit.converters import onnx
+        return LiteRtModel(path), tflite.read(path)
+    from edgekit.converters.contents import onnx
+    from edgekit.converters.runtimes.ort import OrtModel
 
-    return onnx.OrtModel(path), onnx.coverage(path)
+    return OrtModel(path), onnx.read(path)
 
 
 def _tools(recipe: Recipe, source_format: str) -> dict[str, str]:

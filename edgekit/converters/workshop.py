@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from edgekit.converters.base import Recipe
 from edgekit.converters.process import Children, run_worker
+from edgekit.converters.settings import Settings
 from edgekit.converters.source import Port, Source
 from edgekit.core.errors import EdgekitError, SetupError, UsageError
-from edgekit.core.jsonio import validate
+from edgekit.core.jsonio import as_data, validate
 from edgekit.core.protocols import Progress
 
 _TITLES: Final = {
@@ -41,6 +42,7 @@ class Workshop:
     children: Children
     pool: ThreadPoolExecutor
     progress: Progress
+    settings: Settings
 
     def inspect(self) -> tuple[Port, ...]:
         """Return the inputs of the source as its own runtime tells them; raise ModelError when it cannot be read."""
@@ -82,7 +84,7 @@ class Workshop:
 
         What ends one child is that recipe's answer and nobody else's. Raises SetupError and UsageError, which concern all.
         """
-        answers: dict[str, Answer] = {recipe.key: hubs[recipe.format] for recipe in recipes if recipe.format in hubs}
+        answers: dict[str, Answer] = {recipe.key: hubs[recipe.hub] for recipe in recipes if recipe.hub in hubs}
         wanted = [recipe for recipe in recipes if recipe.key not in answers]
         self.progress.step("making and verifying the recipes", total=len(wanted))
         futures = {}
@@ -100,16 +102,17 @@ class Workshop:
         return answers
 
     def _work(self, job: Mapping[str, Any], *, what: str, on_stage: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
-        common = {"source": str(self.source.path), "format": self.source.format, "work": str(self.folder), "what": what}
+        common: dict[str, Any] = {"source": str(self.source.path), "format": self.source.format, "work": str(self.folder), "what": what}
+        common["settings"] = as_data(self.settings)
         return run_worker(self.children, {**common, **job}, on_stage=on_stage, what=what)
 
 
 @contextmanager
-def workshop(source: Source, *, progress: Progress) -> Iterator[Workshop]:
+def workshop(source: Source, *, progress: Progress, settings: Settings) -> Iterator[Workshop]:
     """Open a workshop; leaving ends its children first, then waits for the threads that heard them, then removes the folder."""
     with (
         tempfile.TemporaryDirectory(prefix="edgekit-") as folder,
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
         Children({**os.environ, "TMPDIR": folder}) as children,  # what a converter leaves when it is ended goes with the folder
     ):
-        yield Workshop(source=source, folder=Path(folder), children=children, pool=pool, progress=progress)
+        yield Workshop(source=source, folder=Path(folder), children=children, pool=pool, progress=progress, settings=settings)

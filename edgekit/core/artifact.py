@@ -21,6 +21,40 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """Count one kind of operator: its name in the format's own words, the version it is written for, how often it stands in the graph."""
+
+    name: str
+    version: int | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationSet:
+    """Name the samples from which ranges were read: sha256 of the file, how many, and how a range was made of them."""
+
+    sha256: str
+    samples: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Compare one runtime's outputs with those of the runtime that the gate used, on the same artifact and inputs.
+
+    `differing` and `values` count output values, `max_abs` is the largest difference, in steps of the output's scale where it is
+    quantized (`max_steps`). `reason` says why a runtime could not be asked.
+    """
+
+    runtime: str
+    values: int = 0
+    differing: int = 0
+    max_abs: float | None = None
+    max_steps: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """Hold one verdict of the gate: what was checked, what was seen, the floor it had to meet, and whether it passed."""
 
@@ -43,8 +77,13 @@ class Verification:
     samples: int = 0
     accuracy: Quantity | None = None
     source_accuracy: Quantity | None = None
+    accuracy_change: Quantity | None = None
+    mcnemar_p: float | None = None
+    calibration_sqnr_db: float | None = None
     quantized_share: float | None = None
+    computed_share: float | None = None
     runtime: str | None = None
+    agreements: tuple[Agreement, ...] = ()
     notes: tuple[Note, ...] = ()
 
 
@@ -66,8 +105,9 @@ class ModelArtifact:
     """Describe one converted file. `path` and `samples` are relative to the folder of the artifact's own JSON.
 
     `samples` is an .npz with the inputs (key per input name) that the benchmark feeds; `samples_origin` says where they came from.
-    `status` is "verified", "failed" (kept, but its gate failed), "unverified" or "unseen" (its file was never at hand, so that `size_bytes`
-    is None).
+    `graph_sha256` hashes the graph and its weights however they are laid out in the file (ONNX writers shuffle them); `kept` lists the
+    layers that a mixed precision leaves in float. `status` is "verified", "failed" (kept, but its gate failed), "unverified" or
+    "unseen" (its file was never at hand, so that `size_bytes` is None).
     """
 
     SCHEMA: ClassVar[str] = "edgekit.artifact/1"
@@ -87,6 +127,12 @@ class ModelArtifact:
     samples: str | None = None
     samples_sha256: str | None = None
     samples_origin: str | None = None
+    operators: tuple[Operator, ...] = ()
+    opsets: Mapping[str, int] = field(default_factory=dict)
+    calibration: CalibrationSet | None = None
+    target: str | None = None
+    graph_sha256: str | None = None
+    kept: tuple[str, ...] = ()
     tools: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 

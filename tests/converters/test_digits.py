@@ -14,7 +14,7 @@ import pytest
 
 from edgekit.converters.base import RECIPES
 from edgekit.converters.produce import open_artifact
-from edgekit.converters.verify import verify
+from edgekit.converters.verify.gate import verify
 from edgekit.core.artifact import ModelArtifact
 from edgekit.core.jsonio import load_record
 from edgekit.links.files import sha256_of

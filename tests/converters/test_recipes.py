@@ -25,7 +25,7 @@ def test_int8_is_refused_when_it_was_asked_for_without_calibration_data() -> Non
 
 
 def test_a_recipe_is_made_for_those_formats_that_have_it() -> None:
-    assert keys("fp16", "int8", formats=("tflite", "onnx")) == ["fp16.tflite", "int8.tflite", "int8.onnx"]
+    assert keys("fp16", "int8", formats=("tflite", "onnx")) == ["fp16.tflite", "int8.tflite", "fp16.onnx", "int8.onnx"]
 
 
 def test_a_recipe_that_no_chosen_format_has_is_refused() -> None:

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 from edgekit.converters.base import RECIPES
-from edgekit.converters.verify import Coverage, accuracy, sqnr_db, verify, wilson
+from edgekit.converters.contents.found import Contents
+from edgekit.converters.verify.accuracy import accuracy, wilson
+from edgekit.converters.verify.gate import verify
+from edgekit.converters.verify.metrics import sqnr_db
 from edgekit.core.artifact import Verification
 from edgekit.core.quantity import Estimate, Unknown
 
 INT8 = next(recipe for recipe in RECIPES if recipe.key == "int8.tflite")
 FP32 = next(recipe for recipe in RECIPES if recipe.key == "fp32.tflite")
-WHOLE = Coverage(weights={"int8": 1000}, activations={"int8": 6})
+WHOLE = Contents(weights={"int8": 1000}, activations={"int8": 6})
 REFERENCE = np.random.default_rng(1).normal(size=(50, 10)).astype(np.float32)
 NOISE = np.random.default_rng(2).normal(size=(50, 10)).astype(np.float32)
 
@@ -33,7 +36,7 @@ class Saying:
         return self._outputs
 
 
-def judge(*outputs: Any, found: Coverage = WHOLE, recipe: Any = INT8, calibration_samples: int = 100, **more: Any) -> Verification:
+def judge(*outputs: Any, found: Contents = WHOLE, recipe: Any = INT8, calibration_samples: int = 100, **more: Any) -> Verification:
     reference = more.pop("reference", [REFERENCE])
     proof = {"x": np.zeros((50, 3))}
     return verify(recipe, Saying(*outputs), found, proof=proof, reference=reference, calibration_samples=calibration_samples, **more)
@@ -77,7 +80,7 @@ def test_one_stuck_output_of_two_is_caught() -> None:
 
 
 def test_weights_that_were_left_float_are_caught() -> None:
-    part = Coverage(weights={"int8": 370, "float32": 630}, activations={"int8": 6})
+    part = Contents(weights={"int8": 370, "float32": 630}, activations={"int8": 6})
     verification = judge(REFERENCE + 0.01 * NOISE, found=part)
     assert failed(verification) == {"weights"}
     assert verification.quantized_share == pytest.approx(0.37)
@@ -85,12 +88,12 @@ def test_weights_that_were_left_float_are_caught() -> None:
 
 
 def test_a_float_file_called_int8_is_caught() -> None:
-    nothing = Coverage(weights={"float32": 1000}, activations={"float32": 6})
+    nothing = Contents(weights={"float32": 1000}, activations={"float32": 6})
     assert failed(judge(REFERENCE, found=nothing)) == {"weights", "activations"}
 
 
 def test_dynamic_quantization_is_not_taken_for_static() -> None:
-    assert failed(judge(REFERENCE, found=Coverage(weights={"int8": 1000}, activations={"float32": 6}))) == {"activations"}
+    assert failed(judge(REFERENCE, found=Contents(weights={"int8": 1000}, activations={"float32": 6}))) == {"activations"}
 
 
 def test_a_calibration_without_samples_is_caught() -> None:
@@ -117,7 +120,7 @@ def test_other_shapes_than_the_source_are_caught() -> None:
 
 
 def test_identical_outputs_pass_without_an_infinite_number() -> None:
-    verification = judge(REFERENCE, recipe=FP32, found=Coverage(weights={"float32": 9}, activations={"float32": 1}))
+    verification = judge(REFERENCE, recipe=FP32, found=Contents(weights={"float32": 9}, activations={"float32": 1}))
     assert verification.sqnr_db is None
     assert next(check.seen for check in verification.checks if check.name == "sqnr") == "identical"
     assert verification.quantized_share is None

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.converters.family import family_of
-from edgekit.converters.keras_source import hash_of_arrays
 from edgekit.converters.produce import open_artifact
 from edgekit.converters.source import Port
+from edgekit.converters.sources.keras import hash_of_arrays
 from edgekit.core.errors import ModelError
 
 

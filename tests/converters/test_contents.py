@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.converters.onnx import coverage
+from edgekit.converters.contents.onnx import read
 
 
 def test_weights_that_only_a_loop_uses_are_counted(tmp_path: Path) -> None:
@@ -36,5 +36,5 @@ def test_weights_that_only_a_loop_uses_are_counted(tmp_path: Path) -> None:
         [numpy_helper.from_array(np.eye(4, dtype=np.float32), "w"), numpy_helper.from_array(np.array(3), "turns")],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "loop.onnx")
-    found = coverage(tmp_path / "loop.onnx")
+    found = read(tmp_path / "loop.onnx")
     assert (found.weights, found.activations) == ({"float32": 16}, {"float32": 1})

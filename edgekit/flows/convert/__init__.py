@@ -1,0 +1,57 @@
+"""Convert a float model into verified artifacts: plan the recipes, make the float hubs once, then one child process per recipe."""
+
+from __future__ import annotations
+
+from edgekit.converters.publish import writable_folder
+from edgekit.converters.source import recognise
+from edgekit.converters.workshop import Workshop, workshop
+from edgekit.core.artifact import SourceModel
+from edgekit.core.errors import EdgekitError
+from edgekit.core.protocols import Progress
+from edgekit.flows.convert.data import prepare_data
+from edgekit.flows.convert.plan import ConvertPlan, plan, require_packages
+from edgekit.flows.convert.request import DEFAULT_OUT, ConvertRequest
+from edgekit.flows.convert.result import ConvertResult, ConvertRow, Failure
+from edgekit.flows.convert.rows import advice, row, stale_note, write
+
+__all__ = ["DEFAULT_OUT", "ConvertRequest", "ConvertResult", "ConvertRow", "Failure", "conduct", "convert", "plan"]
+
+
+def convert(request: ConvertRequest, *, progress: Progress) -> ConvertResult:
+    """Convert, verify and write; raise UsageError, ModelError or SetupError when nothing can be made."""
+    source = recognise(request.model)
+    planned = plan(request, source.format)
+    require_packages(source, planned)
+    try:
+        with writable_folder(request.out), workshop(source, progress=progress, settings=request.settings) as shop:
+            return conduct(request, planned, shop)
+    except EdgekitError as error:
+        error.do = advice(error, request)
+        raise
+
+
+def conduct(request: ConvertRequest, planned: ConvertPlan, shop: Workshop) -> ConvertResult:
+    """Make, verify and publish everything planned."""
+    data = prepare_data(request, planned, shop.source.ports or shop.inspect(), shop.folder)
+    shapes = {name: list(array.shape[1:]) for name, array in data.proof.inputs.items()}
+    facts, failed_hubs = shop.make_hubs(planned.hubs, shapes)
+    answers = shop.make_recipes(
+        planned.recipes, hubs=failed_hubs, floors=request.min_sqnr_db, file=lambda recipe: shop.folder / planned.file(recipe)
+    )
+    source = SourceModel(
+        path=str(request.model),
+        sha256=shop.source.sha256,
+        format=shop.source.format,
+        family=facts["family"],
+        weights_sha256=facts["weights_sha256"],
+        parameters=facts["parameters"],
+        name=planned.name,
+    )
+    rows = tuple(
+        row(recipe, answers[recipe.key], source, shop.folder / planned.file(recipe), data, facts["tools"], request)
+        for recipe in planned.recipes
+    )
+    shop.progress.step("writing the artifacts")
+    written = write(rows, data, shop.folder, request.out)
+    notes = (*data.calibration_notes, *data.notes, *stale_note(request.out, source, written, data))
+    return ConvertResult(source=source, rows=rows, notes=notes)

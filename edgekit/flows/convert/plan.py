@@ -1,0 +1,71 @@
+"""Choose the recipes, the name and the route, before anything is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from edgekit.converters.base import RECIPES, Recipe, choose
+from edgekit.converters.routes import ROUTES
+from edgekit.converters.source import Source
+from edgekit.core.errors import ModelError, UsageError, missing_extra, unknown_name
+from edgekit.flows.convert.request import ConvertRequest
+
+_SELF = ("tflite", "onnx")
+_LONGEST_NAME = 200  # leaves room for .int8.tflite.json below the 255 bytes of most file systems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertPlan:
+    """Hold the recipes to make and the name of the files."""
+
+    name: str
+    recipes: tuple[Recipe, ...]
+
+    @property
+    def hubs(self) -> tuple[str, ...]:
+        """Return the formats whose float hub is needed."""
+        return tuple(dict.fromkeys(recipe.hub for recipe in self.recipes))
+
+    def file(self, recipe: Recipe) -> str:
+        """Return the name of the artifact's file."""
+        return f"{self.name}.{recipe.key}"
+
+
+def plan(request: ConvertRequest, source_format: str) -> ConvertPlan:
+    """Return what will be made; raise UsageError for names that cannot be meant and ModelError for a route that does not exist."""
+    for name in request.min_sqnr_db:
+        if name not in {recipe.name for recipe in RECIPES}:
+            raise unknown_name("recipe", name, {recipe.name for recipe in RECIPES}, list_command="edgekit convert --help")
+    formats = request.formats or ((source_format,) if source_format in _SELF else ())
+    recipes = choose(request.recipes, formats, calibrated=request.calibration is not None)
+    hubs = {recipe.hub for recipe in recipes}
+    if absent := sorted(hubs - set(ROUTES[source_format])):
+        raise ModelError(
+            f"a .{source_format} model is not converted to {' and '.join(absent)}",
+            code="convert.route",
+            why="going through another format loses layout and names; only other precisions of the same format are made",
+            do=[("convert from the Keras model instead:", "edgekit convert model.keras")],
+        )
+    name = request.name or request.model.name.removesuffix(request.model.suffix)
+    if Path(name).name != name or name == ".." or not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
+        raise UsageError(
+            f"--name {name} is not a file name",
+            code="usage.value",
+            why=f"it is a folder, longer than {_LONGEST_NAME} bytes, or holds what cannot be shown",
+            do=[("give a plain name, and the folder with --out:", "edgekit convert MODEL --name NAME --out FOLDER")],
+        )
+    return ConvertPlan(name=name, recipes=recipes)
+
+
+def require_packages(source: Source, planned: ConvertPlan) -> None:
+    """Raise SetupError for the first package that is missing, before anything is started."""
+    needed = ["tensorflow"] if source.format in ("keras", "h5") else []
+    if "tflite" in planned.hubs:
+        needed += ["ai_edge_litert", "ai_edge_quantizer"]
+    if "onnx" in planned.hubs:
+        needed += ["onnx", "onnxruntime", *(["tf2onnx"] if "tensorflow" in needed else [])]
+    for package in needed:
+        if find_spec(package) is None:
+            raise missing_extra(package.replace("_", "-"), "convert", "this conversion")
