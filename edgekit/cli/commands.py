@@ -34,6 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "models": Entry("edgekit.cli.models", "app", _HERE, "List and build the reference models."),
     "devices": Entry("edgekit.cli.devices", "app", _HERE, "List the devices models can run on, and add new ones."),
     "meters": Entry("edgekit.cli.meters", "app", _HERE, "List the power meters, and say why one cannot be used."),
+    "env": Entry("edgekit.cli.env", "app", _HERE, "Make, list and remove environments for tools that need their own."),
     "doctor": Entry("edgekit.cli.doctor", "doctor", _HERE, "Check this machine and say how to fix what is wrong."),
 }
 

@@ -35,5 +35,12 @@ def importer_names(incomplete: str) -> list[str]:
     return _starting(incomplete, list(kinds()))
 
 
+def environment_names(incomplete: str) -> list[str]:
+    """Return the environments that can be made whose name begins with `incomplete`."""
+    from edgekit.environments import known
+
+    return _starting(incomplete, list(known()))
+
+
 def _starting(incomplete: str, names: list[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]

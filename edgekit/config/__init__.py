@@ -32,6 +32,7 @@ from edgekit.config.page import Page
 from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.links.files import read_text, write_atomic
+from edgekit.links.folders import data_folder
 
 FILE_NAME = "edgekit.toml"
 BUILT_IN_DEVICES = {name: DeviceSpec(name=name, kind=name, address=f"{name}:") for name in ("local", "cuda", "sim")}
@@ -67,18 +68,6 @@ def find(start: Path) -> Path | None:
         return Path(named).absolute()
     folders = (start.absolute(), *start.absolute().parents)
     return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
-
-
-def data_folder(stated: Path | None) -> Path:
-    """Return where what self-tests find out is kept: EDGEKIT_DATA, else `stated`, else the user's data folder."""
-    named = os.environ.get("EDGEKIT_DATA")
-    if named:
-        return Path(named).absolute()
-    if stated is not None:
-        return stated
-    import platformdirs
-
-    return platformdirs.user_data_path("edgekit")
 
 
 def load(start: Path | None = None) -> Config:

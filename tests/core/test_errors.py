@@ -93,7 +93,7 @@ def unusable_meters() -> set[str]:
 USED = sorted(
     {code for path in (REPOSITORY / "edgekit").rglob("*.py") for code in codes_in(path)}
     | unusable_meters()
-    | {"device.unknown", "importer.unknown", "meter.unknown", "usage.arguments"}
+    | {"device.unknown", "environment.unknown", "importer.unknown", "meter.unknown", "usage.arguments"}
 )
 PAGE = REPOSITORY / "docs" / "troubleshooting.md"
 
