@@ -11,13 +11,17 @@ from edgekit.core.quantity import Note, Quantity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorSpec:
-    """Describe one input or output: name, shape (batch first), dtype, and scale and zero point where it is quantized."""
+    """Describe one input or output: name, shape (batch first, -1 where free), dtype, and scale and zero point where it is quantized.
+
+    `layout` is "NHWC" or "NCHW" for images, where the graph tells which it is.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     scale: float | None = None
     zero_point: int | None = None
+    layout: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationSet:
-    """Name the samples from which ranges were read: sha256 of the file, how many, and how a range was made of them."""
+    """Name the samples from which ranges were read: sha256 of the file, how many of it, and how a range was made of them."""
 
     sha256: str
     samples: int
@@ -67,19 +71,29 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """Hold the proof of a conversion: agreement with the source model, accuracy, coverage, and each check of the gate."""
+    """Hold the proof of a conversion: agreement with the source model, accuracy, coverage, and each check of the gate.
+
+    `data` says on which inputs `sqnr_db`, `max_abs_error` and `top1_agreement` were found: "held-out", "calibration" (the same that
+    ranges were read from) or "synthetic". Beside held-out inputs `calibration_...` are the same figures on `calibration_samples` of those
+    that ranges were read from. A figure is None where there is none, `sqnr_db` also where outputs are identical. `accuracy_change` is
+    accuracy less source_accuracy, sample by sample; `mcnemar_p` the exact p that both are right equally often.
+    """
 
     passed: bool
     checks: tuple[Check, ...]
+    data: str | None = None
     sqnr_db: float | None = None
     max_abs_error: float | None = None
     top1_agreement: float | None = None
     samples: int = 0
+    calibration_sqnr_db: float | None = None
+    calibration_max_abs_error: float | None = None
+    calibration_top1_agreement: float | None = None
+    calibration_samples: int = 0
     accuracy: Quantity | None = None
     source_accuracy: Quantity | None = None
     accuracy_change: Quantity | None = None
     mcnemar_p: float | None = None
-    calibration_sqnr_db: float | None = None
     quantized_share: float | None = None
     computed_share: float | None = None
     runtime: str | None = None
