@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 WANTED := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint types contracts scoreboard ci-packages clean
+.PHONY: help demo check test tools lint types contracts scoreboard ci-packages clean
 
 help: ## list these targets
 	@echo "edgekit: should this model run on the device or in the cloud?"
@@ -24,7 +24,7 @@ demo: .venv/demo.stamp ## install edgekit into .venv and run the whole job on a 
 check: .venv/dev.stamp lint types contracts ## the everyday lane: lint, types, floors, fast tests (under 5 minutes)
 	@$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
 
-test: .venv/dev.stamp .venv/torch.stamp lint types contracts ## everything: lint, types, floors, all tests
+test: .venv/all.stamp tools lint types contracts ## everything: lint, types, floors, all tests
 	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 scoreboard: .venv/dev.stamp .venv-peers/stamp ## compare zeus, CodeCarbon, pyJoules and carbontracker with edgekit where the truth is known (half an hour; Linux)
@@ -61,6 +61,16 @@ contracts: .venv/dev.stamp
 	@$(PIP) install $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") "$(TORCH)"
 	@touch $@
 
+.venv/all.stamp: .venv/torch.stamp $(WANTED)
+	@echo "installing what converts and runs PyTorch models, and what checks models for microcontrollers"
+	@$(PIP) install --editable ".[all,dev]" --constraint constraints.txt
+	@touch $@
+
+tools: .venv/dev.stamp ## make the environments of tools that cannot live beside edgekit, where a fitting Python is found
+	@for name in tflite-legacy onnx2tf; do \
+		EDGEKIT_DATA=.venv-tools $(BIN)/edgekit env create $$name || echo "its tests will be skipped, and say why"; \
+	done
+
 .venv-peers/stamp: .venv/python.stamp benchmarks/scoreboard/peers.txt benchmarks/scoreboard/constraints.txt
 	@echo "installing the peers into .venv-peers (once)"
 	@$(PYTHON) -m venv .venv-peers
@@ -72,5 +82,5 @@ ci-packages: ## install the system packages that some tests use (Debian and Ubun
 	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv chromium fonts-dejavu-core gcc libc6-dev
 
 clean: ## remove what was built or downloaded here, .venv and the demo included
-	@rm -rf .venv .venv-peers demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-peers .venv-tools demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
