@@ -59,6 +59,25 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NpuReport:
+    """Hold what the compiler of an NPU said of a model. Cycles, memory and time are its own estimates for `system`, nothing measured.
+
+    `on_cpu` gives the operators that the NPU cannot run, each with the compiler's reason.
+    """
+
+    accelerator: str
+    tool: str
+    system: str
+    on_cpu: tuple[str, ...]
+    on_cpu_count: int
+    sram_bytes: int
+    flash_bytes: int
+    macs: int
+    cycles: int
+    inference_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """Hold one verdict of the gate: what was checked, what was seen, the floor it had to meet, and whether it passed."""
 
@@ -145,6 +164,7 @@ class ModelArtifact:
     opsets: Mapping[str, int] = field(default_factory=dict)
     calibration: CalibrationSet | None = None
     target: str | None = None
+    npu: NpuReport | None = None
     graph_sha256: str | None = None
     kept: tuple[str, ...] = ()
     tools: Mapping[str, str] = field(default_factory=dict)
