@@ -57,7 +57,7 @@ def desk(tmp_path: Path) -> Path:
         ("tiny.onnx --to tflite", 5, "convert.route", "same format"),
         ("graph.keras -r in8", 2, "recipe.unknown", "did you mean int8?"),
         ("graph.keras --to onxx", 2, "format.unknown", "did you mean onnx?"),
-        ("graph.keras -r fp16 --to onnx", 2, "recipe.format", "tflite"),
+        ("graph.keras -r int8-full --to onnx", 2, "recipe.format", "tflite"),
         ("graph.keras -r int8", 2, "calibration.missing", "--calib"),
         ("graph.keras --calib absent.npz", 2, "file.missing", "--calib"),
         ("graph.keras --calib empty.npz", 2, "samples.empty", "no samples"),
@@ -160,7 +160,7 @@ def test_values_to_predict_instead_of_classes_are_welcome(desk: Path, run_edgeki
 def test_verbose_shows_the_traceback_of_the_child(desk: Path, run_edgekit: Run) -> None:
     done = run_edgekit("convert", "garbage.onnx", "-r", "fp32", "-v", cwd=desk)
     assert done.returncode == 5
-    assert 'onnx.py", line' in done.stderr
+    assert 'ort.py", line' in done.stderr
 
 
 def test_advice_repeats_the_command_line_that_was_given(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_a_recipe_is_made_for_those_formats_that_have_it() -> None:
 
 def test_a_recipe_that_no_chosen_format_has_is_refused() -> None:
     with pytest.raises(UsageError) as caught:
-        keys("fp16", formats=("onnx",))
+        keys("int8-full", formats=("onnx",))
     assert caught.value.code == "recipe.format"
 
 

@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from edgekit.converters.contents.found import Contents
+from edgekit.converters.contents.graph import Graph, Node, Value
+from edgekit.converters.contents.layers import count
 
-_LAYERS: Final = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "LSTM", "GRU", "RNN"})
-_PASSING: Final = frozenset({"DequantizeLinear", "Transpose", "Reshape", "Cast", "Identity"})
+_STANDARD: Final = ("", "ai.onnx")
+# operators of ONNX Runtime's own, as standard ones with the same shapes: (name, places of the inputs that shape the result)
+_ALIKE: Final = {
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "Gelu", "QuickGelu", "QLinearSigmoid", "QLinearLeakyRelu"), ("Identity", (0,))),
+    **dict.fromkeys(("QLinearSoftmax",), ("Identity", (0,))),
+    **dict.fromkeys(("QLinearAdd", "QLinearMul"), ("Add", (0, 3))),
+    **dict.fromkeys(("MatMulIntegerToFloat", "DynamicQuantizeMatMul", "FusedMatMul"), ("MatMul", (0, 1))),
+    "BiasGelu": ("Add", (0, 1)),
+    "QGemm": ("Gemm", (0, 3)),
+    "FusedGemm": ("Gemm", (0, 1)),
+    "FusedConv": ("Conv", (0, 1)),
+    "QLinearAveragePool": ("AveragePool", (0,)),
+    "QLinearGlobalAveragePool": ("GlobalAveragePool", (0,)),
+}
 
 
 def read(path: Path) -> Contents:
-    """Count weight elements by number format, and layers with weights by the format of what is fed to them.
+    """Count weight elements, layers and multiply-accumulates by number format, and list the operators.
 
-    Weights are constants of two or more dimensions that reach a layer, through a DequantizeLinear or not; biases do not count.
     The bodies of loops count as well: a quantizer that leaves them as they are has not quantized the model.
     """
     import onnx
 
-    graphs = list(_graphs(onnx.load(path).graph))
-    initializers = {tensor.name: tensor for graph in graphs for tensor in graph.initializer}
-    constants = {name: tensor for name, tensor in initializers.items() if len(tensor.dims) >= 2}
+    model = onnx.load(path)
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
+    opsets = {item.domain or "ai.onnx": item.version for item in model.opset_import}
+    return count(graph_of(model, opsets), opsets=opsets, version=model.ir_version)
+
+
+def graph_of(model: Any, opsets: Mapping[str, int]) -> Graph:
+    """Return the graph of a model with the shapes that can be inferred."""
+    graphs = list(_graphs(model.graph))
     nodes = [node for graph in graphs for node in graph.node]
-    makers = {name: node for node in nodes for name in node.output}
-    origins = dict(_passed_on(nodes))
-    weights: Counter[str] = Counter()
-    activations: Counter[str] = Counter()
+    constants = {tensor.name: tensor for graph in graphs for tensor in graph.initializer}
     for node in nodes:
-        if node.op_type not in _LAYERS:
-            continue
-        used = [name for name in (_origin(name, origins) for name in node.input) if name in constants]
-        for name in used:
-            tensor = constants.pop(name)
-            weights[_type(tensor.data_type)] += math.prod(tensor.dims)
-        if used:
-            activations[_fed(node, makers, initializers)] += 1
-    return Contents(weights=dict(weights), activations=dict(activations))
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+            constants[node.output[0]] = node.attribute[0].t
+    return Graph(
+        nodes=[_node(node, opsets) for node in nodes if node.op_type != "Constant"],
+        constants={name: Value(_type(tensor.data_type), tuple(tensor.dims)) for name, tensor in constants.items()},
+        values=_values(model),
+        handed={inside: outside for node in nodes for inside, outside in _handed(node)},
+    )
 
 
 def _graphs(graph: Any) -> Iterator[Any]:
@@ -50,30 +64,74 @@ def _graphs(graph: Any) -> Iterator[Any]:
             yield from _graphs(inner)
 
 
-def _passed_on(nodes: Sequence[Any]) -> Iterator[tuple[str, str]]:
-    """Yield (name, name of what it passes on), through nodes that keep values as they are and into the bodies of loops."""
-    for node in nodes:
-        if node.op_type in _PASSING:
-            yield node.output[0], node.input[0]
-        elif node.op_type in ("Loop", "Scan"):  # what goes in stands in one order outside and inside
-            body = next(attribute.g for attribute in node.attribute if attribute.name == "body")
-            yield from ((inside.name, outside) for inside, outside in zip(body.input, node.input, strict=False) if outside)
+def _node(node: Any, opsets: Mapping[str, int]) -> Node:
+    import onnx
+
+    domain = "" if node.domain in _STANDARD else node.domain
+    try:
+        version = onnx.defs.get_schema(node.op_type, opsets[node.domain or "ai.onnx"], domain).since_version
+    except (onnx.defs.SchemaError, KeyError):
+        version = opsets.get(node.domain)
+    attributes = {item.name: item.i for item in node.attribute if item.type == onnx.AttributeProto.INT}
+    return Node(
+        name=node.op_type, domain=domain, version=version, inputs=tuple(node.input), outputs=tuple(node.output), attributes=attributes
+    )
 
 
-def _origin(name: str, origins: Mapping[str, str]) -> str:
-    while name in origins:
-        name = origins[name]
-    return name
+def _handed(node: Any) -> Iterator[tuple[str, str]]:
+    """Yield (name inside, name outside) of what goes into a loop: it stands in one order on both sides."""
+    if node.op_type in ("Loop", "Scan"):
+        body = next(attribute.g for attribute in node.attribute if attribute.name == "body")
+        yield from ((inside.name, outside) for inside, outside in zip(body.input, node.input, strict=False) if outside)
 
 
-def _fed(node: Any, makers: Mapping[str, Any], initializers: Mapping[str, Any]) -> str:
-    """Return the number format in which a layer is fed: that of the zero point where it comes out of a QuantizeLinear."""
-    for name in node.input:
-        before = makers.get(name)
-        quantize = makers.get(before.input[0]) if before is not None and before.op_type == "DequantizeLinear" else None
-        if quantize is not None and quantize.op_type == "QuantizeLinear":
-            return _type(initializers[quantize.input[2]].data_type) if len(quantize.input) > 2 else "uint8"
-    return "float32"
+def _values(model: Any) -> dict[str, Value]:
+    """Return what is known of the tensors: types as they are declared, shapes inferred on a copy without ONNX Runtime's own operators."""
+    import onnx
+
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    for graph in _graphs(plain.graph):
+        for node in graph.node:
+            _make_alike(node, graph)
+    values: dict[str, Value] = {}
+    for known in (onnx.shape_inference.infer_shapes(plain), model):
+        for graph in _graphs(known.graph):
+            for item in (*graph.value_info, *graph.input, *graph.output):
+                if item.type.HasField("tensor_type"):
+                    value = _value(item.type.tensor_type)
+                    values[item.name] = Value(value.format, value.shape or values.get(item.name, value).shape)
+    return values
+
+
+def _make_alike(node: Any, graph: Any) -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    inputs = list(node.input)
+    if node.op_type == "MatMulNBits":
+        sizes = {item.name: item.i for item in node.attribute}
+        name = f"{node.output[0]}:weights"
+        graph.initializer.append(helper.make_tensor(name, TensorProto.FLOAT, (0,), []))
+        graph.initializer[-1].dims[:] = (sizes["K"], sizes["N"])
+        operator, kept = "MatMul", [inputs[0], name]
+    elif node.op_type == "QLinearConcat":
+        operator, kept = "Concat", inputs[2::3]
+    elif node.op_type in _ALIKE and (node.domain not in _STANDARD or node.op_type in ("QuantizeLinear", "DequantizeLinear")):
+        operator, places = _ALIKE[node.op_type]
+        kept = [inputs[place] for place in places]
+    else:
+        return
+    plain = operator in ("MatMul", "Identity", "Add")
+    attributes = [] if plain else [item for item in node.attribute if item.name not in ("alpha", "activation", "channels_last")]
+    node.op_type, node.domain = operator, ""
+    del node.input[:], node.attribute[:]
+    node.input.extend(kept)
+    node.attribute.extend(attributes)
+
+
+def _value(tensor: Any) -> Value:
+    shape = tuple(size.dim_value or 1 for size in tensor.shape.dim) if tensor.HasField("shape") else None
+    return Value(_type(tensor.elem_type), shape)
 
 
 def _type(data_type: int) -> str:
