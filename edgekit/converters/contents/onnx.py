@@ -105,7 +105,7 @@ def _values(model: Any) -> dict[str, Value]:
 
 
 def _make_alike(node: Any, graph: Any) -> None:
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, helper
 
     inputs = list(node.input)
     if node.op_type == "MatMulNBits":

@@ -118,7 +118,8 @@ class _Constants:
 
     def type(self, place: _Place) -> str:
         """Return the number format of a tensor."""
-        return self._types[self._tensor(place).type]
+        name: str = self._types[self._tensor(place).type]
+        return name
 
     def shape(self, place: _Place) -> tuple[int, ...]:
         """Return the shape of a tensor, free sizes as 1."""
