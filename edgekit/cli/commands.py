@@ -32,6 +32,7 @@ COMMANDS: dict[str, Entry] = {
     "import": Entry("edgekit.cli.imports", "import_", _JOB, "Make runs of published measurements: MLPerf Tiny traces, MLPerf power logs."),
     "demo": Entry("edgekit.cli.demo", "demo", _JOB, "Do all of this on a small model, from training to verdict."),
     "models": Entry("edgekit.cli.models", "app", _HERE, "List and build the reference models."),
+    "targets": Entry("edgekit.cli.targets", "app", _HERE, "List what a model can be converted for: runtimes, operators, memory."),
     "devices": Entry("edgekit.cli.devices", "app", _HERE, "List the devices models can run on, and add new ones."),
     "meters": Entry("edgekit.cli.meters", "app", _HERE, "List the power meters, and say why one cannot be used."),
     "env": Entry("edgekit.cli.env", "app", _HERE, "Make, list and remove environments for tools that need their own."),

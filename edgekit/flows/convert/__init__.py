@@ -23,7 +23,7 @@ def convert(request: ConvertRequest, *, progress: Progress) -> ConvertResult:
     planned = plan(request, source.format)
     require_packages(source, planned)
     try:
-        with writable_folder(request.out), workshop(source, progress=progress, settings=request.settings) as shop:
+        with writable_folder(request.out), workshop(source, progress=progress, settings=planned.settings) as shop:
             return conduct(request, planned, shop)
     except EdgekitError as error:
         error.do = advice(error, request)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from edgekit.converters.base import RECIPES, Recipe, choose
 from edgekit.converters.routes import ROUTES
+from edgekit.converters.settings import Settings
 from edgekit.converters.source import Source
+from edgekit.converters.targets.profile import Profile, load_profile
 from edgekit.core.errors import ModelError, UsageError, missing_extra, unknown_name
 from edgekit.flows.convert.request import ConvertRequest
 
@@ -18,10 +21,11 @@ _LONGEST_NAME = 200  # leaves room for .int8.tflite.json below the 255 bytes of 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertPlan:
-    """Hold the recipes to make and the name of the files."""
+    """Hold the recipes to make, the name of the files, and the settings with what the target adds to them."""
 
     name: str
     recipes: tuple[Recipe, ...]
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def hubs(self) -> tuple[str, ...]:
@@ -39,7 +43,11 @@ def plan(request: ConvertRequest, source_format: str) -> ConvertPlan:
         if name not in {recipe.name for recipe in RECIPES}:
             raise unknown_name("recipe", name, {recipe.name for recipe in RECIPES}, list_command="edgekit convert --help")
     formats = request.formats or ((source_format,) if source_format in _SELF else ())
-    recipes = choose(request.recipes, formats, calibrated=request.calibration is not None)
+    profile = load_profile(request.settings.target) if request.settings.target else None
+    if profile is None or request.recipes:
+        recipes = choose(request.recipes, formats, calibrated=request.calibration is not None)
+    else:
+        recipes = _for_target(profile, request, formats, source_format)
     hubs = {recipe.hub for recipe in recipes}
     if absent := sorted(hubs - set(ROUTES[source_format])):
         raise ModelError(
@@ -56,7 +64,28 @@ def plan(request: ConvertRequest, source_format: str) -> ConvertPlan:
             why=f"it is a folder, longer than {_LONGEST_NAME} bytes, or holds what cannot be shown",
             do=[("give a plain name, and the folder with --out:", "edgekit convert MODEL --name NAME --out FOLDER")],
         )
-    return ConvertPlan(name=name, recipes=recipes)
+    settings = replace(request.settings, onnx_activations=profile.onnx_activations) if profile else request.settings
+    return ConvertPlan(name=name, recipes=recipes, settings=settings)
+
+
+def _for_target(profile: Profile, request: ConvertRequest, formats: Sequence[str], source_format: str) -> tuple[Recipe, ...]:
+    """Return the recipes that a target prefers and that can be made here, the best first; raise UsageError when there is none."""
+    calibrated = request.calibration is not None
+    by_key = {recipe.key: recipe for recipe in RECIPES}
+    preferred = [by_key[key] for key in profile.recipes if not formats or by_key[key].format in formats]
+    able = [recipe for recipe in preferred if recipe.hub in ROUTES[source_format] and (calibrated or not recipe.needs_calibration)]
+    if able:
+        return tuple(able)
+    wanted = ", ".join(profile.recipes)
+    raise UsageError(
+        f"none of what {profile.name} prefers can be made",
+        code="target.recipes",
+        why=f"it prefers {wanted}" + ("" if calibrated else "; int8 needs calibration data"),
+        do=[
+            ("give about 100 typical inputs:", "edgekit convert ... --calib inputs.npz"),
+            ("or choose yourself:", "edgekit convert ... -r fp32"),
+        ],
+    )
 
 
 def require_packages(source: Source, planned: ConvertPlan) -> None:
