@@ -33,7 +33,10 @@ def list_() -> None:
         schema="edgekit.models/1",
         data={"models": found},
         text=_table(found),
-        next_commands=[(f"build {model.name}, about {model.seconds:.0f} s:", f"edgekit models build {model.name}") for model in found],
+        next_commands=[
+            ("build one, in seconds:", "edgekit models build digits_cnn"),
+            ("train one on your own data:", "edgekit models build kws_dscnn --data FOLDER"),
+        ],
     )
 
 
@@ -41,6 +44,11 @@ def list_() -> None:
 def build(
     name: Annotated[str, typer.Argument(help="A model of `edgekit models list`.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the model and its data.", show_default="./NAME")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Train it on this folder: train.npz (x, y) and perhaps test.npz, or images by class.", show_default=False),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training data.", show_default="the model's")] = None,
     device: Annotated[
         str | None, typer.Option(help="Also measure the training: whose meters.", autocompletion=device_names, show_default=False)
     ] = None,
@@ -49,14 +57,18 @@ def build(
         typer.Option(help="Also measure the training: what to read; repeatable.", autocompletion=meter_names, show_default=False),
     ] = None,
 ) -> None:
-    """Build a model, trained where its data allows it, with calibration and test data beside it.
+    """Build a model with calibration and test data beside it, trained where data is at hand or given.
 
-    With --device or --meter the energy of the training is measured and kept as NAME.training.json.
+    --data FOLDER holds train.npz with inputs x and class numbers y, in the range that `edgekit models list --json` states;
+    test.npz likewise, or every fifth sample is held out. A model for images also takes one folder of PNG or JPEG files per
+    class. Without data, a model that is not trained has seeded random weights.
+
+    With --device or --meter or --meter the energy of the training is measured and kept as NAME.training.json.
     """
     from edgekit.flows.models import BuildRequest, build_model
 
     ui = current()
-    request = BuildRequest(name=name, out=out or Path(name))
+    request = BuildRequest(name=name, out=out or Path(name), data=data, epochs=epochs)
     if device is None and not meter:
         built, cost = build_model(request, progress=ui.progress), None
     else:
@@ -109,19 +121,38 @@ def _table(models: tuple[ReferenceModel, ...]) -> Table:
 
 
 def _sentence(built: BuildResult) -> str:
-    made = "trained" if built.model.training else "built"
-    accuracy = f"; {built.test_accuracy:.1%} of the test images right" if built.test_accuracy is not None else ""
-    return f"{built.source}: {made} in {built.duration_s:.0f} s{accuracy}; family {built.family}"
+    made = f"trained on {built.train_samples} samples" if built.data else "built"
+    return f"{built.source}: {made} in {built.duration_s:.0f} s{_judged(built)}; family {built.family}"
+
+
+def _judged(built: BuildResult) -> str:
+    if built.test_accuracy is not None:
+        return f"; {built.test_accuracy:.1%} of {built.test_samples} held-out samples right"
+    if built.test_auc is not None:
+        return f"; area under the ROC curve {built.test_auc:.3f} on {built.test_samples} held-out samples"
+    return f"; mean squared error {built.test_mse:.4g} on {built.test_samples} held-out samples" if built.test_mse is not None else ""
 
 
 def _notes(built: BuildResult) -> list[Note]:
-    if built.model.training:
-        return []
-    return [Note(code="models.untrained", text=f"the weights of {built.model.name} are random: nothing can be said of its accuracy")]
+    notes = []
+    if built.data is None:
+        text = f"the weights of {built.model.name} are random: nothing can be said of its accuracy"
+        notes.append(Note(code="models.untrained", text=text))
+    if built.classes:
+        text = f"its outputs are, in order: {', '.join(built.classes)}; also in {built.model.name}.classes.txt"
+        notes.append(Note(code="models.classes", text=text))
+    if built.stale:
+        text = f"{', '.join(built.stale)} in the same folder are of an earlier build, and do not belong to this model"
+        notes.append(Note(code="models.stale", text=text))
+    return notes
 
 
 def _next(built: BuildResult) -> list[tuple[str, str]]:
+    from edgekit.converters.base import RECIPES
+
     command = ["edgekit", "convert", built.source]
+    if set(built.model.recipes) != {recipe.name for recipe in RECIPES if recipe.usual}:
+        command += [word for recipe in built.model.recipes for word in ("-r", recipe)]
     command += ["--calib", built.calibration] if built.calibration else []
     command += ["--eval", built.evaluation] if built.evaluation else []
     return [("convert it:", shlex.join(command))]

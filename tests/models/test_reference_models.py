@@ -65,15 +65,19 @@ MODEL = """
 name = "{name}"
 title = "t"
 task = "t"
-input = "i"
-output = "o"
+architecture = "a"
+kind = "classifier"
+images = false
 parameters = 1
 family = "f"
+recipes = ["fp32"]
 training = true
 seconds = 1
 accuracy = "none"
 needs = []
 files = ["{name}.keras"]
+inputs = [{{name = "x", shape = [3], dtype = "float32", meaning = "m"}}]
+outputs = [{{name = "y", shape = [3], dtype = "float32", meaning = "m"}}]
 [data]
 name = "n"
 source = "s"
