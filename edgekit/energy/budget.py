@@ -26,18 +26,23 @@ def combine(
     n: int | None,
     quality: Quality = Quality.GOOD,
     notes: Sequence[Note] = (),
+    reach: tuple[float, float] | None = None,
 ) -> Estimate:
-    """Return `value` with the 95 % interval that its budget implies; terms of unknown size are carried along, named, and add nothing."""
-    spread = expanded(terms, n)
+    """Return `value` with the 95 % interval that its budget implies; terms of unknown size are carried along, named, and add nothing.
+
+    `reach` is how far the additive terms together reach below and above the value at 95 %, where somebody knows more of their
+    distributions than their standard uncertainties say.
+    """
+    below, above = reach or (expanded(terms, n),) * 2
     factors = [term.factor for term in terms if term.factor]
     # In logarithms where the additive part is small against the value, so that neither bound can change sign; added up elsewhere.
-    if factors and spread < abs(value):
-        logs = math.hypot(*(math.log(factor) for factor in factors), spread / value)
-        bounds = (value * math.exp(-logs), value * math.exp(logs))
+    if factors and max(below, above) < abs(value):
+        down, up = (math.hypot(*(math.log(factor) for factor in factors), side / value) for side in (below, above))
+        bounds = (value * math.exp(-down), value * math.exp(up))
     else:
         widest = math.exp(math.hypot(*(math.log(factor) for factor in factors)))
         near, far = sorted((value / widest, value * widest))
-        bounds = (near - spread, far + spread)
+        bounds = (near - below, far + above)
     return Estimate(
         value=value,
         low=min(*bounds, value),

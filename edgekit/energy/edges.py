@@ -17,33 +17,65 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from edgekit.energy.spread import Spread, added, bounded, rectangle
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """Hold one count that was the true energy at `t_ns`, known within `half_ns` to either side."""
+    """Hold one count that was the true energy at `t_ns`, known within `half_ns` to either side.
+
+    `dated` says whether the tick was seen to come; otherwise the count was read some time after it. `passed` counts the ticks that were
+    passed over since the edge before, because they could not be dated well.
+    """
 
     t_ns: float
     half_ns: float
     value: float
+    dated: bool = True
+    passed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanEnergy:
-    """Hold the energy of [start, end], the mean power between its edges, and the standard uncertainty `edge_u_j` that its edges leave."""
+    """Hold the energy of [start, end], the mean power between its edges, and how far off the energy may be.
+
+    `below_j` and `above_j` are limits: how much lower and higher it is if the load did at its edges what nobody saw. `taken_j` was taken
+    off for what was drawn before the start, and may be too much by all of it. `dates` is the spread that the dates of ticks and the power
+    of waiting add.
+    """
 
     joules: float
     mean_w: float
-    edge_u_j: float
+    below_j: float
+    above_j: float
+    taken_j: float
+    dates: Spread
+
+    @property
+    def edge_u_j(self) -> float:
+        """Return the standard uncertainty of all of it, in joules."""
+        return math.hypot((self.below_j + self.above_j + self.taken_j) / 12**0.5, self.dates.u)
+
+
+def reach(spans: Sequence[SpanEnergy], others: Sequence[Spread] = ()) -> tuple[float, float]:
+    """Return how far below and above the sum of `spans` 95 % reach, with `others` that err independently; in joules.
+
+    What the load did at the edges it did to all channels at once, so their limits are added; dates of ticks err for each channel alone.
+    Power that was not drawn before the start is no chance: however the ticks fall, all of `taken_j` is missing, so it is added on top.
+    """
+    dates = added([*(span.dates for span in spans), *others])
+    below, above = (rectangle(math.fsum(limits)) for limits in ([s.below_j for s in spans], [s.above_j for s in spans]))
+    return added([below, dates]).half95, added([above, dates]).half95 + math.fsum(span.taken_j for span in spans)
 
 
 def read_edge(before_ns: int, after_ns: int, value: float, *, tick_ns: float) -> Edge:
     """Return the edge that a reading between two clock reads gives when the counter moved at any time in the `tick_ns` before it."""
-    return Edge(t_ns=(before_ns + after_ns - tick_ns) / 2, half_ns=(after_ns - before_ns + tick_ns) / 2, value=value)
+    return Edge(t_ns=(before_ns + after_ns - tick_ns) / 2, half_ns=(after_ns - before_ns + tick_ns) / 2, value=value, dated=False)
 
 
-def tick_edge(old_ns: int, new_ns: int, value: float) -> Edge:
+def tick_edge(old_ns: int, new_ns: int, value: float, *, passed: int = 0) -> Edge:
     """Return the edge of a tick seen between the start of the last reading of the old count and the end of the first of the new one."""
-    return Edge(t_ns=(old_ns + new_ns) / 2, half_ns=(new_ns - old_ns) / 2, value=value)
+    return Edge(t_ns=(old_ns + new_ns) / 2, half_ns=(new_ns - old_ns) / 2, value=value, passed=passed)
 
 
 def step_j(before: float, after: float, seconds: float, *, scale: float, wrap: int | None, max_power_w: float) -> float | None:
@@ -62,56 +94,119 @@ def step_j(before: float, after: float, seconds: float, *, scale: float, wrap: i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Hold what was drawn while a program waited for ticks: watts, the most, their spread from tick to tick; a tick, the longest one."""
+    """Hold what was drawn while a program waited for ticks: watts, the most, their spread from tick to tick; a tick, the longest one.
+
+    The spread is a standard deviation with so many degrees of `freedom`. All ticks took `length_s`, and the last one's date is known
+    within `end_s`.
+    """
 
     watts: float
     most_w: float
     spread_w: float
+    freedom: float
     cell_s: float
     longest_s: float
+    length_s: float
+    end_s: float
 
 
 def waiting(ticks: Sequence[Edge], joules: Sequence[float]) -> Waiting | None:
     """Return the power over successive ticks with the `joules` between them; None for fewer than two ticks.
 
-    The spread is the standard deviation, enlarged by Student's t where few ticks say it (JCGM 100, G.3); two ticks do not say it, and the
-    power itself stands for it.
+    The spread is the standard deviation, less what the dates of the ticks make of it (the same half-widths are counted at the edges); two
+    ticks do not say it, and the power itself stands for it. The longest tick is the longest that the dates prove.
     """
-    from statistics import fmean, stdev  # here, for a program that opens a region needs neither
-
-    from edgekit.energy.stats import t95
+    from statistics import fmean, variance  # here, for a program that opens a region needs neither
 
     if len(ticks) < 2:
         return None
-    cells_s = [(late.t_ns - early.t_ns) / 1e9 for early, late in pairwise(ticks)]
+    pairs = list(pairwise(ticks))
+    cells_s = [(late.t_ns - early.t_ns) / 1e9 for early, late in pairs]
+    halves_s = [math.hypot(early.half_ns, late.half_ns) / 1e9 for early, late in pairs]
     watts = [energy / cell_s for energy, cell_s in zip(joules, cells_s, strict=True)]
     mean = math.fsum(joules) / math.fsum(cells_s)
-    spread = stdev(watts) * t95(len(watts) - 1) / t95(math.inf) if len(watts) > 1 else mean
-    return Waiting(watts=mean, most_w=max(watts), spread_w=spread, cell_s=fmean(cells_s), longest_s=max(cells_s))
+    spread, freedom = mean, math.inf
+    if len(watts) > 1:
+        freedom = len(watts) - 1.0
+        dating = fmean((w * half_s / cell_s) ** 2 / 3 for w, half_s, cell_s in zip(watts, halves_s, cells_s, strict=True))
+        spread = math.sqrt(max(0.0, variance(watts) - dating))
+    proven_s = [(late.t_ns - early.t_ns - early.half_ns - late.half_ns) / (1 + late.passed) / 1e9 for early, late in pairs]
+    each_s = math.fsum(cells_s) / math.fsum(1 + late.passed for _, late in pairs)
+    return Waiting(
+        watts=mean,
+        most_w=max(watts),
+        spread_w=spread,
+        freedom=freedom,
+        cell_s=each_s,
+        longest_s=max(proven_s),
+        length_s=math.fsum(cells_s),
+        end_s=ticks[-1].half_ns / 1e9,
+    )
 
 
 def span_energy(
-    first: Edge, last: Edge, *, joules: float, start_ns: int, end_ns: int, wait: Waiting | None = None, last_j: float = math.inf
+    first: Edge,
+    last: Edge,
+    *,
+    joules: float,
+    start_ns: int,
+    end_ns: int,
+    wait: Waiting | None = None,
+    last_j: float = math.inf,
+    astray_s: float = 0.0,
 ) -> SpanEnergy | None:
     """Return the energy of [start_ns, end_ns] from the exact `joules` between two edges; None when the edges are not in order.
 
     What lies between `first` and the start and between the end and `last` is taken off: at the power of waiting, or, where the load went
-    on, at the mean power. Each edge may be wrong by its half width at the power there, for which the largest mean that the brackets allow
-    stands, or what was drawn while waiting. Both may err in the same direction, for the load changes at the edges of a window, so the half
-    widths are added before they are taken as one rectangular distribution (JCGM 100, 4.3.7). Power that varies from tick to tick as white
-    noise leaves s * sqrt(time * cell) of what is taken off, but after the end no more than was counted from the reading there to `last`:
-    `last_j`.
+    on, at the mean power. What is uncertain of it is of three kinds; docs/method.md derives them.
+
+    *Nobody knows the load.* A tick that was not dated lies anywhere in its bracket, and the load may have drawn there anything from
+    nothing (it began, or ended, at the edge) to the mean power of the region. Which of the two holds at one edge is no chance, so the
+    limits of both edges are added. So for the `astray_s` in which a program went on by itself before it waited; and before the start,
+    where a tick was waited for but the power of waiting was not seen, up to the most that was drawn while waiting later.
+    *Dates.* The program waited after the end: the half width of the tick there counts at the power of waiting, which rests on the dates of
+    its first and last tick as well: that adds the share that what is taken off has of the time of waiting.
+    *Power of waiting.* Power that varies from tick to tick as white noise leaves s * sqrt(time * cell) of what is taken off, and its mean
+    is known no better than the ticks tell it; but after the end it is no less than nothing, and no more than was counted from the reading
+    there to `last`: `last_j`.
     """
     seconds = (last.t_ns - first.t_ns) / 1e9
     if seconds <= 0:
         return None
     mean_w = joules / seconds
     lead_s, tail_s = (start_ns - first.t_ns) / 1e9, (last.t_ns - end_ns) / 1e9
-    bracket_s = (first.half_ns + last.half_ns) / 1e9
-    edge_j = max(joules / max(seconds - bracket_s, seconds / 4), wait.most_w if wait else 0.0) * bracket_s
-    outside_j = (wait.watts if wait else mean_w) * (lead_s + tail_s)
-    vague_j = 0.0
-    if wait is not None:
-        lead_j, tail_j = (wait.spread_w * math.sqrt(max(0.0, time_s) * wait.cell_s) for time_s in (lead_s, tail_s))
-        vague_j = math.hypot(lead_j, min(tail_j, last_j / 3**0.5))
-    return SpanEnergy(joules=joules - outside_j, mean_w=mean_w, edge_u_j=math.hypot(edge_j / 3**0.5, vague_j))
+    first_s, last_s = first.half_ns / 1e9, last.half_ns / 1e9
+    if wait is None:
+        hidden_s = first_s + max(0.0, lead_s) if first.dated else first_s  # who waited for a tick did so in the lead: nobody saw how
+        hidden_s += max(0.0, tail_s) if last.dated else last_s
+        found_j = joules - mean_w * (lead_s + tail_s)
+        return SpanEnergy(
+            joules=found_j,
+            mean_w=mean_w,
+            below_j=mean_w * hidden_s,
+            above_j=found_j * hidden_s / max(seconds - hidden_s, seconds / 4),
+            taken_j=0.0,
+            dates=rectangle(mean_w * last_s) if last.dated else Spread(),
+        )
+    most_w = max(mean_w, wait.most_w)
+    tail_j, tail = bounded(wait.watts * max(0.0, tail_s), _wander_j(wait, tail_s), last_j, freedom=wait.freedom)
+    below_j, above_j = (most_w - wait.watts) * astray_s, wait.watts * astray_s
+    share = max(0.0, tail_s) / wait.length_s
+    dates = [tail, rectangle(wait.watts * last_s * (1 + share)), rectangle(wait.watts * wait.end_s * share)]
+    before_w = wait.most_w if first.dated else most_w
+    below_j += before_w * (lead_s + first_s) - wait.watts * lead_s
+    above_j += max(0.0, before_w * (first_s - lead_s))
+    return SpanEnergy(
+        joules=joules - wait.watts * lead_s - tail_j,
+        mean_w=mean_w,
+        below_j=below_j,
+        above_j=above_j,
+        taken_j=max(0.0, wait.watts * lead_s),
+        dates=added(dates),
+    )
+
+
+def _wander_j(wait: Waiting, time_s: float) -> float:
+    """Return the standard deviation of the energy of waiting for so long, when the mean power over some ticks stands for it."""
+    time_s = max(0.0, time_s)
+    return wait.spread_w * math.sqrt(time_s * wait.cell_s * (1 + time_s / wait.length_s))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgekit.core.channel import Channel
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown, merge_origins
+from edgekit.energy.edges import reach
+from edgekit.energy.spread import normal
 from edgekit.region.gauge import Gauge
 from edgekit.region.instrument import Instrument
 from edgekit.region.parts import EDGE, Impossible, Part, counted, powered
@@ -26,7 +28,7 @@ GIVEN = "idle power as given"
 
 def energy_at(span: Span, instrument: Instrument, group: Sequence[Channel], *, units: int) -> Quantity:
     """Return the joules of a closed span at the boundary of a group of disjoint channels, or why they are unknown."""
-    from edgekit.energy.budget import combine, drawn, expanded
+    from edgekit.energy.budget import combine, drawn
     from edgekit.energy.instrument import instrument_terms
     from edgekit.energy.part_time import bounded
 
@@ -47,9 +49,11 @@ def energy_at(span: Span, instrument: Instrument, group: Sequence[Channel], *, u
     ]
     notes = [note for part in parts.values() for note in part.notes] + [item.note for item in missed if item.note is not None]
     quality = Quality.CAVEATS if notes or spec.accuracy.gain_factor is not None else Quality.GOOD
-    found = combine(value, unit="J", boundary=place, origins=origins, terms=terms, n=1, quality=quality, notes=notes)
+    sides = _reach(parts.values(), terms)
+    found = combine(value, unit="J", boundary=place, origins=origins, terms=terms, n=1, quality=quality, notes=notes, reach=sides)
     locked = [item.term for item in missed if item.beyond is not None]
-    return drawn(bounded(found, missed, half=expanded([term for term in terms if term not in locked], 1)), advice=_REPEAT)
+    others = _reach(parts.values(), [term for term in terms if term not in locked])
+    return drawn(bounded(found, missed, half=max(others)), advice=_REPEAT)
 
 
 def so_far(instrument: Instrument, group: Sequence[Channel], reaches: Mapping[Gauge, Reach], *, start_ns: int, end_ns: int) -> Quantity:
@@ -65,7 +69,8 @@ def so_far(instrument: Instrument, group: Sequence[Channel], reaches: Mapping[Ga
     joules = math.fsum(part.joules for part in parts)
     steps_j = math.fsum((channel.quantum or 0.0) * channel.scale for channel in group)
     offset_j = 2 * (accuracy.offset_w or 0.0) * (end_ns - start_ns) / 1e9
-    margin = math.fsum(3**0.5 * u for part in parts for u in part.effects.values()) + steps_j + offset_j
+    edges_j = math.fsum(max(part.span.below_j, part.span.above_j + part.span.taken_j) + 3**0.5 * part.span.dates.u for part in parts if part.span)
+    margin = edges_j + steps_j + offset_j
     margin += 2 * (accuracy.gain_rel or 0.0) * joules
     whole = all(channel.sampled_fraction == 1 or channel.origin is Origin.ESTIMATED for channel in group)
     unseen = "" if whole else "; what a sensor that looks at a part of the time misses is not in it"
@@ -128,11 +133,21 @@ def _parts(span: Span, instrument: Instrument, group: Sequence[Channel]) -> dict
     }
 
 
+def _reach(parts: Collection[Part], terms: Sequence[BudgetTerm]) -> tuple[float, float]:
+    """Return how far below and above the value 95 % of all additive terms reach (JCGM 101: their distributions, not only their u)."""
+    spans = [part.span for part in parts if part.span is not None]
+    return reach(spans, [normal(term.u) for term in terms if term.u and not (spans and term.name == EDGE)])
+
+
 def _effects(span: Span, parts: Mapping[Gauge, Part]) -> list[BudgetTerm]:
     shrink = {EDGE: "measure a longer region" if span.aligned else 'use m.repeat() or align="tick", or measure a longer region'}
     terms = []
     for name in dict.fromkeys(name for part in parts.values() for name in part.effects):
         u_j = math.hypot(*(part.effects.get(name, 0.0) for part in parts.values()))
+        if name == EDGE and all(part.span for part in parts.values()):
+            spans = [part.span for part in parts.values() if part.span]
+            limits_j = math.fsum(span.below_j + span.above_j + span.taken_j for span in spans)
+            u_j = math.hypot(limits_j / 12**0.5, *(span.dates.u for span in spans))
         terms.append(BudgetTerm(name=name, kind="B", u=u_j, shrink=shrink.get(name)))
     if any(gauge.tick_ns is None and gauge.counts for gauge in parts):
         reason = "nobody knows how often this counter moves; 0.1 s is assumed: `edgekit meters selftest` finds out"

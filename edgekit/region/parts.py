@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.quantity import Note
-from edgekit.energy.edges import Edge, read_edge, span_energy, step_j, waiting
+from edgekit.energy.edges import Edge, SpanEnergy, read_edge, span_energy, step_j, waiting
 from edgekit.region.gauge import Gauge, Look
 from edgekit.region.span import Reach
 from edgekit.region.standstill import standstill
@@ -21,10 +21,14 @@ EDGE = "edge bracket"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Hold the joules of one gauge, and the standard uncertainty in joules of each effect on them by its name."""
+    """Hold the joules of one gauge, and the standard uncertainty in joules of each effect on them by its name.
+
+    `span` tells how a counter was cut at the region's edges: its effect "edge bracket" has limits that are known.
+    """
 
     joules: float
     effects: Mapping[str, float] = field(default_factory=dict)
+    span: SpanEnergy | None = None
     notes: tuple[Note, ...] = ()
 
 
@@ -44,13 +48,13 @@ def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
     wait = waiting(reach.last_ticks, [step for step in steps if step is not None]) if None not in steps else None
     if wait is not None and not reach.first_tick:  # the counter's own ticks may be longer than its documents say
         first = _edge(gauge, reach.first, max(tick_ns, 1e9 * wait.longest_s), start_ns)
-    last_j = math.inf
+    last_j, astray_s = math.inf, 0.0
     if reach.last_ticks and reach.last is not None:
         last_j = _step_j(channel, spec, _edge(gauge, reach.last, tick_ns, end_ns), last) or 0.0
-        last = replace(last, half_ns=last.half_ns + reach.astray_ns / 2)
-    if reach.first_tick and wait is None:  # nobody knows what the program drew in the moment between the tick and its start
-        first = replace(first, half_ns=first.half_ns + (start_ns - first.t_ns))
-    found = span_energy(first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, wait=wait, last_j=last_j)
+        astray_s = reach.astray_ns / 1e9
+    found = span_energy(
+        first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, wait=wait, last_j=last_j, astray_s=astray_s if wait else 0.0
+    )
     aligned = reach.first_tick is not None and bool(reach.last_ticks)
     ticks = (end_ns - start_ns) / tick_ns if tick_ns else math.inf
     pace = f"it moves every {tick_ns / 1e6:g} ms" if tick_ns else "it counts without pause"
@@ -66,7 +70,7 @@ def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
     if ticks < _FEW_TICKS and not aligned:
         text = f"the region lasted only {ticks:.1f} ticks of {channel.id}"
         notes = (Note(code="region.short", text=text, advice="repeat the work: for _ in m.repeat(at_least_s=0.25)"),)
-    return Part(joules=found.joules, effects={EDGE: found.edge_u_j}, notes=notes)
+    return Part(joules=found.joules, effects={EDGE: found.edge_u_j}, span=found, notes=notes)
 
 
 def powered(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_ns: int) -> Part:

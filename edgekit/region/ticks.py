@@ -36,18 +36,21 @@ def _wait(
     pause_ns = pace_ns / _POLLS_PER_TICK
     give_up_ns = clock.now_ns() + _LATE_TICKS * ticks * pace_ns
     open_, blurred = list(gauges), 0
+    passed = dict.fromkeys(gauges, 0)
     while open_ and clock.now_ns() < give_up_ns:
         for gauge in list(open_):
             look = gauge.look(clock)
             if look.value != look.value:  # NaN: it failed, nothing more will come
                 open_.remove(gauge)
             elif look.value != last[gauge].value:
-                edge = tick_edge(last[gauge].before_ns, look.after_ns, look.value)
+                edge = tick_edge(last[gauge].before_ns, look.after_ns, look.value, passed=passed[gauge])
                 if edge.half_ns > _BLURRED * pace_ns and blurred < _BLURRED_AT_MOST:
                     blurred += 1
+                    passed[gauge] += 1
                     give_up_ns += round(pace_ns)
                 else:
                     found[gauge].append(edge)
+                    passed[gauge] = 0
                     if len(found[gauge]) == ticks:
                         open_.remove(gauge)
             last[gauge] = look

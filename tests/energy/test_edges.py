@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.energy.counter import Step, classify
-from edgekit.energy.edges import Edge, Waiting, read_edge, span_energy, step_j, tick_edge, waiting
+from edgekit.energy.edges import Edge, Waiting, reach, read_edge, span_energy, step_j, tick_edge, waiting
 
 WRAP = 262_143_328_911
 
@@ -57,11 +57,14 @@ def test_what_lies_outside_the_window_is_taken_off(power_w: float, wait_w: float
     last = Edge(t_ns=end_ns + tail_ms * 1e6, half_ns=0.0, value=0.0)
     truth = power_w * (end_ns - start_ns) / 1e9
     joules = truth + wait_w * (lead_ms + tail_ms) / 1e3
-    wait = Waiting(watts=wait_w, most_w=wait_w, spread_w=0.0, cell_s=1e-3, longest_s=1e-3)
+    wait = Waiting(watts=wait_w, most_w=wait_w, spread_w=0.0, freedom=4, cell_s=1e-3, longest_s=1e-3, length_s=5e-3, end_s=0.0)
     found = span_energy(first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, wait=wait)
     assert found is not None
     assert found.joules == pytest.approx(truth, rel=1e-6)
-    assert found.edge_u_j == 0.0
+    assert found.dates.u == 0.0
+    low, high = reach([found])
+    assert low <= 1e-9
+    assert high == pytest.approx(wait_w * lead_ms / 1e3, abs=1e-9)  # nobody saw that before the start
 
 
 def test_a_reading_dates_its_tick_within_one_period_before_it() -> None:
@@ -85,12 +88,13 @@ def test_power_that_varies_while_waiting_widens_what_is_taken_off_but_not_beyond
     assert steady is not None
     assert uneven is not None
     assert (steady.watts, steady.spread_w) == (pytest.approx(20.0), pytest.approx(0.0, abs=1e-9))
-    assert uneven.spread_w > 27.4  # the standard deviation of the five, and more, because five are few
+    assert (uneven.spread_w, uneven.freedom) == (pytest.approx(27.386, rel=1e-3), 4)
     first, last = Edge(t_ns=0.0, half_ns=0.0, value=0.0), Edge(t_ns=12e6, half_ns=0.0, value=0.0)
     wide, bounded = (
         span_energy(first, last, joules=1.0, start_ns=0, end_ns=11_500_000, wait=uneven, last_j=last_j) for last_j in (math.inf, 0.002)
     )
     assert wide is not None
     assert bounded is not None
-    assert wide.edge_u_j > bounded.edge_u_j == pytest.approx(0.002 / 3**0.5)
+    assert wide.edge_u_j > 3 * bounded.edge_u_j
+    assert bounded.edge_u_j < 0.002 / 12**0.5 * 1.001
     assert waiting(ticks[:1], []) is None
