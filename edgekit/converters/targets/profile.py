@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
@@ -85,6 +85,8 @@ def load_profile(target: str) -> Profile:
             why=str(error),
             do=[("start from one that ships with edgekit:", "edgekit targets show pi5 --toml > mine.toml")],
         ) from error
+    if unknown := sorted(set(stated) - {item.name for item in fields(Profile)}):
+        raise unknown_name("key of a target profile", unknown[0], {item.name for item in fields(Profile)}, list_command="edgekit targets")
     profile = validate(Profile, {"name": path.stem, **stated}, where=target)
     for runtime in profile.runtimes.values():
         load_runtime(runtime)
