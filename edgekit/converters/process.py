@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from edgekit.converters.limits import Limits, watched
 from edgekit.core import errors
 from edgekit.core.errors import EdgekitError, ModelError
 
@@ -32,10 +33,11 @@ def unwatched(_pid: int) -> AbstractContextManager[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """Hold how a child ended: its exit status (negative for a signal) and the last words of its stderr."""
+    """Hold how a child ended: its exit status (negative for a signal), the last words of its stderr, and the limit that it exceeded."""
 
     status: int
     tail: str
+    excess: str | None = None
 
     @property
     def crashed(self) -> bool:
@@ -44,6 +46,8 @@ class Ended:
 
     def cause(self) -> str:
         """Return why the child ended, in words."""
+        if self.excess is not None:
+            return self.excess
         if self.status == -signal.SIGKILL:
             return "it was killed, which is what the system does when memory runs out"
         if self.status < 0:
@@ -53,9 +57,10 @@ class Ended:
 
 
 class Children:
-    """Start children and end those still alive when the context is left, whatever the reason."""
+    """Start children, each within `limits`, and end those still alive when the context is left, whatever the reason."""
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, *, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
         self._environment = dict(os.environ if environment is None else environment)
         self._alive: set[subprocess.Popen[str]] = set()
         self._closed = False
@@ -79,7 +84,7 @@ class Children:
         stdin stays open while the parent lives, so that a worker sees its parent die. Lines that are not JSON objects are dropped.
         """
         with tempfile.TemporaryFile() as log, self._started(command, log) as child:
-            with on_process(child.pid):
+            with on_process(child.pid), watched(child.pid, self._limits, end=lambda: _kill(child)) as excess:
                 if job is not None:
                     with contextlib.suppress(BrokenPipeError):
                         _stream(child.stdin).write(json.dumps(job) + "\n")
@@ -89,7 +94,7 @@ class Children:
                         on_event(event)
                 status = child.wait()
             log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            return Ended(status=status, tail=log.read().decode(errors="replace"))
+            return Ended(status=status, tail=log.read().decode(errors="replace"), excess=excess.words)
 
     @contextlib.contextmanager
     def _started(self, command: Sequence[str], log: Any) -> Iterator[subprocess.Popen[str]]:
@@ -138,8 +143,8 @@ def run_worker(children: Children, job: Mapping[str, Any], *, on_stage: Callable
         raise error
     if ended.crashed or "result" not in answer:
         raise ModelError(
-            f"{what} crashed while {stage}",
-            code="convert.crashed",
+            f"{what} was ended while {stage}" if ended.excess else f"{what} crashed while {stage}",
+            code="convert.limit" if ended.excess else "convert.crashed",
             why=ended.cause(),
             do=[("see its own words:", "edgekit convert ... -v")],
             data={"stage": stage, "status": ended.status, "log": ended.tail},
@@ -180,10 +185,15 @@ def _stream(stream: Any) -> Any:
     return stream
 
 
+def _kill(child: subprocess.Popen[str]) -> None:
+    """End a child and what it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
 def _end(child: subprocess.Popen[str]) -> None:
     if child.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
+        _kill(child)
         child.wait()
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgekit.converters.base import Recipe
+from edgekit.converters.limits import Limits, default_limits
 from edgekit.converters.process import Children, run_worker
 from edgekit.converters.settings import Settings
 from edgekit.converters.source import Port, Source
+from edgekit.converters.verify.evidence import Demands
 from edgekit.core.errors import EdgekitError, SetupError, UsageError
 from edgekit.core.jsonio import as_data, validate
 from edgekit.core.protocols import Progress
@@ -34,7 +36,8 @@ Answer = dict[str, Any] | EdgekitError
 class Workshop:
     """Hold one source, the temporary folder in which it is worked on, and the processes that do it.
 
-    The folder holds calib.npz, proof.npz and labels.npy (written by the flow), then facts.json, reference.npz, the hubs and the artifacts.
+    The folder holds calib.npz, proof.npz, labels.npy and evidence.json (written by the flow), then facts.json, reference.npz,
+    calib_reference.npz, the hubs and the artifacts.
     """
 
     source: Source
@@ -78,7 +81,12 @@ class Workshop:
         return facts, failures
 
     def make_recipes(
-        self, recipes: Sequence[Recipe], *, hubs: Mapping[str, EdgekitError], floors: Mapping[str, float], file: Callable[[Recipe], Path]
+        self,
+        recipes: Sequence[Recipe],
+        *,
+        hubs: Mapping[str, EdgekitError],
+        demands: Callable[[Recipe], Demands],
+        file: Callable[[Recipe], Path],
     ) -> dict[str, Answer]:
         """Make and verify `recipes`, one child each and as many at a time as there are cores; return an answer or an error per key.
 
@@ -89,7 +97,7 @@ class Workshop:
         self.progress.step("making and verifying the recipes", total=len(wanted))
         futures = {}
         for recipe in wanted:
-            job = {"task": "produce", "recipe": recipe.key, "out": str(file(recipe)), "min_sqnr_db": floors.get(recipe.name)}
+            job = {"task": "produce", "recipe": recipe.key, "out": str(file(recipe)), "demands": as_data(demands(recipe))}
             futures[self.pool.submit(self._work, job, what=f"recipe {recipe.key}")] = recipe
         for done, future in enumerate(as_completed(futures), start=1):
             try:
@@ -107,12 +115,19 @@ class Workshop:
         return run_worker(self.children, {**common, **job}, on_stage=on_stage, what=what)
 
 
+def _limits(settings: Settings) -> Limits:
+    usual = default_limits()
+    return Limits(memory_bytes=settings.memory_bytes or usual.memory_bytes, time_s=settings.time_s or usual.time_s)
+
+
 @contextmanager
 def workshop(source: Source, *, progress: Progress, settings: Settings) -> Iterator[Workshop]:
     """Open a workshop; leaving ends its children first, then waits for the threads that heard them, then removes the folder."""
     with (
         tempfile.TemporaryDirectory(prefix="edgekit-") as folder,
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
-        Children({**os.environ, "TMPDIR": folder}) as children,  # what a converter leaves when it is ended goes with the folder
+        Children(
+            {**os.environ, "TMPDIR": folder}, limits=_limits(settings)
+        ) as children,  # what a converter leaves when it is ended goes with the folder
     ):
         yield Workshop(source=source, folder=Path(folder), children=children, pool=pool, progress=progress, settings=settings)
