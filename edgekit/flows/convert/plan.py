@@ -10,7 +10,7 @@ from pathlib import Path
 from edgekit.converters.base import RECIPES, Recipe, choose
 from edgekit.converters.routes import ROUTES
 from edgekit.converters.settings import Settings
-from edgekit.converters.source import Source
+from edgekit.converters.source import Source, stem
 from edgekit.converters.targets.profile import Profile, load_profile
 from edgekit.core.errors import ModelError, UsageError, missing_extra, unknown_name
 from edgekit.flows.convert.request import ConvertRequest
@@ -56,7 +56,7 @@ def plan(request: ConvertRequest, source_format: str) -> ConvertPlan:
             why="going through another format loses layout and names; only other precisions of the same format are made",
             do=[("convert from the Keras model instead:", "edgekit convert model.keras")],
         )
-    name = request.name or request.model.name.removesuffix(request.model.suffix)
+    name = request.name or stem(request.model)
     if Path(name).name != name or name == ".." or not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
         raise UsageError(
             f"--name {name} is not a file name",
@@ -95,6 +95,10 @@ def require_packages(source: Source, planned: ConvertPlan) -> None:
         needed += ["ai_edge_litert", "ai_edge_quantizer"]
     if "onnx" in planned.hubs:
         needed += ["onnx", "onnxruntime", *(["tf2onnx"] if "tensorflow" in needed else [])]
+    if source.format in ("pt2", "torch"):
+        exporters = {"tflite": "litert_torch", "onnx": "onnxscript"}
+        needed = ["torch", *(exporters[hub] for hub in planned.hubs), *needed]
     for package in needed:
         if find_spec(package) is None:
-            raise missing_extra(package.replace("_", "-"), "convert", "this conversion")
+            extra = "torch" if package in ("torch", "litert_torch", "onnxscript") else "convert"
+            raise missing_extra(package.replace("_", "-"), extra, "this conversion")
