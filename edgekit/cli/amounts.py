@@ -1,4 +1,4 @@
-"""Read shares, times and sizes the way people write them."""
+"""Read shares, times, sizes and settings the way people write them."""
 
 from __future__ import annotations
 
@@ -39,6 +39,14 @@ def size(text: str, option: str) -> int:
     if found is None or found["unit"].lower() not in _BYTES or float(found["number"]) <= 0:
         raise _unreadable(text, option, "a size is written 800M, 4GiB or 4GB")
     return int(float(found["number"]) * _BYTES[found["unit"].lower()])
+
+
+def setting(text: str, *, of: str, example: str) -> tuple[str, str]:
+    """Return "KEY=VALUE" as (key, value); raise UsageError that says what it is an option `of`, and gives an `example`."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise UsageError(f"{text!r} is not an option of {of}", code="usage.value", why=f"it reads KEY=VALUE, as in {example}")
+    return key, value
 
 
 def _unreadable(text: str, option: str, why: str) -> UsageError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.amounts import seconds, share
+from edgekit.cli.amounts import seconds, setting, share
 from edgekit.cli.complete import device_names, meter_names
 from edgekit.cli.folders import from_here
 from edgekit.cli.output import current
@@ -67,6 +67,14 @@ def bench(
     batch: Annotated[int, typer.Option(help="Inputs per invocation; each counts as one inference.")] = 1,
     threads: Annotated[int, typer.Option(help="Threads of the engine.")] = 1,
     engine: Annotated[str | None, typer.Option(help="Engine on the device.", show_default="by format")] = None,
+    delegate: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="LiteRT delegate: a shared library on the device, such as libedgetpu.so.1.", show_default=False),
+    ] = None,
+    delegate_option: Annotated[
+        list[str] | None,
+        typer.Option("--delegate-option", metavar="KEY=VALUE", help="Option of the delegate; repeatable.", show_default=False),
+    ] = None,
     sample_hz: Annotated[
         float | None, typer.Option("--sample-hz", help="Readings per second of on-device counters.", show_default="100, cuda 20")
     ] = None,
@@ -123,11 +131,19 @@ def bench(
         batch=batch,
         threads=threads,
         engine=engine,
+        delegate=delegate,
+        delegate_options=_delegate_options(delegate_option or (), delegate),
         sample_hz=sample_hz,
         profile=profile,
         tags=tuple(tag or ()),
     )
     _show(_replay(request, replayed[0]) if replayed else _run(request))
+
+
+def _delegate_options(stated: Sequence[str], delegate: str | None) -> dict[str, str]:
+    if stated and delegate is None:
+        raise UsageError("--delegate-option needs --delegate", code="usage.missing", why="no delegate was named that could take it")
+    return dict(setting(text, of="a delegate", example="--delegate-option device=usb") for text in stated)
 
 
 def _run(request: BenchRequest) -> BenchResult:

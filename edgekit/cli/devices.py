@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from edgekit.cli.amounts import setting
 from edgekit.cli.listing import Row, listing
 from edgekit.cli.output import current
-from edgekit.core.errors import UsageError
 from edgekit.core.hardware import DeviceFacts
 from edgekit.core.quantity import Note
 from edgekit.core.units import format_scaled
@@ -63,7 +63,8 @@ def add(
     """Add a device to edgekit.toml, or create the file."""
     from edgekit.flows.devices import add as write
 
-    added = write(name, address, options=dict(map(_pair, option)), start=Path.cwd(), force=force)
+    options = dict(setting(text, of="a device", example="-o threads=2") for text in option)
+    added = write(name, address, options=options, start=Path.cwd(), force=force)
     later = added.device.kind == "ssh"
     notes = (
         [Note(code="device.ssh_not_yet", text=f"{name} is kept for the next release; this one cannot benchmark over ssh yet")]
@@ -80,13 +81,6 @@ def add(
         ],
         notes=notes,
     )
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise UsageError(f"{text!r} is not an option of a device", code="usage.value", why="it reads KEY=VALUE, as in -o threads=2")
-    return key, value
 
 
 def _facts(facts: DeviceFacts) -> str:

@@ -37,7 +37,8 @@ class RunPlan:
     `idle_between_s` of idle is measured between rounds of windows. `dephase_s` is the span from which a random wait before each window is
     drawn, with `seed`, so that windows meet a sensor's update period at different phases. The headline is the `statistic` of the windows:
     "mean" (joules over inferences of all of them) or "median". With `whole_windows` nothing at their ends is given the mean power of the
-    rest: whoever defined them counts what happens there.
+    rest: whoever defined them counts what happens there. `delegate` is a shared library on the device that the engine loads, with its
+    own `delegate_options`; the facts say what it took.
     """
 
     windows: int
@@ -60,6 +61,8 @@ class RunPlan:
     seed: int = 0
     statistic: Literal["mean", "median"] = "mean"
     whole_windows: bool = False
+    delegate: str | None = None
+    delegate_options: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.batch < 1:

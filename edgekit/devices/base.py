@@ -94,6 +94,8 @@ class RunnerSession:
             "samples": self._shell.put(samples) if samples is not None and plan.inputs != "synthetic" else None,
             "threads": self._threads(plan),
             "batch": plan.batch,
+            "delegate": plan.delegate,
+            "delegate_options": dict(plan.delegate_options),
         }
         if plan.engine or not self._engines:
             return self._load(request, plan.engine, plan)

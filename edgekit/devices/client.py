@@ -27,9 +27,15 @@ _CLASSES: tuple[tuple[str, type[EdgekitError]], ...] = (
     ("samples.", UsageError),
     ("engine.unknown", UsageError),
     ("engine.missing", SetupError),
+    ("engine.delegate_unsupported", UsageError),
+    ("engine.delegate", SetupError),
+    ("engine.too_old", SetupError),
+    ("engine.numpy", SetupError),
 )
 _ADVICE: Mapping[str, tuple[str, str]] = {
     "engine.no_cuda": ("install a torch that is built for CUDA:", 'pip install "edgekit[torch]"'),
+    "engine.delegate": ("see whether the library and what it needs are there:", "ldd DELEGATE"),
+    "engine.delegate_unsupported": ("run a .tflite artifact with it:", "edgekit bench ARTIFACT.tflite --engine litert --delegate DELEGATE"),
     "model.format": ("convert it to a format that this device runs:", "edgekit convert MODEL --to tflite --to onnx"),
     "model.refused": ("check that the file is whole, or convert it again:", "edgekit convert MODEL"),
     "model.batch": ("use the batch the model was converted with:", "edgekit bench ARTIFACT --batch 1"),
@@ -45,6 +51,7 @@ class Client:
         self.process = process
         self._device = device
         self._count = 0
+        self._delegate = ""
         self.hello: Mapping[str, Any] = {}
 
     def greet(self) -> None:
@@ -58,6 +65,7 @@ class Client:
 
     def ask(self, op: str, *, timeout_s: float, **fields: Any) -> dict[str, Any]:
         """Return the reply to one request; raise the error the runner sent, or HardwareError when it died, is silent or talks nonsense."""
+        self._delegate = str(fields.get("delegate") or "")
         self.send(op, **fields)
         deadline = time.monotonic() + timeout_s
         while True:
@@ -110,6 +118,13 @@ class Client:
         how = f"signal {-status}" if status is not None and status < 0 else f"exit status {status}"
         tail = self.process.complaints()
         why = f"{how}\n{tail}" if tail else f"{how}, and it said nothing"
+        if op == "load" and self._delegate:
+            return SetupError(
+                f"the engine on {self._device} died while it loaded the model with the delegate {self._delegate}",
+                code="engine.delegate",
+                why=why,
+                do=[("see whether the model runs without it:", "edgekit bench ARTIFACT")],
+            )
         if op == "load":
             return ModelError(
                 f"the engine on {self._device} died while it loaded the model",

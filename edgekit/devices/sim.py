@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.core.errors import HardwareError, missing_file
+from edgekit.core.errors import HardwareError, UsageError, missing_file
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import DeviceSession, ReadingSink, ReadingWatch
 from edgekit.core.run import LoadTiming, ProfiledWindow, RunPlan
@@ -86,6 +87,13 @@ class _SimSession:
     def load(self, artifact: Path, *, samples: Path | None, plan: RunPlan) -> _SimModel:
         if not artifact.is_file():
             raise missing_file(artifact, "artifact")
+        if plan.delegate is not None and not self._device.script:
+            raise UsageError(
+                "the emulated device takes no delegate",
+                code="engine.delegate_unsupported",
+                why="it emulates inferences as a whole, whatever computes them",
+                do=[("use this machine:", f"edgekit bench ARTIFACT --delegate {shlex.quote(plan.delegate)}")],
+            )
         seconds = seconds_per_inference(artifact.stat().st_size) * plan.batch
         self._device.clock.sleep(LOAD_S + seconds)
         inputs = plan.inputs if self._device.script else "samples" if samples else "synthetic"

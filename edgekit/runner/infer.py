@@ -10,6 +10,7 @@ from array import array
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import engines
+from .engines.delegate import wanted
 from .engines.inputs import prepare
 from .profile import profile
 from .wire import Message, Refusal
@@ -46,7 +47,8 @@ class Inference:
             raise Refusal("model.loaded", "this process has a model already", "one process holds one model")
         self._batch = int(request.get("batch") or 1)
         begin = time.monotonic()
-        engine = engines.load(str(request["artifact"]), request.get("engine"), int(request.get("threads") or 1), self._batch)
+        threads, delegate = int(request.get("threads") or 1), wanted(request)
+        engine = engines.load(str(request["artifact"]), request.get("engine"), threads, self._batch, delegate)
         loaded = time.monotonic()
         self._inputs, origin = prepare(engine, request.get("samples"), self._batch)
         before_first = time.monotonic()

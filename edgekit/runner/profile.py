@@ -11,6 +11,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import engines
+from .engines.delegate import wanted
 from .engines.inputs import prepare
 from .engines.recorded import Call, Recorded
 from .wire import Message, Refusal
@@ -26,7 +27,8 @@ def profile(request: Message, gone: Callable[[], bool]) -> Message:
     With `timeline_ns`, operators whose calls last that long on average also get a timeline: [[t_ns, operator or -1], ...].
     """
     batch = int(request.get("batch") or 1)
-    engine = engines.profiler(str(request["artifact"]), request.get("engine"), int(request.get("threads") or 1), batch)
+    threads, delegate = int(request.get("threads") or 1), wanted(request)
+    engine = engines.profiler(str(request["artifact"]), request.get("engine"), threads, batch, delegate)
     inputs, origin = prepare(engine, request.get("samples"), batch)
     try:
         limit = max(1, MAX_CALLS // max(1, engine.calls_each(inputs[0])) - WARMUPS)

@@ -71,10 +71,13 @@ def bench(
                 planned = with_sensors(planned, chosen.specs)
                 require_time(planned, request)
             models = load_all(session, subjects, planned.run, progress=progress, stack=stack)
+            for note in (unused := _unused_delegate(planned, subjects, models)):
+                progress.note(note)
             session_id = store.open_session(created.replace("-", "").replace(":", "").removesuffix("Z"))
             header = _header(
                 request, planned, subjects, device=device, session=session, chosen=chosen, models=models, ids=(session_id, created)
             )
+            header = replace(header, notes=(*header.notes, *unused))
             clocks = _clocks(chosen, session, len(subjects))
             running = Running(opening(header), clocks=clocks, clock_map=session.clock_map())
             recorder = Recorder(store.session_folder(session_id), clocks=clocks, tap=running.take)
@@ -173,6 +176,19 @@ def _header(
         notes=(chosen.note, *chosen.notes),
         calibrations=chosen.calibrations,
     )
+
+
+def _unused_delegate(planned: BenchPlan, subjects: Sequence[Subject], models: Sequence[Any]) -> list[Note]:
+    """Return a remark for each artifact of which the delegate took nothing: its figures are those of the processor."""
+    return [
+        Note(
+            code="engine.delegate_unused",
+            text=f"the delegate {planned.run.delegate} took no operator of {subject.path.name}: the processor computes all of it",
+            advice="accelerators take models made for them, such as int8 ones; the vendor's compiler says which operators",
+        )
+        for subject, model in zip(subjects, models, strict=True)
+        if (model.loaded.get("delegate_took") or [1])[0] == 0
+    ]
 
 
 def _close(store: RunStore, session_id: str | None) -> list[RunRecord]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,6 +64,8 @@ class BenchRequest:
     batch: int = 1
     threads: int = 1
     engine: str | None = None
+    delegate: str | None = None
+    delegate_options: Mapping[str, str] = field(default_factory=dict)
     sample_hz: float | None = None
     profile: bool = False
     tags: tuple[str, ...] = ()
@@ -144,6 +146,8 @@ def plan(request: BenchRequest, *, kind: str) -> BenchPlan:
         threads=request.threads,
         sample_hz=_given(request.sample_hz, 20.0 if kind == "cuda" else 100.0),
         engine=request.engine,
+        delegate=request.delegate,
+        delegate_options=dict(request.delegate_options),
     )
     _check(run)
     short = run.windows < LEAST_FOR_METHOD or run.windows * run.window_s < LEAST_S

@@ -6,6 +6,7 @@ import os
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..wire import Refusal
+from .delegate import Wanted, refuse
 
 _BY_ENDING: Dict[str, Tuple[List[str], List[str]]] = {  # ending: engines tried in this order, engines that must be named
     ".tflite": (["litert", "tflite_runtime"], []),
@@ -13,13 +14,16 @@ _BY_ENDING: Dict[str, Tuple[List[str], List[str]]] = {  # ending: engines tried 
 }
 
 
-def load(path: str, name: Optional[str], threads: int, batch: int) -> Any:
+def load(path: str, name: Optional[str], threads: int, batch: int, delegate: Optional[Wanted] = None) -> Any:
     """Return the engine with the model loaded; `name` None chooses by the file's ending. Raise Refusal with the engine's own reason."""
-    return _first(path, name, lambda engine: _load(path, engine, threads, batch))
+    return _first(path, name, lambda engine: _load(path, engine, threads, batch, delegate))
 
 
-def profiler(path: str, name: Optional[str], threads: int, batch: int) -> Any:
+def profiler(path: str, name: Optional[str], threads: int, batch: int, delegate: Optional[Wanted] = None) -> Any:
     """Return the engine with the model loaded under its profiler; raise Refusal where it has none."""
+    if delegate is not None:
+        why = "the delegate computes them together, and its own profiler has no common interface"
+        raise Refusal("profile.unsupported", f"operators inside the delegate {delegate.name} cannot be timed", why)
     return _first(path, name, lambda engine: _profiler(path, engine, threads, batch))
 
 
@@ -50,12 +54,13 @@ def choose(path: str, name: Optional[str]) -> List[str]:
     raise Refusal("model.format", f"{name or 'no engine'} does not run {os.path.basename(path)}", "engines read " + ", ".join(_BY_ENDING))
 
 
-def _load(path: str, name: str, threads: int, batch: int) -> Any:
+def _load(path: str, name: str, threads: int, batch: int, delegate: Optional[Wanted]) -> Any:
     family, _, place = name.partition("-")
     if family in ("litert", "tflite_runtime"):
         from .litert import LiteRT
 
-        return LiteRT(path, family, threads, batch)
+        return LiteRT(path, family, threads, batch, delegate)
+    refuse(delegate, name)
     if family == "onnxruntime":
         from .onnxruntime import OnnxRuntime
 

@@ -1,20 +1,23 @@
-"""Run a .tflite model with LiteRT, or with its ancestor tflite-runtime."""
+"""Run a .tflite model with LiteRT, or with its ancestor tflite-runtime; a delegate may take operators of it."""
 
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..wire import Refusal
+from . import delegate as delegates
 from .inputs import Tensor
 
 _MODULES = {"litert": ("ai_edge_litert", "ai-edge-litert"), "tflite_runtime": ("tflite_runtime", "tflite-runtime")}
+_TOO_NEW = re.compile(r"Didn't find op for builtin opcode '(\w+)' version '(\d+)'")
 
 
 class LiteRT:
     """Hold an interpreter with allocated tensors."""
 
-    def __init__(self, path: str, name: str, threads: int, batch: int) -> None:
+    def __init__(self, path: str, name: str, threads: int, batch: int, delegate: Optional[delegates.Wanted] = None) -> None:
         self.name = name
         package, distribution = _MODULES[name]
         try:
@@ -23,11 +26,13 @@ class LiteRT:
             raise Refusal("engine.missing", f"{distribution} is not installed on this machine", str(error), package=distribution) from error
         self.version = _version(distribution)
         self.threads = threads
+        self._wanted = delegate
+        self._taken = (0, 0)
         try:
-            self._interpreter = module.Interpreter(model_path=path, num_threads=threads)
+            self._interpreter = self._open(module, path)
             self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise Refusal("model.refused", f"{distribution} {self.version} refuses the model", str(error).strip()) from error
+        except (ValueError, RuntimeError, SystemError, ImportError, AttributeError) as error:
+            raise self._explained(error, distribution) from error
         self._resize(batch)
         names = self._signature_names()
         self.inputs = [_tensor(detail, names) for detail in self._interpreter.get_input_details()]
@@ -39,7 +44,8 @@ class LiteRT:
 
     def describe(self) -> Dict[str, Any]:
         """Return what actually runs."""
-        return {"engine": self.name, "engine_version": self.version, "delegate": self.delegate, "threads": self.threads}
+        described = {"engine": self.name, "engine_version": self.version, "delegate": self.delegate, "threads": self.threads}
+        return described if self._wanted is None else {**described, "delegate_took": list(self._taken)}
 
     def prepare(self, arrays: List[Any]) -> Any:
         """Return the arrays of one inference in the form `loop` takes."""
@@ -96,12 +102,52 @@ class LiteRT:
         details = {**runner.get_input_details(), **runner.get_output_details()}
         return {int(detail["index"]): name for name, detail in details.items()}
 
+    def _open(self, module: Any, path: str) -> Any:
+        """Return the interpreter. A delegate that was asked for takes operators here, XNNPACK takes others when tensors are allocated."""
+        if self._wanted is None:
+            return module.Interpreter(model_path=path, num_threads=self.threads)
+        opened = delegates.open_delegate(module, self._wanted)
+        interpreter = module.Interpreter(model_path=path, num_threads=self.threads, experimental_delegates=[opened])
+        self._taken = delegates.share(interpreter._get_ops_details())
+        return interpreter
+
+    def _explained(self, error: Exception, distribution: str) -> Refusal:
+        """Return what an interpreter that could not be made means."""
+        said = str(error).strip()
+        newer = _TOO_NEW.search(said)
+        if newer is not None:
+            return Refusal(
+                "engine.too_old",
+                f"device runtime {self.version} too old: the model uses {newer[1]} version {newer[2]}",
+                f"{distribution} {self.version}: {said.splitlines()[0]}",
+                do=[["install the current runtime on the device:", "pip install ai-edge-litert"]],
+            )
+        numpy = _version("numpy")
+        if self.name == "tflite_runtime" and isinstance(error, (SystemError, ImportError, AttributeError)) and not numpy.startswith("1."):
+            return Refusal(
+                "engine.numpy",
+                f"{distribution} {self.version} does not work with numpy {numpy}",
+                f"it was built for numpy 1, and says: {error.__cause__ or said}",
+                do=[
+                    ["give it the numpy it was built for:", 'pip install "numpy<2"'],
+                    ["or use the current runtime, where there is one for this machine:", "pip install ai-edge-litert"],
+                ],
+            )
+        if self._wanted is not None and isinstance(error, RuntimeError):
+            return delegates.failed(self._wanted, error)
+        return Refusal("model.refused", f"{distribution} {self.version} refuses the model", said)
+
     def _delegate(self) -> Optional[str]:
+        """Return what computes the model: the delegate that was asked for with how much it took, and XNNPACK where it is in use."""
         try:
-            operators = {detail["op_name"] for detail in self._interpreter._get_ops_details()}
+            marks = sum(detail["op_name"] == delegates.MARK for detail in self._interpreter._get_ops_details())
         except Exception:
             return None
-        return "xnnpack" if "DELEGATE" in operators else "none"
+        if self._wanted is None:
+            return "xnnpack" if marks else "none"
+        taken, operators = self._taken
+        rest = " + xnnpack" if marks and taken < operators else ""
+        return f"{self._wanted.name} ({taken} of {operators} operators){rest}"
 
 
 def _tensor(detail: Dict[str, Any], names: Dict[int, str]) -> Tensor:
