@@ -47,6 +47,14 @@ def convert(
     min_sqnr: Annotated[
         list[str] | None, typer.Option(metavar="RECIPE=DB", help="Move a floor of the gate, such as int8=15.", show_default=False)
     ] = None,
+    max_accuracy_drop: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Allow accuracy on --eval to fall by this much, such as 1%; where it surely does not, SQNR may miss its floor.",
+            show_default=False,
+        ),
+    ] = None,
     target: Annotated[
         str | None, typer.Option(help="What it is for: chooses recipes, checks operators and memory.", show_default=False)
     ] = None,
@@ -89,6 +97,7 @@ def convert(
         evaluation=evaluation,
         name=name,
         min_sqnr_db=dict(_floor(text) for text in min_sqnr or ()),
+        max_accuracy_drop=None if max_accuracy_drop is None else _share(max_accuracy_drop),
         settings=Settings(
             calibration=MINMAX if percentile is None else f"{percentile:g}",
             allow_unsafe=allow_unsafe_model,
@@ -133,6 +142,21 @@ def _floor(text: str) -> tuple[str, float]:
             code="usage.value",
             why="expected a recipe, an equals sign and decibels",
             do=[("for instance:", "--min-sqnr int8=15")],
+        ) from None
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        if not 0 <= share <= 1:
+            raise ValueError
+        return share
+    except ValueError:
+        raise UsageError(
+            f"--max-accuracy-drop {text} cannot be read",
+            code="usage.value",
+            why="expected a share of the samples",
+            do=[("for instance:", "--max-accuracy-drop 1%")],
         ) from None
 
 

@@ -2,54 +2,67 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from edgekit.converters.base import RECIPES, Recipe
+from edgekit.converters.canonical import graph_sha256
 from edgekit.converters.contents.found import Contents
+from edgekit.converters.contents.layout import with_layouts
 from edgekit.converters.settings import Settings
-from edgekit.converters.verify.gate import RunnableModel, verify
+from edgekit.converters.targets.check import Fit, fit
+from edgekit.converters.targets.profile import load_profile
+from edgekit.converters.verify.evidence import Demands, read_arrays, read_evidence
+from edgekit.converters.verify.gate import RunnableModel, not_loaded, verify
+from edgekit.core.errors import EdgekitError
 from edgekit.core.jsonio import as_data, validate
 
 Stage = Callable[[str], None]
 
 
 def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
-    """Make the artifact of `job` and verify it; return its tensors, achieved scheme, verification and tool versions."""
-    import numpy as np
-
+    """Make the artifact of `job` and verify it; return its tensors, contents, achieved scheme, verification and tool versions."""
     recipe = next(recipe for recipe in RECIPES if recipe.key == job["recipe"])
     work, out = Path(job["work"]), Path(job["out"])
     settings = validate(Settings, job["settings"], where="the job")
     stage("converting")
-    calibration = _load(work / "calib.npz") if recipe.needs_calibration else {}
+    calibration = read_arrays(work / "calib.npz") if recipe.needs_calibration else {}
     make(recipe, work / f"hub.{recipe.hub}", out, calibration, settings)
     stage("loading the result")
-    model, found = open_artifact(recipe.format, out)
+    answer = {"tools": _tools(recipe, job["format"]), "graph_sha256": graph_sha256(out, recipe.format)}
+    try:
+        model, found = open_artifact(recipe.format, out)
+    except (MemoryError, EdgekitError):
+        raise
+    except Exception as error:  # each runtime refuses in a class of its own
+        refused = as_data(not_loaded(error, "LiteRT" if recipe.format == "tflite" else "ONNX Runtime"))
+        return {**answer, "inputs": [], "outputs": [], "scheme": "unknown", "operators": [], "opsets": {}, "verification": refused}
     stage("verifying")
-    reference = _load(work / "reference.npz")
-    labels = work / "labels.npy"
-    verification = verify(
-        recipe,
-        model,
-        found,
-        proof=_load(work / "proof.npz"),
-        reference=[reference[str(index)] for index in range(len(reference))],
-        calibration_samples=len(next(iter(calibration.values()))) if calibration else 0,
-        labels=np.load(labels) if labels.exists() else None,
-        threshold=json.loads((work / "facts.json").read_text()).get("threshold"),
-        min_sqnr_db=job["min_sqnr_db"],
-    )
+    demands = validate(Demands, job["demands"], where="the job")
+    verification = verify(recipe, model, found, read_evidence(work, recipe.hub), demands)
+    fitted = Fit(checks=())
+    if settings.target is not None:
+        stage("checking against the target")
+        fitted = fit(load_profile(settings.target), out, found, format=recipe.format, recipe=recipe.name)
+        verification = replace(
+            verification,
+            passed=verification.passed and all(check.passed for check in fitted.checks),
+            checks=(*verification.checks, *fitted.checks),
+        )
     return {
-        "inputs": as_data(model.inputs),
+        **answer,
+        "inputs": as_data(with_layouts(model.inputs, out, recipe.format)),
         "outputs": as_data(model.outputs),
         "scheme": found.scheme,
+        "operators": as_data(found.operators),
+        "opsets": as_data(found.opsets),
         "verification": as_data(verification),
-        "tools": _tools(recipe, job["format"]),
+        "npu": as_data(fitted.npu),
+        "notes": as_data(fitted.notes),
     }
 
 
@@ -87,10 +100,3 @@ def _tools(recipe: Recipe, source_format: str) -> dict[str, str]:
     if recipe.format == "onnx" and source_format in ("keras", "h5"):
         used = ["tf2onnx", *used]
     return {name: version(name) for name in used}
-
-
-def _load(path: Path) -> dict[str, Any]:
-    import numpy as np
-
-    with np.load(path) as file:
-        return {name: file[name] for name in file.files}

@@ -14,6 +14,7 @@ import pytest
 
 from edgekit.converters.base import RECIPES
 from edgekit.converters.produce import open_artifact
+from edgekit.converters.verify.evidence import Evidence
 from edgekit.converters.verify.gate import verify
 from edgekit.core.artifact import ModelArtifact
 from edgekit.core.jsonio import load_record
@@ -108,13 +109,13 @@ def doctored(path: Path, key: str, digits: Digits, converted: Path) -> Any:
         proof, labels = {"image": test["x"]}, test["y"]
     reference = open_artifact("tflite", converted / "digits_cnn.fp32.tflite")[0].run(proof)
     model, found = open_artifact(recipe.format, path)
-    return verify(recipe, model, found, proof=proof, reference=reference, calibration_samples=128, labels=labels)
+    return verify(recipe, model, found, Evidence(proof=proof, reference=reference, calibration_count=128, labels=labels))
 
 
 @pytest.mark.parametrize("key", ["int8.tflite", "int8.onnx"])
 def test_a_converter_that_silently_left_everything_float_is_caught(key: str, digits: Digits, converted: Path) -> None:
     verification = doctored(converted / f"digits_cnn.fp32.{key.split('.')[1]}", key, digits, converted)
-    assert {check.name for check in verification.checks if not check.passed} == {"weights", "activations"}
+    assert {check.name for check in verification.checks if not check.passed} == {"weights", "compute"}
     assert verification.quantized_share == 0
 
 
@@ -159,7 +160,8 @@ def test_the_moving_average_calibration_that_accuracy_hides_is_caught(digits: Di
         proof, labels = {"image": test["x"]}, test["y"]
     reference = open_artifact("tflite", converted / "digits_cnn.fp32.tflite")[0].run(proof)
     found = open_artifact("tflite", out)[1]
-    verification = verify(recipe, Dequantized(), found, proof=proof, reference=reference, calibration_samples=128, labels=labels)
+    evidence = Evidence(proof=proof, reference=reference, calibration_count=128, labels=labels)
+    verification = verify(recipe, Dequantized(), found, evidence)
     assert [check.name for check in verification.checks if not check.passed] == ["sqnr"]
     assert verification.accuracy.value == pytest.approx(verification.source_accuracy.value, abs=0.02)  # type: ignore[union-attr, operator]
 

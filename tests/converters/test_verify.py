@@ -10,6 +10,7 @@ import pytest
 from edgekit.converters.base import RECIPES
 from edgekit.converters.contents.found import Contents
 from edgekit.converters.verify.accuracy import accuracy, wilson
+from edgekit.converters.verify.evidence import Demands, Evidence
 from edgekit.converters.verify.gate import verify
 from edgekit.converters.verify.metrics import sqnr_db
 from edgekit.core.artifact import Verification
@@ -36,10 +37,9 @@ class Saying:
         return self._outputs
 
 
-def judge(*outputs: Any, found: Contents = WHOLE, recipe: Any = INT8, calibration_samples: int = 100, **more: Any) -> Verification:
-    reference = more.pop("reference", [REFERENCE])
-    proof = {"x": np.zeros((50, 3))}
-    return verify(recipe, Saying(*outputs), found, proof=proof, reference=reference, calibration_samples=calibration_samples, **more)
+def judge(*outputs: Any, found: Contents = WHOLE, recipe: Any = INT8, demands: Any = None, **more: Any) -> Verification:
+    given = {"proof": {"x": np.zeros((50, 3))}, "reference": [REFERENCE], "calibration_count": 100, **more}
+    return verify(recipe, Saying(*outputs), found, Evidence(**given), demands)
 
 
 def failed(verification: Verification) -> set[str]:
@@ -89,15 +89,15 @@ def test_weights_that_were_left_float_are_caught() -> None:
 
 def test_a_float_file_called_int8_is_caught() -> None:
     nothing = Contents(weights={"float32": 1000}, activations={"float32": 6})
-    assert failed(judge(REFERENCE, found=nothing)) == {"weights", "activations"}
+    assert failed(judge(REFERENCE, found=nothing)) == {"weights", "compute"}
 
 
 def test_dynamic_quantization_is_not_taken_for_static() -> None:
-    assert failed(judge(REFERENCE, found=Contents(weights={"int8": 1000}, activations={"float32": 6}))) == {"activations"}
+    assert failed(judge(REFERENCE, found=Contents(weights={"int8": 1000}, activations={"float32": 6}))) == {"compute"}
 
 
 def test_a_calibration_without_samples_is_caught() -> None:
-    assert failed(judge(REFERENCE, calibration_samples=0)) == {"calibration"}
+    assert failed(judge(REFERENCE, calibration_count=0)) == {"calibration"}
 
 
 def test_a_loss_that_leaves_accuracy_as_it_was_is_caught() -> None:
@@ -110,12 +110,12 @@ def test_a_loss_that_leaves_accuracy_as_it_was_is_caught() -> None:
 
 
 def test_the_floor_can_be_moved() -> None:
-    assert failed(judge(REFERENCE * 0.8, min_sqnr_db=10)) == set()
+    assert failed(judge(REFERENCE * 0.8, demands=Demands(min_sqnr_db=10))) == set()
 
 
 def test_other_shapes_than_the_source_are_caught() -> None:
     verification = judge(REFERENCE[:, :4])
-    assert {"shapes", "sqnr"} <= failed(verification)
+    assert {"outputs", "sqnr"} <= failed(verification)
     assert verification.max_abs_error is None
 
 

@@ -1,26 +1,30 @@
 """Prove a conversion: compare what the artifact says in its runtime with what the source says, and count what was achieved.
 
-A converter's "success" is not success: each check here has caught a tool that reported success for a broken file.
+A converter's "success" is not success: each check has caught a tool that reported success for a broken file.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from edgekit.converters.base import Recipe
-from edgekit.converters.contents.found import Contents, words
+from edgekit.converters.contents.found import Contents
+from edgekit.converters.verify import checks
 from edgekit.converters.verify.accuracy import accuracy, decisions, has_scores
-from edgekit.converters.verify.metrics import finite, sqnr_db
+from edgekit.converters.verify.evidence import CALIBRATION, HELD_OUT, Demands, Evidence
+from edgekit.converters.verify.metrics import Closeness, finite, max_abs_error, sqnr_db
+from edgekit.converters.verify.paired import accuracy_change, mcnemar_p
+from edgekit.converters.verify.ports import changes, input_check, output_check, same_shapes
 from edgekit.core.artifact import Check, TensorSpec, Verification
-from edgekit.core.quantity import Estimate
+from edgekit.core.quantity import Estimate, Note, Quantity
 
 _SIGMOID = 0.5  # the threshold of an output between 0 and 1
+_GAP_DB = 6.0  # between calibration and held-out inputs: noise of twice the amplitude
 
 
 class RunnableModel(Protocol):
-    """Run an artifact in its runtime."""
+    """Run an artifact in its runtime. Values go in and come out as the source has them, whatever number format the artifact has."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -37,120 +41,113 @@ def verify(
     recipe: Recipe,
     model: RunnableModel,
     found: Contents,
+    evidence: Evidence,
+    demands: Demands | None = None,
     *,
-    proof: Mapping[str, Any],
-    reference: Sequence[Any],
-    calibration_samples: int,
-    labels: Any | None = None,
-    threshold: float | None = None,
-    min_sqnr_db: float | None = None,
+    limits: Sequence[Check] = (),
 ) -> Verification:
-    """Return the verification of a loaded artifact.
-
-    `proof` holds inputs by name, `reference` the source's outputs for them in the source's order, `labels` class numbers or other
-    targets; `threshold` divides the two classes of a model with a single output.
-    """
-    outputs = model.run(proof)
-    compared = _shapes_agree(outputs, reference)
-    whole = all(finite(output) for output in outputs)
-    comparable = compared and whole
-    sqnr = sqnr_db(outputs, reference) if comparable else None
-    floor = recipe.min_sqnr_db if min_sqnr_db is None else min_sqnr_db
-    checks = (
-        _finite_check(whole),
-        _varies_check(outputs, reference),
-        _shape_check(outputs, reference, agree=compared),
-        _share_check("weights", found.weights, recipe.weights, recipe.min_share),
-        _share_check("activations", found.activations, recipe.activations, recipe.min_share),
-        *([_calibration_check(calibration_samples)] if recipe.needs_calibration else []),
-        _sqnr_check(sqnr, floor, comparable=comparable),
+    """Return the verification of a loaded artifact; `limits` are checks against a target that were made beside it."""
+    demands = demands or Demands()
+    shares = (*checks.share_checks(recipe, found, demands), *limits)
+    accepted = input_check(recipe, evidence, model.inputs) if evidence.inputs else None
+    inputs = [accepted] if accepted is not None else []
+    loads = Check(name="loads", passed=True, seen=model.runtime)
+    if accepted is not None and not accepted.passed:
+        return _unproved(recipe, model, found, (loads, accepted, *shares))
+    try:
+        outputs = model.run(evidence.proof)
+        known = model.run(evidence.calibration) if evidence.calibration and evidence.data == HELD_OUT else []
+    except MemoryError:
+        raise
+    except Exception as error:  # a runtime may refuse in a class of its own
+        return _unproved(recipe, model, found, (_refused(error, "opens it, and fails to run it"), *inputs, *shares))
+    proof = _compare(outputs, evidence.reference, evidence)
+    seen = _compare(known, evidence.calibration_reference, evidence) if known else None
+    told = None if evidence.labels is None else accuracy(outputs, evidence.labels, evidence.threshold)
+    source = None if evidence.labels is None else accuracy(evidence.reference, evidence.labels, evidence.threshold)
+    change, p = _change(outputs, evidence, told, source)
+    allowed = demands.max_accuracy_drop
+    verdicts = (
+        loads,
+        *inputs,
+        output_check(recipe, evidence, model.outputs, outputs),
+        checks.finite_check(outputs, evidence.reference),
+        checks.varies_check(outputs, evidence.reference),
+        *shares,
+        *([checks.calibration_check(evidence.calibration_count)] if recipe.needs_calibration else []),
+        checks.sqnr_check(proof and proof.sqnr_db, recipe, demands, change),
+        *([checks.accuracy_check(change, allowed)] if allowed is not None else []),
     )
-    known = None if labels is None else accuracy(reference, labels, threshold)
-    classes = comparable and has_scores(outputs) and (outputs[0].shape[1] > 1 or threshold == _SIGMOID or isinstance(known, Estimate))
     return Verification(
-        passed=all(check.passed for check in checks),
-        checks=checks,
-        sqnr_db=sqnr if sqnr is None or math.isfinite(sqnr) else None,
-        max_abs_error=max(float(abs(a - b).max()) for a, b in zip(outputs, reference, strict=True)) if comparable else None,
-        top1_agreement=float((decisions(outputs, threshold) == decisions(reference, threshold)).mean()) if classes else None,
-        samples=len(next(iter(proof.values()))),
-        accuracy=None if labels is None else accuracy(outputs, labels, threshold),
-        source_accuracy=known,
-        quantized_share=None if recipe.weights == "float32" else _share(found.weights, recipe.weights),
+        passed=all(check.passed for check in verdicts),
+        checks=verdicts,
+        data=evidence.data,
+        sqnr_db=proof and proof.finite_sqnr_db,
+        max_abs_error=proof and proof.max_abs_error,
+        top1_agreement=proof and proof.top1_agreement,
+        samples=evidence.count,
+        calibration_sqnr_db=seen and seen.finite_sqnr_db,
+        calibration_max_abs_error=seen and seen.max_abs_error,
+        calibration_top1_agreement=seen and seen.top1_agreement,
+        calibration_samples=len(known[0]) if known else 0,
+        accuracy=told,
+        source_accuracy=source,
+        accuracy_change=change,
+        mcnemar_p=p,
+        quantized_share=_achieved(found.weights, recipe.weights),
+        computed_share=_achieved(found.compute or found.activations, recipe.activations),
         runtime=model.runtime,
+        notes=(*changes(recipe, evidence, model.inputs), *_narrow(recipe, proof, seen)),
     )
 
 
-def _finite_check(whole: bool) -> Check:
-    return Check(
-        name="finite",
-        passed=whole,
-        seen="every output is finite" if whole else "outputs hold NaN or infinity",
-        advice=None if whole else "use a higher precision",
+def not_loaded(error: Exception, runtime: str) -> Verification:
+    """Return the verification of an artifact that its own runtime refuses."""
+    return Verification(passed=False, checks=(_refused(error, f"{runtime} refuses it"),), runtime=runtime)
+
+
+def _unproved(recipe: Recipe, model: RunnableModel, found: Contents, verdicts: Sequence[Check]) -> Verification:
+    return Verification(
+        passed=False, checks=tuple(verdicts), quantized_share=_achieved(found.weights, recipe.weights), runtime=model.runtime
     )
 
 
-def _varies_check(outputs: Sequence[Any], reference: Sequence[Any]) -> Check:
-    stuck = [
-        index
-        for index, (output, expected) in enumerate(zip(outputs, reference, strict=False))
-        if _constant(output) and not _constant(expected)
-    ]
-    seen = f"output {stuck[0]} is the same for every input" if stuck else "outputs follow the inputs"
-    return Check(name="varies", passed=not stuck, seen=seen, advice="use another format or a higher precision" if stuck else None)
+def _refused(error: Exception, what: str) -> Check:
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return Check(name="loads", passed=False, seen=f"{what}: {said[:200]}", advice="convert to the other format, or to another precision")
 
 
-def _shape_check(outputs: Sequence[Any], reference: Sequence[Any], *, agree: bool) -> Check:
-    seen = ", ".join(str(tuple(output.shape[1:])) for output in outputs)
-    wanted = ", ".join(str(tuple(output.shape[1:])) for output in reference)
-    return Check(
-        name="shapes",
-        passed=agree,
-        seen=seen,
-        floor=wanted,
-        advice=None if agree else "the converter changed the outputs; try another format",
-    )
+def _compare(outputs: Sequence[Any], reference: Sequence[Any], evidence: Evidence) -> Closeness | None:
+    if not same_shapes(outputs, reference) or not all(finite(output) for output in (*outputs, *reference)):
+        return None
+    return Closeness(sqnr_db(outputs, reference), max_abs_error(outputs, reference), _top1(outputs, reference, evidence))
 
 
-def _share_check(name: str, counts: Mapping[str, int], wanted: str, floor: float) -> Check:
-    share = _share(counts, wanted)
-    passed = not counts or share >= floor
-    return Check(
-        name=name,
-        passed=passed,
-        seen=f"{share:.1%} {wanted}" if counts else "the model has none",
-        floor=f"{floor:.0%} {wanted}",
-        advice=None if passed else f"found {words(counts)}: part was left as it was, as recurrent layers are; use fp16 or fp32",
-    )
+def _top1(outputs: Sequence[Any], reference: Sequence[Any], evidence: Evidence) -> float | None:
+    """Return how often both decide alike; None where the output may be no score of a class."""
+    if not has_scores(outputs):
+        return None
+    labelled = evidence.labels is not None and isinstance(accuracy(evidence.reference, evidence.labels, evidence.threshold), Estimate)
+    if outputs[0].shape[1] == 1 and evidence.threshold != _SIGMOID and not labelled:
+        return None
+    return float((decisions(outputs, evidence.threshold) == decisions(reference, evidence.threshold)).mean())
 
 
-def _calibration_check(samples: int) -> Check:
-    return Check(
-        name="calibration", passed=samples > 0, seen=f"{samples} samples", floor="1 sample", advice=None if samples else "give --calib"
-    )
+def _change(
+    outputs: Sequence[Any], evidence: Evidence, told: Quantity | None, source: Quantity | None
+) -> tuple[Quantity | None, float | None]:
+    if not (isinstance(told, Estimate) and isinstance(source, Estimate)):
+        return None if told is None or isinstance(told, Estimate) else told, None
+    right, before = (decisions(said, evidence.threshold) == evidence.labels for said in (outputs, evidence.reference))
+    return accuracy_change(right, before), mcnemar_p(right, before)
 
 
-def _sqnr_check(sqnr: float | None, floor: float, *, comparable: bool) -> Check:
-    passed = sqnr is not None and sqnr >= floor
-    if sqnr is None:
-        seen = "outputs cannot be compared"
-    elif math.isinf(sqnr):
-        seen = "identical" if sqnr > 0 else "the source says 0, the artifact does not"
-    else:
-        seen = f"{sqnr:.1f} dB"
-    advice = (
-        "give more typical calibration data, or use a higher precision; --min-sqnr moves the floor" if comparable and not passed else None
-    )
-    return Check(name="sqnr", passed=passed, seen=seen, floor=f"{floor:g} dB", advice=advice)
+def _narrow(recipe: Recipe, proof: Closeness | None, seen: Closeness | None) -> tuple[Note, ...]:
+    if not recipe.needs_calibration or proof is None or seen is None or not seen.sqnr_db > proof.sqnr_db + _GAP_DB:
+        return ()
+    text = f"{seen.sqnr_db:.1f} dB on {CALIBRATION} inputs and only {proof.sqnr_db:.1f} dB on others: they go beyond its ranges"
+    return (Note(code="calibration.narrow", text=text, advice="calibrate on more, and more varied, inputs"),)
 
 
-def _shapes_agree(outputs: Sequence[Any], reference: Sequence[Any]) -> bool:
-    return len(outputs) == len(reference) and all(a.shape == b.shape for a, b in zip(outputs, reference, strict=True))
-
-
-def _constant(output: Any) -> bool:
-    return len(output) > 1 and bool((output == output[:1]).all())
-
-
-def _share(counts: Mapping[str, int], wanted: str) -> float:
-    return counts.get(wanted, 0) / max(1, sum(counts.values()))
+def _achieved(counts: Mapping[str, int], wanted: str) -> float | None:
+    return None if wanted == "float32" else checks.share(counts, wanted)

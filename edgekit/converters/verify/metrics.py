@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Closeness(NamedTuple):
+    """Hold how far an artifact's outputs are from the source's. `sqnr_db` is infinite where they are identical."""
+
+    sqnr_db: float
+    max_abs_error: float
+    top1_agreement: float | None
+
+    @property
+    def finite_sqnr_db(self) -> float | None:
+        """Return the SQNR where it is a number that JSON can hold."""
+        return self.sqnr_db if math.isfinite(self.sqnr_db) else None
 
 
 def sqnr_db(outputs: Sequence[Any], reference: Sequence[Any]) -> float:
@@ -18,6 +31,11 @@ def sqnr_db(outputs: Sequence[Any], reference: Sequence[Any]) -> float:
         noise = float(((output.astype("float64") - expected.astype("float64")) ** 2).sum())
         ratios.append(math.inf if noise == 0 else -math.inf if signal == 0 else 10 * math.log10(signal / noise))
     return min(ratios)
+
+
+def max_abs_error(outputs: Sequence[Any], reference: Sequence[Any]) -> float:
+    """Return the largest difference between any two values."""
+    return max(float(abs(a.astype("float64") - b.astype("float64")).max()) for a, b in zip(outputs, reference, strict=True))
 
 
 def finite(output: Any) -> bool:

@@ -31,7 +31,7 @@ def mcnemar_p(right: Any, right_before: Any) -> float:
     for count in range(min(gained, lost)):
         ways = ways * (differing - count) // (count + 1)
         tail += ways
-    return min(1.0, 2 * tail / 2**differing)
+    return min(1.0, 2 * tail / (1 << differing))
 
 
 def tango(gained: int, lost: int, count: int) -> tuple[float, float]:

@@ -36,7 +36,7 @@ def conduct(request: ConvertRequest, planned: ConvertPlan, shop: Workshop) -> Co
     shapes = {name: list(array.shape[1:]) for name, array in data.proof.inputs.items()}
     facts, failed_hubs = shop.make_hubs(planned.hubs, shapes)
     answers = shop.make_recipes(
-        planned.recipes, hubs=failed_hubs, floors=request.min_sqnr_db, file=lambda recipe: shop.folder / planned.file(recipe)
+        planned.recipes, hubs=failed_hubs, demands=request.demands, file=lambda recipe: shop.folder / planned.file(recipe)
     )
     source = SourceModel(
         path=str(request.model),

@@ -7,14 +7,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgekit.converters.base import Recipe
 from edgekit.converters.settings import MINMAX, Settings
+from edgekit.converters.verify.evidence import Demands
 
 DEFAULT_OUT = Path("artifacts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertRequest:
-    """Hold what to convert. `calibration` and `evaluation` are .npz or .npy files; `min_sqnr_db` moves floors by recipe name."""
+    """Hold what to convert.
+
+    `calibration` and `evaluation` are .npz or .npy files. `min_sqnr_db` moves floors by recipe name, `max_accuracy_drop` (a share) is the
+    most that accuracy on the `evaluation` may fall.
+    """
 
     model: Path
     out: Path
@@ -24,9 +30,18 @@ class ConvertRequest:
     evaluation: Path | None = None
     name: str | None = None
     min_sqnr_db: Mapping[str, float] = field(default_factory=dict)
+    max_accuracy_drop: float | None = None
     settings: Settings = field(default_factory=Settings)
     mixed: str | None = None
     sensitivity: bool = False
+
+    def demands(self, recipe: Recipe) -> Demands:
+        """Return what the artifact of `recipe` has to meet."""
+        return Demands(
+            min_sqnr_db=self.min_sqnr_db.get(recipe.name),
+            max_accuracy_drop=self.max_accuracy_drop,
+            kept=tuple(self.settings.keep.get(recipe.key, ())),
+        )
 
     def command(self, change: str = "") -> str:
         """Return the command line of this request with the options of `change`, whose formats and recipes take the place of its own."""
@@ -42,6 +57,7 @@ class ConvertRequest:
             ("--custom-objects", self.settings.custom_objects),
             ("--mixed", [self.mixed] if self.mixed else ()),
             ("--min-sqnr", [f"{name}={floor:g}" for name, floor in self.min_sqnr_db.items()]),
+            ("--max-accuracy-drop", [] if self.max_accuracy_drop is None else [f"{100 * self.max_accuracy_drop:g}%"]),
         ]
         words = [
             "edgekit",

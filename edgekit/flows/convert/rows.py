@@ -9,7 +9,7 @@ from typing import Any
 
 from edgekit.converters.base import Recipe
 from edgekit.converters.publish import leftovers, publish
-from edgekit.core.artifact import ModelArtifact, SourceModel, TensorSpec, Verification
+from edgekit.core.artifact import ModelArtifact, Operator, SourceModel, TensorSpec, Verification
 from edgekit.core.errors import EdgekitError
 from edgekit.core.jsonio import dump_record, validate
 from edgekit.core.quantity import Note
@@ -51,6 +51,12 @@ def row(
         samples=data.samples.name if data.samples else None,
         samples_sha256=sha256_of(data.samples) if data.samples else None,
         samples_origin=data.origin,
+        operators=tuple(validate(Operator, item, where=where) for item in answer["operators"]),
+        opsets=dict(answer["opsets"]),
+        calibration=data.calibration_set(request.settings.calibration) if recipe.needs_calibration else None,
+        target=request.settings.target,
+        graph_sha256=answer["graph_sha256"],
+        kept=tuple(request.settings.keep.get(recipe.key, ())),
         tools={"edgekit": version("edgekit"), **tools, **answer["tools"]},
         notes=(*(data.calibration_notes if recipe.needs_calibration else ()), *data.notes),
     )
