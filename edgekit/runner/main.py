@@ -21,6 +21,8 @@ from .infer import Inference
 from .sample import Sampler
 from .wire import Message, Refusal, Wire, reserve
 
+NAP_NS = 200_000_000  # a request to the sampler waits so long at most; looking for one more often costs as much as reading
+
 Operation = Callable[[Message], Message]
 
 
@@ -97,7 +99,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     wire = reserve()
     if mode == "sample":
         gc.disable()  # nothing here makes cycles, and a collection would fall between two readings
-    service = Inference(wire.gone) if mode == "infer" else Sampler(wire.write, nap_ns=50_000_000)
+    service = Inference(wire.gone) if mode == "infer" else Sampler(wire.write, nap_ns=NAP_NS)
     with contextlib.suppress(EOFError):
         loads = Burner(wire.gone).operations() if mode == "infer" else {}
         serve(wire, service, {**Common(mode).operations(), **service.operations(), **loads})

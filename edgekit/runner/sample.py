@@ -27,7 +27,7 @@ SUSPENDED_NS = 10_000_000
 
 
 class Sampler:
-    """Hold open counters between start and stop, and send their readings in batches. `clock`, `aside` and `asleep` are replaced in tests.
+    """Hold open counters between start and stop, and send their readings in batches; all but the first and last argument are for tests.
 
     For up to `nap_ns` it sleeps between two readings by itself instead of returning from `tick`: each return costs time on a core.
     """
@@ -38,17 +38,20 @@ class Sampler:
         clock: Callable[[], int] = time.monotonic_ns,
         aside: Optional[Callable[[Sequence[int]], Optional[int]]] = None,
         asleep: Optional[Callable[[], int]] = None,
+        sleep: Callable[[float], None] = time.sleep,
         nap_ns: int = 0,
     ) -> None:
         self._send = send
         self._clock = clock
         self._aside = aside or step_aside
         self._asleep = asleep or slept_ns
+        self._sleep = sleep
         self._nap_ns = nap_ns
         self._series: List[Series] = []
+        self._only: Optional[Series] = None  # it is read by the shorter way
         self._sources: List[Source] = []
         self._opened: List[Any] = []
-        self._rows: List[List[float]] = []
+        self._taken: List[Tuple[Any, ...]] = []  # (channel index, begin of its reading, end of it, value[, flags])
         self._send_ns = self._start_ns = self._start_cpu_ns = self._slept_ns = 0
         self._faults = Faults()
         self._starved = 0
@@ -92,6 +95,7 @@ class Sampler:
         for counter in opened:
             self._series += arranged(counter, len(channels), hz, self._start_ns, fast)
             channels += [channel for channel, _ in counter.readers]
+        self._only = self._series[0] if self._nap_ns and len(self._series) == 1 and self._series[0].plain else None
         self._sources = sorted((source for series in self._series for source in series.sources), key=lambda source: source.place)
         return {"channels": channels, "cpu": core}
 
@@ -113,7 +117,7 @@ class Sampler:
         }
         for counter in self._opened:
             counter.close()
-        self._series, self._sources, self._opened, self._start_ns = [], [], [], 0
+        self._series, self._only, self._sources, self._opened, self._start_ns = [], None, [], [], 0
         return cost
 
     def tick(self) -> Optional[float]:
@@ -122,23 +126,20 @@ class Sampler:
             return None
         until_ns = self._clock() + self._nap_ns
         while True:
+            if self._only is not None:
+                self._repeat(self._only, min(until_ns, self._send_ns))
             due_ns, now = self._turn()
             if due_ns >= until_ns:
                 return max(0.0, (due_ns - now) / 1e9)
-            time.sleep(max(0.0, (due_ns - now) / 1e9))
+            self._sleep(max(0.0, (due_ns - now) / 1e9))
 
     def _turn(self) -> Tuple[int, int]:
         """Read what is due; return when the next reading is, and the time."""
         now = self._clock()
         for series in self._series:
             if now >= series.due_ns:
-                if now - series.due_ns > STARVED_PERIODS * series.period_ns:
-                    self._note_starved(series.due_ns, now)
-                self._read(series)
-                before, now = now, self._clock()
-                if now - before > STARVED_PERIODS * series.period_ns:  # it lost its processor in the middle of a reading
-                    self._note_starved(before, now)
-                series.skip_to(now)
+                started, now = now, self._read(series)
+                self._move_on(series, started, now)
         if now >= self._send_ns:
             self._flush()
             now = self._clock()
@@ -147,34 +148,75 @@ class Sampler:
             due_ns = min(due_ns, series.due_ns)
         return due_ns, now
 
-    def _read(self, series: Series) -> None:
-        clock = self._clock
-        first = before = clock()
-        taken: List[List[float]] = []
+    def _repeat(self, series: Series, until_ns: int) -> None:
+        """Read the only series until `until_ns`, as `_turn` would.
+
+        A core that wakes for a reading has cold caches, where each line that is run costs ten times its usual time: this holds few.
+        """
+        clock, sleep, take = self._clock, self._sleep, self._taken.append
+        due_ns, period_ns, sources = series.due_ns, series.period_ns, series.sources
+        now = clock()
+        while due_ns < until_ns:
+            if due_ns > now:
+                sleep((due_ns - now) / 1e9)
+            started = now = clock()
+            for source in sources:
+                try:
+                    value = source.read()
+                    if value - value != 0:
+                        raise _not_finite(value)
+                    if source.failures:
+                        source.failures = 0
+                except Exception as error:
+                    now = self._spoilt(source, error, now)
+                    sources = series.sources
+                    continue
+                before, now = now, clock()
+                take((source.place, before, now, value))
+            if now < due_ns + period_ns:
+                due_ns += period_ns
+            else:
+                series.due_ns = due_ns
+                self._move_on(series, started, now)
+                due_ns = series.due_ns
+        series.due_ns = due_ns
+
+    def _read(self, series: Series) -> int:
+        """Read every channel of a series once; return the time."""
+        clock, first = self._clock, len(self._taken)
+        started = now = clock()
         for source in series.sources:
             try:
                 value = source.read()
                 if value - value != 0:  # neither NaN nor infinity is a reading
-                    raise ValueError(f"not a finite number: {value}")
+                    raise _not_finite(value)
                 if source.failures:
                     source.failures = 0
             except Exception as error:  # whatever a driver raises: this reading is not usable, the others go on
-                lost = self._failed(source, error, before)
-                after = clock()
-                if not lost:
-                    taken.append([source.place, (before + after) // 2, (after - before + 1) // 2, 0, FLAG_INVALID])
-                before = after
+                now = self._spoilt(source, error, now)
                 continue
-            after = clock()
-            t_ns, bracket_ns = (before + after) // 2, (after - before + 1) // 2
-            taken.append([source.place, t_ns, bracket_ns, value])
+            before, now = now, clock()
+            self._taken.append((source.place, before, now, value))
             if series.ticks is not None:
-                series.ticks.saw(t_ns, bracket_ns, value)
-            before = after
+                series.ticks.saw((before + now) // 2, (now - before + 1) // 2, value)
         if series.shared:  # one access served them all: they share its time
-            for row in taken:
-                row[1], row[2] = (first + before) // 2, (before - first + 1) // 2
-        self._rows += taken
+            self._taken[first:] = [(place, started, now, *rest) for place, _, _, *rest in self._taken[first:]]
+        return now
+
+    def _move_on(self, series: Series, started_ns: int, now_ns: int) -> None:
+        """Set when a series is read next, and tell of a processor that came late or was taken away in the middle of a reading."""
+        for since, until in (series.due_ns, started_ns), (started_ns, now_ns):
+            if until - since > STARVED_PERIODS * series.period_ns:
+                self._note_starved(since, until)
+        series.skip_to(now_ns)
+
+    def _spoilt(self, source: Source, error: Exception, before_ns: int) -> int:
+        """Take a reading that failed, as an invalid one unless its channel is lost; return the time."""
+        lost = self._failed(source, error, before_ns)
+        now = self._clock()
+        if not lost:
+            self._taken.append((source.place, before_ns, now, 0, FLAG_INVALID))
+        return now
 
     def _failed(self, source: Source, error: Exception, t_ns: int) -> bool:
         """Take a failure; return True when it loses the channel, which is told and read no more."""
@@ -186,13 +228,15 @@ class Sampler:
         return True
 
     def _flush(self) -> None:
-        if self._rows:
-            self._send({"event": "readings", "rows": self._rows})
-            for row in self._rows:
-                source = self._sources[int(row[0])]
+        if self._taken:
+            taken, self._taken = self._taken, []
+            self._send(
+                {"event": "readings", "rows": [[row[0], (row[1] + row[2]) // 2, (row[2] - row[1] + 1) // 2, *row[3:]] for row in taken]}
+            )
+            for place, before, after, *_ in taken:
+                source = self._sources[place]
                 source.reads += 1
-                source.spent_ns += 2 * int(row[2])
-            self._rows = []
+                source.spent_ns += after - before
         now, slept = self._clock(), self._asleep()
         if slept - self._slept_ns > SUSPENDED_NS:
             self._send({"event": "note", "code": "sampler.suspended", "t_ns": now, "length_ns": slept - self._slept_ns})
@@ -203,6 +247,10 @@ class Sampler:
         self._starved += 1
         if self._starved <= STARVED_EVENTS:
             self._send({"event": "note", "code": "sampler.starved", "t_ns": due_ns, "length_ns": now_ns - due_ns, "count": self._starved})
+
+
+def _not_finite(value: float) -> ValueError:
+    return ValueError(f"not a finite number: {value}")
 
 
 def spent_cpu_ns() -> int:

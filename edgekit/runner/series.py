@@ -36,6 +36,7 @@ class Series:
         self.ticks: Optional[Ticks] = None
         if not fast and len(sources) == 1 and sources[0].channel in counter.ticking:
             self.ticks = Ticks(self.period_ns)
+        self.plain = self.ticks is None and not self.shared
 
     def skip_to(self, now_ns: int) -> None:
         """Move to the next time of the schedule after `now_ns`; readings that were missed are left out, not made up in a burst."""

@@ -57,11 +57,11 @@ class Handles:
 
     def reader(self, path: str) -> Callable[[], int]:
         """Return the function that reads the file's integer anew; raise OSError. It raises ValueError for an empty or torn value."""
-        handle = _opened(path)
+        handle, pread = _opened(path), os.pread
         self._open.append(handle)
 
         def read() -> int:
-            data = os.pread(handle, 64, 0)
+            data = pread(handle, 64, 0)
             if not data.endswith(b"\n"):  # half a number looks like a smaller one
                 raise ValueError(f"torn read {data!r}" if data else "empty read")
             return int(data)
