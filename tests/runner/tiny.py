@@ -103,8 +103,8 @@ def chain_onnx(path: Path, widths: tuple[int, ...]) -> Path:
     return path
 
 
-def chain_tflite(path: Path, widths: tuple[int, ...]) -> Path:
-    """Write fully connected layers one after the other: float32[1, widths[0]] to [1, widths[-1]]."""
+def chain_tflite(path: Path, widths: tuple[int, ...], *, version: int = 1) -> Path:
+    """Write fully connected layers one after the other: float32[1, widths[0]] to [1, widths[-1]]; `version` is that of the operator."""
     import flatbuffers
     import numpy as np
     from ai_edge_litert import schema_py_generated as schema
@@ -128,7 +128,7 @@ def chain_tflite(path: Path, widths: tuple[int, ...]) -> Path:
     graph.inputs, graph.outputs = [0], [len(graph.tensors) - 1]
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.FULLY_CONNECTED
-    code.version = 1
+    code.version = version
     model.version, model.operatorCodes, model.subgraphs = 3, [code], [graph]
     builder = flatbuffers.Builder(0)
     builder.Finish(model.Pack(builder), b"TFL3")
