@@ -1,38 +1,108 @@
 r"""Say how narrow an interval could be: the 95 % interval of an observer who knows the instrument exactly.
 
-He has the same readings as edgekit. He knows the true update period of the counter, its quantum, the share of the time at which the sensor
-looks, and even the true power of the load, which is the mean of the window at its edges too. He does not know when between two readings
-a tick came, and of the gain he knows what its maker or the literature states, as edgekit does. So the energy of his window is off by
+*He knows* the counter's period with its jitter, its quantum, that it errs in nothing else but its gain (of which he knows what is stated,
+as edgekit does), and how long each reading took; the mean power of the region, and the power from tick to tick while the program waited,
+both from the plant itself.
 
-    P (X1 + X2) + Q + g E
+*He does not know* more than edgekit's readings can tell: not when within its bracket a tick came, for a tick's jitter is chance and no
+property of an instrument; and not what the load drew within a tick. A counter tells one number per tick. What was drawn before and after
+an edge in the tick that straddles it is told by no reading, however well the instrument is known: a load that began at the edge and one
+that ran before give the same counts. So with P the mean power of the region and w the bracket of an edge (between the last old and the
+first new reading where a tick was seen; else one period with its jitter and the time of the reading), the energy of his region is off by
 
-with X1, X2 rectangular over the bracket of each edge (between the last old and the first new reading where a tick was seen; else one
-period and the time of the reading), Q triangular (the difference of two roundings), g normal. The half width returned holds 95 % of 200,000
-seeded draws. Of a sensor that looks part of the time the energy of the rest may lie anywhere between nothing and the power limit.
+    H + D + T + Q + g E
+
+    H  no tick was seen at the edge: what the load drew in the bracket is anything from nothing to P w. The interval has to hold the truth
+       in 95 % of all phases for every such load, also for one that began at the first edge and ended after the last. That one errs one
+       way only, rectangular up to P w; its mirror image the other way. No interval narrower than the rectangle of half-width
+       P (w1 + w2) / 2 holds both.
+    D  a tick was seen: rectangular over the bracket, at the power of waiting; each edge for itself
+    T  what was drawn between the end and the tick after it: the power of waiting, as few ticks predict it (Student's t, white noise from
+       tick to tick), but no less than nothing and no more than was counted since the reading at the end
+    Q  triangular (the difference of two roundings),  g normal
+
+The half-width returned holds 95 % of 200,000 seeded draws. Power samples show the power on both sides of an edge, so there D at the mean
+power stands for H. Of a sensor that looks part of the time the energy of the rest may lie anywhere between nothing and the power limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DRAWS = 200_000
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bracket:
+    """Hold the width of one edge's bracket in seconds, and whether a tick was seen in it."""
+
+    width_s: float
+    tick: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waited:
+    """Hold the wait after a region: true watts from tick to tick, and the seconds these ticks took.
+
+    `tail_s` is the time from the end to the first of them, `most_j` what was counted since the reading at the end.
+    """
+
+    watts: Sequence[float]
+    seconds: float
+    tail_s: float
+    most_j: float
+
+
 def half_width_j(
-    *, mean_w: float, energy_j: float, dated: Sequence[Mapping[str, Any]], period_s: float, quantum_j: float, gain_rel: float
+    *,
+    mean_w: float,
+    energy_j: float,
+    brackets: tuple[Bracket, Bracket],
+    quantum_j: Sequence[float],
+    gain_rel: float,
+    waited: Waited | None = None,
+    samples: bool = False,
 ) -> float:
-    """Return the half width in joules; `dated` has the brackets of both edges of each counter that the figure adds up."""
+    """Return the half-width in joules; `quantum_j` has the quantum of each counter that the figure adds up, for each rounds for itself."""
     import numpy as np
 
     draw = np.random.default_rng(0)
     error = gain_rel * energy_j * draw.standard_normal(DRAWS)
-    for _ in dated:  # the counters tick together, but each rounds for itself
-        error += quantum_j * (draw.random(DRAWS) - draw.random(DRAWS))
-    for edge in ("first", "last"):
-        width_s = max(edges[f"{edge}_ns"] / 1e9 + (0.0 if edges[f"{edge}_tick"] else period_s) for edges in dated)
-        error += mean_w * width_s * (draw.random(DRAWS) - 0.5)
+    for quantum in quantum_j:
+        error += quantum * (draw.random(DRAWS) - draw.random(DRAWS))
+    outside_w = math.fsum(waited.watts) / len(waited.watts) if waited else mean_w
+    unseen_j = 0.0
+    for bracket in brackets:
+        if bracket.tick or samples:
+            error += (outside_w if bracket.tick else mean_w) * bracket.width_s * (draw.random(DRAWS) - 0.5)
+        else:
+            unseen_j += mean_w * bracket.width_s / 2
+    error += unseen_j * (2 * draw.random(DRAWS) - 1)
+    if waited and len(waited.watts) > 1:
+        error += tail_j(waited, draw)
     return float(np.quantile(np.abs(error), 0.95))
+
+
+def tail_j(waited: Waited, draw: np.random.Generator) -> np.ndarray:
+    """Return draws of how far the energy after the end may be off its mean: Student's t of the waits, cut off at what can be."""
+    import numpy as np
+
+    n = len(waited.watts)
+    mean_w, cell_s = math.fsum(waited.watts) / n, waited.seconds / n
+    spread_w = float(np.std(waited.watts, ddof=1))
+    scale_j = spread_w * math.sqrt(waited.tail_s * cell_s * (1 + waited.tail_s / waited.seconds))
+    centre_j = mean_w * waited.tail_s
+    found = centre_j + scale_j * draw.standard_t(n - 1, 20 * DRAWS)
+    found = found[(found >= 0) & (found <= waited.most_j)][:DRAWS]
+    if len(found) < DRAWS // 100:  # the bounds say something else than the waits: anything between the bounds
+        return waited.most_j * (draw.random(DRAWS) - 0.5) if scale_j > waited.most_j / 100 else np.zeros(DRAWS)
+    return np.resize(found, DRAWS) - found.mean()
 
 
 def unseen_half_width_j(*, seconds: float, sampled_fraction: float, limit_w: float) -> float:

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -117,12 +118,13 @@ def judged(row: Row, plant: Plant, trial: dict[str, Any]) -> dict[str, Any]:
         half_j = (trial["high_j"] - trial["low_j"]) / 2
         region_j = sum(plant.energy_j(rail, *trial["region_ns"]) for rail in row.rails)  # the interval is that of the region's own edges
         judged |= {"region_true_j": region_j, "inside": trial["low_j"] <= region_j <= trial["high_j"]}
-        judged["exact_half_j"] = exact_half_j(row, trial, region_j)
+        judged["exact_half_j"] = exact_half_j(row, plant, trial, region_j)
         judged["width_ratio"] = half_j / judged["exact_half_j"]
+        judged["exact_inside"] = abs(trial["reported_j"] - region_j) <= judged["exact_half_j"]
     return judged
 
 
-def exact_half_j(row: Row, trial: dict[str, Any], truth_j: float) -> float:
+def exact_half_j(row: Row, plant: Plant, trial: dict[str, Any], truth_j: float) -> float:
     """Return the half width that an observer with exact knowledge of the row's instrument would state."""
     start_ns, end_ns = trial["region_ns"]
     seconds = (end_ns - start_ns) / 1e9
@@ -136,8 +138,35 @@ def exact_half_j(row: Row, trial: dict[str, Any], truth_j: float) -> float:
     known = sum(u for u in gains if u) / trial["reported_j"] if trial["reported_j"] else 0.0
     if fraction < 1:
         return exact.unseen_half_width_j(seconds=seconds, sampled_fraction=fraction, limit_w=700.0)
+    first, last = (  # the counters tick together
+        exact.Bracket(
+            width_s=max(each[f"{edge}_ns"] / 1e9 + (0.0 if each[f"{edge}_tick"] else period_s) for each in trial["dated"]),
+            tick=all(each[f"{edge}_tick"] for each in trial["dated"]),
+        )
+        for edge in ("first", "last")
+    )
     return exact.half_width_j(
-        mean_w=truth_j / seconds, energy_j=truth_j, dated=trial["dated"], period_s=period_s, quantum_j=quantum_j, gain_rel=known
+        mean_w=truth_j / seconds,
+        energy_j=truth_j,
+        brackets=(first, last),
+        quantum_j=[quantum_j] * len(trial["dated"]),
+        gain_rel=known,
+        waited=waited(row, plant, trial),
+        samples=row.meter == "jetson" or not row.plant.get("nvml", {"gpus": [{}]})["gpus"][0].get("has_energy", True),
+    )
+
+
+def waited(row: Row, plant: Plant, trial: dict[str, Any]) -> exact.Waited | None:
+    """Return what was drawn while edgekit waited for ticks after a region, from the plant; None where it did not wait."""
+    ticks_ns = [round(tick_ns) for tick_ns in trial["dated"][0]["waited_ns"]]
+    if len(ticks_ns) < 2:
+        return None
+    energies_j = [sum(plant.energy_j(rail, early, late) for rail in row.rails) for early, late in pairwise(ticks_ns)]
+    return exact.Waited(
+        watts=[energy_j * 1e9 / (late - early) for energy_j, (early, late) in zip(energies_j, pairwise(ticks_ns), strict=True)],
+        seconds=(ticks_ns[-1] - ticks_ns[0]) / 1e9,
+        tail_s=max(0.0, ticks_ns[0] - trial["region_ns"][1]) / 1e9,
+        most_j=sum(each["since_end_j"] for each in trial["dated"]),
     )
 
 

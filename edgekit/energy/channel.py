@@ -15,7 +15,7 @@ from edgekit.energy.clock import ClockLine
 from edgekit.energy.counter import CounterSeries, interpolated
 from edgekit.energy.effects import aligned_effects, interpolated_effects, sampled
 from edgekit.energy.integrate import Integral, Rule, integrate
-from edgekit.energy.readings import chunks_of
+from edgekit.energy.readings import chunks_of, disorder
 from edgekit.energy.window_energy import WindowEnergy
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ def channel_windows(
     whole: bool = False,
 ) -> ChannelWindows:
     """Return the windows of one channel, all measured ones cut the same way (`whole`: at their own edges); `line` maps their clock."""
+    if wrong := disorder(trace):
+        none = WindowEnergy(joules=0.0, coverage=0.0, edge_s=0.0, reason=wrong)
+        return ChannelWindows(measured=(none,) * len(measured), idle=(none,) * len(idles), edges="")
     windows = [*measured, *idles]
     counter = channel.measurand is Measurand.ENERGY_COUNTER
     cuts, finish = (_counter_cuts if counter else _power_cuts)(channel, spec, trace, windows, line)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from edgekit.energy.spread import Spread, added, bounded, rectangle
+from edgekit.energy.spread import Spread, added, bounded, normal, rectangle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +96,8 @@ def step_j(before: float, after: float, seconds: float, *, scale: float, wrap: i
 class Waiting:
     """Hold what was drawn while a program waited for ticks: watts, the most, their spread from tick to tick; a tick, the longest one.
 
-    The spread is a standard deviation with so many degrees of `freedom`. All ticks took `length_s`, and the last one's date is known
-    within `end_s`.
+    The spread is a standard deviation with so many degrees of `freedom`. All ticks took `length_s`, and the dates of the first and
+    the last are known within `ends_s`.
     """
 
     watts: float
@@ -107,14 +107,14 @@ class Waiting:
     cell_s: float
     longest_s: float
     length_s: float
-    end_s: float
+    ends_s: float
 
 
 def waiting(ticks: Sequence[Edge], joules: Sequence[float]) -> Waiting | None:
     """Return the power over successive ticks with the `joules` between them; None for fewer than two ticks.
 
     The spread is the standard deviation, less what the dates of the ticks make of it (the same half-widths are counted at the edges); two
-    ticks do not say it, and the power itself stands for it. The longest tick is the longest that the dates prove.
+    ticks do not say it, and the power itself stands for it. The most power and the longest tick are those that the dates prove.
     """
     from statistics import fmean, variance  # here, for a program that opens a region needs neither
 
@@ -134,13 +134,13 @@ def waiting(ticks: Sequence[Edge], joules: Sequence[float]) -> Waiting | None:
     each_s = math.fsum(cells_s) / math.fsum(1 + late.passed for _, late in pairs)
     return Waiting(
         watts=mean,
-        most_w=max(watts),
+        most_w=max(mean, *(energy / (cell_s + half_s) for energy, cell_s, half_s in zip(joules, cells_s, halves_s, strict=True))),
         spread_w=spread,
         freedom=freedom,
         cell_s=each_s,
         longest_s=max(proven_s),
         length_s=math.fsum(cells_s),
-        end_s=ticks[-1].half_ns / 1e9,
+        ends_s=max(ticks[0].half_ns, ticks[-1].half_ns) / 1e9,
     )
 
 
@@ -151,59 +151,68 @@ def span_energy(
     joules: float,
     start_ns: int,
     end_ns: int,
+    before: Waiting | None = None,
     wait: Waiting | None = None,
     last_j: float = math.inf,
     astray_s: float = 0.0,
 ) -> SpanEnergy | None:
     """Return the energy of [start_ns, end_ns] from the exact `joules` between two edges; None when the edges are not in order.
 
-    What lies between `first` and the start and between the end and `last` is taken off: at the power of waiting, or, where the load went
-    on, at the mean power. What is uncertain of it is of three kinds; docs/method.md derives them.
+    What lies between `first` and the start and between the end and `last` is taken off: at the power of waiting seen `before` the start
+    and after the end (`wait`), or, where nobody waited, at the mean power. What is uncertain of it is of three kinds; docs/method.md
+    derives them.
 
     *Nobody knows the load.* A tick that was not dated lies anywhere in its bracket, and the load may have drawn there anything from
     nothing (it began, or ended, at the edge) to the mean power of the region. Which of the two holds at one edge is no chance, so the
     limits of both edges are added. So for the `astray_s` in which a program went on by itself before it waited; and before the start,
-    where a tick was waited for but the power of waiting was not seen, up to the most that was drawn while waiting later.
-    *Dates.* The program waited after the end: the half width of the tick there counts at the power of waiting, which rests on the dates of
-    its first and last tick as well: that adds the share that what is taken off has of the time of waiting.
+    where a tick was waited for but the power was not seen, up to the most that was drawn while waiting later.
+    *Dates.* The program waited outside of a dated tick: its half-width counts at the power of waiting, which rests on the dates of its
+    own first and last tick as well. That adds the share that what is taken off has of the time of waiting.
     *Power of waiting.* Power that varies from tick to tick as white noise leaves s * sqrt(time * cell) of what is taken off, and its mean
     is known no better than the ticks tell it; but after the end it is no less than nothing, and no more than was counted from the reading
     there to `last`: `last_j`.
     """
     seconds = (last.t_ns - first.t_ns) / 1e9
-    if seconds <= 0:
+    if seconds <= 0 or last.t_ns <= start_ns:
         return None
-    mean_w = joules / seconds
     lead_s, tail_s = (start_ns - first.t_ns) / 1e9, (last.t_ns - end_ns) / 1e9
     first_s, last_s = first.half_ns / 1e9, last.half_ns / 1e9
+    dates: list[Spread] = []
+    lead_j = 0.0
+    if before is not None:
+        lead_j = before.watts * lead_s
+        dates = [*_dating(before, lead_s, first_s), normal(_wander_j(wait, lead_s)) if wait else rectangle(lead_j)]
     if wait is None:
-        hidden_s = first_s + max(0.0, lead_s) if first.dated else first_s  # who waited for a tick did so in the lead: nobody saw how
+        hidden_s = 0.0 if before else first_s + max(0.0, lead_s) if first.dated else first_s
         hidden_s += max(0.0, tail_s) if last.dated else last_s
-        found_j = joules - mean_w * (lead_s + tail_s)
+        counted_s = seconds - lead_s if before else seconds
+        watts = (joules - lead_j) / counted_s
+        found_j = watts * (end_ns - start_ns) / 1e9
         return SpanEnergy(
             joules=found_j,
-            mean_w=mean_w,
-            below_j=mean_w * hidden_s,
-            above_j=found_j * hidden_s / max(seconds - hidden_s, seconds / 4),
+            mean_w=watts,
+            below_j=watts * hidden_s,
+            above_j=found_j * hidden_s / max(counted_s - hidden_s, counted_s / 4),
             taken_j=0.0,
-            dates=rectangle(mean_w * last_s) if last.dated else Spread(),
+            dates=added([*dates, rectangle(watts * last_s)] if last.dated else dates),
         )
+    mean_w = joules / seconds
     most_w = max(mean_w, wait.most_w)
     tail_j, tail = bounded(wait.watts * max(0.0, tail_s), _wander_j(wait, tail_s), last_j, freedom=wait.freedom)
-    below_j, above_j = (most_w - wait.watts) * astray_s, wait.watts * astray_s
-    share = max(0.0, tail_s) / wait.length_s
-    dates = [tail, rectangle(wait.watts * last_s * (1 + share)), rectangle(wait.watts * wait.end_s * share)]
-    before_w = wait.most_w if first.dated else most_w
-    below_j += before_w * (lead_s + first_s) - wait.watts * lead_s
-    above_j += max(0.0, before_w * (first_s - lead_s))
-    return SpanEnergy(
-        joules=joules - wait.watts * lead_s - tail_j,
-        mean_w=mean_w,
-        below_j=below_j,
-        above_j=above_j,
-        taken_j=max(0.0, wait.watts * lead_s),
-        dates=added(dates),
-    )
+    dates += [tail, *_dating(wait, max(0.0, tail_s), last_s)]
+    below_j, above_j, taken_j = (most_w - wait.watts) * astray_s, wait.watts * astray_s, 0.0
+    if before is None:
+        before_w = wait.most_w if first.dated else most_w
+        lead_j = taken_j = wait.watts * max(0.0, lead_s)
+        below_j += before_w * (lead_s + first_s) - lead_j
+        above_j += max(0.0, before_w * (first_s - lead_s))
+    return SpanEnergy(joules=joules - lead_j - tail_j, mean_w=mean_w, below_j=below_j, above_j=above_j, taken_j=taken_j, dates=added(dates))
+
+
+def _dating(wait: Waiting, time_s: float, half_s: float) -> list[Spread]:
+    """Return what the dates of the edge beside which somebody waited, and of the far end of the wait, do to the energy of `time_s`."""
+    share = time_s / wait.length_s
+    return [rectangle(wait.watts * half_s * (1 + share)), rectangle(wait.watts * wait.ends_s * share)]
 
 
 def _wander_j(wait: Waiting, time_s: float) -> float:

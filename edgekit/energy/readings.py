@@ -53,6 +53,22 @@ def blocks_of(trace: Trace | ChunkedTrace) -> Iterator[tuple[NDArray[np.int64], 
             yield t[good], value[good], lost
 
 
+def disorder(trace: Trace | ChunkedTrace) -> str | None:
+    """Return what is wrong with readings that are not in the order in which they were taken; None where they are.
+
+    An instrument is read forwards in time, so such rows were exchanged, or joined from several recordings, after they were read.
+    """
+    backwards, last = 0, None
+    for chunk in chunks_of(trace):
+        if not len(chunk):
+            continue
+        backwards += int((chunk.t_ns[1:] < chunk.t_ns[:-1]).sum()) + int(last is not None and chunk.t_ns[0] < last)
+        last = chunk.t_ns[-1]
+    if not backwards:
+        return None
+    return f"the readings of {trace.channel} are out of order: time goes backwards at {backwards} of {len(trace)}"
+
+
 def usable(trace: Trace | ChunkedTrace) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Return (t_ns, bracket_ns, value) of all usable readings of a trace."""
     import numpy as np

@@ -86,7 +86,9 @@ def bounded(mean: float, s: float, top: float, *, freedom: float) -> tuple[float
     weights = [_student(place - mean, s, freedom) / _student(nearest, s, freedom) for place in places]
     total = math.fsum(weights)
     centre = math.fsum(weight * place for weight, place in zip(weights, places, strict=True)) / total
-    second, fourth = (math.fsum(w * (place - centre) ** power for w, place in zip(weights, places, strict=True)) / total for power in (2, 4))
+    second, fourth = (
+        math.fsum(w * (place - centre) ** power for w, place in zip(weights, places, strict=True)) / total for power in (2, 4)
+    )
     shape = Spread(variance=second, fourth=fourth - 3 * second**2)
     return centre, shape if shape.fourth < 0 else normal(_reach95(centre, places, weights, total) / t95(math.inf))
 

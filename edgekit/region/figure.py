@@ -69,7 +69,9 @@ def so_far(instrument: Instrument, group: Sequence[Channel], reaches: Mapping[Ga
     joules = math.fsum(part.joules for part in parts)
     steps_j = math.fsum((channel.quantum or 0.0) * channel.scale for channel in group)
     offset_j = 2 * (accuracy.offset_w or 0.0) * (end_ns - start_ns) / 1e9
-    edges_j = math.fsum(max(part.span.below_j, part.span.above_j + part.span.taken_j) + 3**0.5 * part.span.dates.u for part in parts if part.span)
+    edges_j = math.fsum(
+        max(part.span.below_j, part.span.above_j + part.span.taken_j) + 3**0.5 * part.span.dates.u for part in parts if part.span
+    )
     margin = edges_j + steps_j + offset_j
     margin += 2 * (accuracy.gain_rel or 0.0) * joules
     whole = all(channel.sampled_fraction == 1 or channel.origin is Origin.ESTIMATED for channel in group)

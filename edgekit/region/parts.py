@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.quantity import Note
-from edgekit.energy.edges import Edge, SpanEnergy, read_edge, span_energy, step_j, waiting
+from edgekit.energy.edges import Edge, SpanEnergy, Waiting, read_edge, span_energy, step_j, waiting
 from edgekit.region.gauge import Gauge, Look
 from edgekit.region.span import Reach
 from edgekit.region.standstill import standstill
@@ -44,8 +44,7 @@ def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
     path = _path(first, reach, last)
     steps_j = _steps_j(gauge, spec, path, spare_ns=tick_ns + first.half_ns + last.half_ns)
     joules = math.fsum(steps_j)
-    steps = [_step_j(channel, spec, early, late) for early, late in pairwise(reach.last_ticks)]
-    wait = waiting(reach.last_ticks, [step for step in steps if step is not None]) if None not in steps else None
+    before, wait = (_waited(channel, spec, ticks) for ticks in (reach.first_ticks, reach.last_ticks))
     if wait is not None and not reach.first_tick:  # the counter's own ticks may be longer than its documents say
         first = _edge(gauge, reach.first, max(tick_ns, 1e9 * wait.longest_s), start_ns)
     last_j, astray_s = math.inf, 0.0
@@ -53,7 +52,7 @@ def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
         last_j = _step_j(channel, spec, _edge(gauge, reach.last, tick_ns, end_ns), last) or 0.0
         astray_s = reach.astray_ns / 1e9
     found = span_energy(
-        first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, wait=wait, last_j=last_j, astray_s=astray_s if wait else 0.0
+        first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, before=before, wait=wait, last_j=last_j, astray_s=astray_s
     )
     aligned = reach.first_tick is not None and bool(reach.last_ticks)
     ticks = (end_ns - start_ns) / tick_ns if tick_ns else math.inf
@@ -129,6 +128,11 @@ def _steps_j(gauge: Gauge, spec: MeterSpec, path: Sequence[tuple[float, float]],
         ):  # a counter that is late catches up in one step; one that may wrap is judged reading by reading
             since_ns = then_ns
     return steps_j
+
+
+def _waited(channel: Channel, spec: MeterSpec, ticks: Sequence[Edge]) -> Waiting | None:
+    steps = [_step_j(channel, spec, early, late) for early, late in pairwise(ticks)]
+    return waiting(ticks, [step for step in steps if step is not None]) if None not in steps else None
 
 
 def _step_j(channel: Channel, spec: MeterSpec, early: Edge, late: Edge) -> float | None:

@@ -152,6 +152,11 @@ class Region:
         return (end_ns - self._span.start_ns) / 1e9
 
     @property
+    def span(self) -> Span | None:
+        """Return the raw readings at both edges, gauge by gauge, from which everything else follows; None before it was entered."""
+        return self._span
+
+    @property
     def middle_s(self) -> float:
         """Return the middle of a closed region in seconds of its clock."""
         span = self._span

@@ -16,19 +16,24 @@ _FAST_TICKS, _SLOW_TICKS = 6, 3  # the first dates the edge, the others tell the
 
 @dataclass(slots=True)
 class Reach:
-    """Hold the readings of one gauge: the first (a look, or a tick), those between, the last; and the ticks after it, where waited for.
+    """Hold the readings of one gauge: the first (a look, or ticks), those between, the last; and the ticks after it, where waited for.
 
     `beside` are those of the power at the same place, from the same moments as those between.
     `astray_ns` is how long the program went on by itself between the end of the region and the wait for the tick.
     """
 
     first: Look | None = None
-    first_tick: Edge | None = None
+    first_ticks: list[Edge] = field(default_factory=list)
     between: list[Look] = field(default_factory=list)
     beside: list[Look] = field(default_factory=list)
     last: Look | None = None
     last_ticks: list[Edge] = field(default_factory=list)
     astray_ns: int = 0
+
+    @property
+    def first_tick(self) -> Edge | None:
+        """Return the last tick before the start, where it was waited for."""
+        return self.first_ticks[-1] if self.first_ticks else None
 
 
 @dataclass(slots=True)
@@ -43,10 +48,17 @@ class Span:
 
 
 def begin(rig: Rig, *, align: bool) -> Span:
-    """Return an open span: with `align` it begins right after a tick of each leading counter, else at once."""
+    """Return an open span: with `align` it begins right after a tick of each leading counter, else at once.
+
+    Of a fast counter two ticks are waited for: the power between them is that of waiting.
+    """
     clock = rig.clock
-    ticks = {gauge: edges[0] for gauge, edges in next_ticks(leading(rig), clock).items() if edges} if align else {}
-    reaches = {gauge: Reach(first_tick=ticks[gauge]) if gauge in ticks else Reach(first=gauge.look(clock)) for gauge in rig.gauges}
+    ticks: dict[Gauge, list[Edge]] = {}
+    if align:
+        fast = [gauge for gauge in leading(rig) if _is_fast(gauge)]
+        for alike, most in (([gauge for gauge in leading(rig) if gauge not in fast], 1), (fast, 2)):
+            ticks |= {gauge: edges for gauge, edges in next_ticks(alike, clock, ticks=most).items() if edges}
+    reaches = {gauge: Reach(first_ticks=ticks[gauge]) if gauge in ticks else Reach(first=gauge.look(clock)) for gauge in rig.gauges}
     return Span(rig=rig, start_ns=clock.now_ns(), reaches=reaches, aligned=align)
 
 
@@ -72,7 +84,7 @@ def settle(span: Span) -> None:
     clock = span.rig.clock
     since: dict[Gauge, Look] = {}
     for gauge, reach in span.reaches.items():
-        if _ticks(gauge) and not reach.last_ticks and (gauge.tick_ns or 1e12) <= _FAST_NS and reach.last is not None:
+        if _ticks(gauge) and not reach.last_ticks and _is_fast(gauge) and reach.last is not None:
             look = gauge.look(clock)
             if look.value == reach.last.value and look.before_ns - reach.last.after_ns < (gauge.tick_ns or 0):
                 since[gauge] = look
@@ -80,7 +92,7 @@ def settle(span: Span) -> None:
 
 
 def _wait_out(span: Span, since: Mapping[Gauge, Look]) -> None:
-    fast = [gauge for gauge in since if (gauge.tick_ns or _FAST_NS + 1) <= _FAST_NS]
+    fast = [gauge for gauge in since if _is_fast(gauge)]
     slow = [gauge for gauge in since if gauge not in fast]
     for alike, ticks in ((fast, _FAST_TICKS), (slow, _SLOW_TICKS)):
         for gauge, edges in next_ticks(alike, span.rig.clock, since=since, ticks=ticks).items():
@@ -92,6 +104,10 @@ def _wait_out(span: Span, since: Mapping[Gauge, Look]) -> None:
 def leading(rig: Rig) -> list[Gauge]:
     """Return the counters whose ticks are worth waiting for: those of the boundary that stands for their meter."""
     return [gauge for gauge in rig.gauges if _ticks(gauge)]
+
+
+def _is_fast(gauge: Gauge) -> bool:
+    return (gauge.tick_ns or _FAST_NS + 1) <= _FAST_NS
 
 
 def _ticks(gauge: Gauge) -> bool:

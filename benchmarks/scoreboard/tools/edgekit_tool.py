@@ -27,6 +27,7 @@ class Edgekit:
         """Close it and return what the tool reports."""
         region = self._region
         region.__exit__(None, None, None)
+        span = region.span
         found = [region.channels.get(boundary) for boundary in self._counts]
         said = [f"{note.code}: {note.text}" for note in region.notes]
         missing = [getattr(quantity, "reason", f"no channel at {place}") for place, quantity in zip(self._counts, found, strict=True)
@@ -40,16 +41,19 @@ class Edgekit:
             "quality": max((str(quantity.quality) for quantity in found), key=WORST_LAST.index),
             "origins": sorted({str(origin) for quantity in found for origin in quantity.origins}),
             "budget": [{term.name: term.u for term in quantity.budget} for quantity in found],
-            "dated": [_dated(reach) for gauge, reach in region._span.reaches.items() if gauge.channel.boundary in self._counts],
-            "region_ns": [region._span.start_ns, region._span.end_ns],
+            "dated": [_dated(gauge.channel, reach) for gauge, reach in span.reaches.items() if gauge.channel.boundary in self._counts],
+            "region_ns": [span.start_ns, span.end_ns],
             "notes": said,
         }
 
 
-def _dated(reach: Any) -> dict[str, Any]:
-    """Return how wide the brackets of both edges are, and whether a tick was seen there."""
+def _dated(channel: Any, reach: Any) -> dict[str, Any]:
+    """Return how wide the brackets of both edges are, whether a tick was seen there, and the ticks while it waited after the end."""
     first, last = reach.first_tick, reach.last_ticks[0] if reach.last_ticks else None
+    counted = last.value - reach.last.value if last else 0.0
     return {
+        "waited_ns": [tick.t_ns for tick in reach.last_ticks],
+        "since_end_j": (counted + (channel.wrap or 0.0) if counted < 0 else counted) * channel.scale,
         "first_tick": first is not None,
         "first_ns": 2 * first.half_ns if first else reach.first.after_ns - reach.first.before_ns,
         "last_tick": last is not None,
