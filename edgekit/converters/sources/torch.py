@@ -12,6 +12,7 @@ from typing import Any
 from edgekit.converters.family import family_of
 from edgekit.converters.hub import Export
 from edgekit.converters.port import Port
+from edgekit.converters.sources.arrays import hash_of_arrays
 from edgekit.converters.sources.torch_graph import canonical
 from edgekit.converters.sources.torch_uniform import NamedOutputs, uniform
 from edgekit.core.errors import ModelError, UsageError
@@ -48,7 +49,7 @@ class TorchSource:
         graph, weights = canonical(self._traced({port.name: _sizes(port.shape[1:]) for port in self.ports}))
         return {
             "family": family_of(graph),
-            "weights_sha256": _hash(weights),
+            "weights_sha256": hash_of_arrays(weights),
             "parameters": sum(int(weight.size) for weight in weights),
             "tools": {"torch": torch.__version__},
             "outputs": [{"name": name, "shape": [-1], "dtype": "float32"} for name in self._model.outputs],
@@ -209,12 +210,6 @@ def _port(name: str, value: Any, path: Path) -> Port:
 
 def _sizes(shape: Sequence[int | None]) -> list[int]:
     return [size or 8 for size in shape]
-
-
-def _hash(weights: Sequence[Any]) -> str:
-    from edgekit.converters.sources.keras import hash_of_arrays
-
-    return hash_of_arrays(weights)
 
 
 def _random_weights(origin: Path | None) -> tuple[Note, ...]:
