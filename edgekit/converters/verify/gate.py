@@ -15,7 +15,7 @@ from edgekit.converters.verify.accuracy import accuracy, decisions, has_scores
 from edgekit.converters.verify.evidence import CALIBRATION, HELD_OUT, Demands, Evidence
 from edgekit.converters.verify.metrics import Closeness, finite, max_abs_error, sqnr_db
 from edgekit.converters.verify.paired import accuracy_change, mcnemar_p
-from edgekit.converters.verify.ports import changes, input_check, output_check, same_shapes
+from edgekit.converters.verify.ports import changes, input_check, output_check, same_shapes, source_order
 from edgekit.core.artifact import Check, TensorSpec, Verification
 from edgekit.core.quantity import Estimate, Note, Quantity
 
@@ -37,26 +37,20 @@ class RunnableModel(Protocol):
         """Return the outputs for all samples."""
 
 
-def verify(
-    recipe: Recipe,
-    model: RunnableModel,
-    found: Contents,
-    evidence: Evidence,
-    demands: Demands | None = None,
-    *,
-    limits: Sequence[Check] = (),
-) -> Verification:
-    """Return the verification of a loaded artifact; `limits` are checks against a target that were made beside it."""
+def verify(recipe: Recipe, model: RunnableModel, found: Contents, evidence: Evidence, demands: Demands | None = None) -> Verification:
+    """Return the verification of a loaded artifact."""
     demands = demands or Demands()
-    shares = (*checks.share_checks(recipe, found, demands), *limits)
+    shares = checks.share_checks(recipe, found, demands)
     accepted = input_check(recipe, evidence, model.inputs) if evidence.inputs else None
     inputs = [accepted] if accepted is not None else []
     loads = Check(name="loads", passed=True, seen=model.runtime)
     if accepted is not None and not accepted.passed:
         return _unproved(recipe, model, found, (loads, accepted, *shares))
     try:
-        outputs = model.run(evidence.proof)
+        order = source_order(evidence, model.outputs)
+        outputs = _ordered(model.run(evidence.proof), order)
         known = model.run(evidence.calibration) if evidence.calibration and evidence.data == HELD_OUT else []
+        known = _ordered(known, order) if known else []
     except MemoryError:
         raise
     except Exception as error:  # a runtime may refuse in a class of its own
@@ -70,7 +64,7 @@ def verify(
     verdicts = (
         loads,
         *inputs,
-        output_check(recipe, evidence, model.outputs, outputs),
+        output_check(recipe, evidence, [model.outputs[place] for place in order], outputs),
         checks.finite_check(outputs, evidence.reference),
         checks.varies_check(outputs, evidence.reference),
         *shares,
@@ -99,6 +93,10 @@ def verify(
         runtime=model.runtime,
         notes=(*changes(recipe, evidence, model.inputs), *_narrow(recipe, proof, seen)),
     )
+
+
+def _ordered(outputs: Sequence[Any], order: Sequence[int]) -> list[Any]:
+    return [outputs[place] for place in order] if len(outputs) == len(order) else list(outputs)
 
 
 def not_loaded(error: Exception, runtime: str) -> Verification:

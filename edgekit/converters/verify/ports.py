@@ -54,6 +54,14 @@ def output_check(recipe: Recipe, evidence: Evidence, specs: Sequence[TensorSpec]
     )
 
 
+def source_order(evidence: Evidence, specs: Sequence[TensorSpec]) -> list[int]:
+    """Return, for each output of the source, its place in the artifact: TFLite lists them by name. As they are where names do not tell."""
+    wanted = [evidence.renamed.get(source.name, source.name) for source in evidence.outputs]
+    found = [spec.name for spec in specs]
+    told = sorted(wanted) == sorted(found) and len(set(found)) == len(found)
+    return [found.index(name) for name in wanted] if told else list(range(len(specs)))
+
+
 def changes(recipe: Recipe, evidence: Evidence, specs: Sequence[TensorSpec]) -> tuple[Note, ...]:
     """Return a remark for each declared change of the inputs and outputs."""
     notes = []
