@@ -28,7 +28,8 @@ class Channel:
 
     A reading times `scale` is in `unit`. `quantum` is the smallest step and `wrap` the modulus of a counter, both in raw counts.
     `parent` names the channel whose boundary contains this one, so that the two are never added; `label` is the instrument's own name
-    for the place. How the sensor behaves: its value changes every `update_period_s`, each value is the mean over the `averaging_s` before
+    for the place, `times` the channel whose readings of the same moments multiply these: volts, for a current that is to become a power.
+    How the sensor behaves: its value changes every `update_period_s`, each value is the mean over the `averaging_s` before
     it, and of every update period the sensor looks at `sampled_fraction`. None: nobody knows yet, and a self-test can find out; until then
     `least_sampled_fraction` is the smallest share that anybody documented for sensors of its kind.
     """
@@ -48,6 +49,7 @@ class Channel:
     averaging_s: float | None = None
     sampled_fraction: float | None = None
     least_sampled_fraction: float | None = None
+    times: str | None = None
 
     def __post_init__(self) -> None:
         _require(f"channel {self.id}", scale=self.scale, update_period_s=self.update_period_s, averaging_s=self.averaging_s)

@@ -11,10 +11,11 @@ from edgekit.core.channel import MeterSpec
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import Note
 from edgekit.core.run import LoadTiming, ProfiledWindow, RunPlan
-from edgekit.core.trace import ClockMap, Reading
+from edgekit.core.trace import ClockMap, Reading, Trace
 from edgekit.core.window import Phase, Window
 
-ReadingSink = Callable[[Sequence[Reading]], None]
+ReadingSink = Callable[[Sequence[Reading] | Trace], None]
+"""Take readings one by one, of any channels, or as a block of one channel, which is how an instrument of many readings a second delivers."""
 
 
 class Clock(Protocol):
@@ -29,6 +30,21 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
+
+
+class Port(Protocol):
+    """Exchange bytes with an instrument."""
+
+    name: str
+
+    def read(self, most: int, timeout_s: float) -> bytes:
+        """Return up to `most` bytes as soon as there are any, none after `timeout_s`; raise HardwareError when the instrument is gone."""
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`; raise HardwareError when the instrument is gone."""
+
+    def close(self) -> None:
+        """Close; harmless when called twice."""
 
 
 class Progress(Protocol):
@@ -69,8 +85,8 @@ class HostMeter(Protocol):
     def spec(self) -> MeterSpec:
         """Return what the instrument delivers."""
 
-    def start(self, sink: ReadingSink) -> None:
-        """Begin to deliver readings to `sink`; raise HardwareError when started twice."""
+    def start(self, sink: ReadingSink, watch: ReadingWatch | None = None) -> None:
+        """Begin to deliver readings to `sink`, and tell `watch` what happens to them; raise HardwareError when started twice."""
 
     def stop(self) -> None:
         """Deliver what is left and end; harmless when not started."""

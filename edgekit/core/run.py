@@ -131,6 +131,11 @@ class Profile:
     resolution_s: float = 0.0
     timeline: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.invocations < 1 or self.window < 0 or not (math.isfinite(self.outside_s) and 0 <= self.resolution_s < math.inf):
+            figures = f"{self.invocations} invocations, {self.outside_s} s outside, in steps of {self.resolution_s} s"
+            raise ValueError(f"profile of window {self.window}: {figures} cannot be meant")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfiledWindow:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -23,13 +23,14 @@ class Reading:
     flags: int = 0
 
 
+LAST_NS = 2**62  # 146 years: what is computed from such times stays within 64 bits
 FLAG_GAP = 1  # the instrument said that readings before this one were lost
 FLAG_INVALID = 2  # the reading itself is not usable (empty, torn, NaN, refused); its value says nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trace:
-    """Hold all readings of one channel on one clock: arrays of equal length, times in nanoseconds and never rewritten."""
+    """Hold readings of one channel on one clock, all of them or a block: arrays of equal length, times in ns and never rewritten."""
 
     channel: str
     clock: str
@@ -45,6 +46,17 @@ class Trace:
 
     def __len__(self) -> int:
         return len(self.t_ns)
+
+
+def single(readings: Sequence[Reading] | Trace) -> Sequence[Reading]:
+    """Return the readings of a block one by one; what comes one by one as it is."""
+    if not isinstance(readings, Trace):
+        return readings
+    columns = (readings.t_ns.tolist(), readings.bracket_ns.tolist(), readings.value.tolist(), readings.flags.tolist())
+    return [
+        Reading(channel=readings.channel, t_ns=t_ns, bracket_ns=bracket_ns, value=value, flags=flags)
+        for t_ns, bracket_ns, value, flags in zip(*columns, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,3 +93,9 @@ class ClockMap:
     bracket_ns: int
     at_ns: int
     drift: float = 0.0
+
+    def __post_init__(self) -> None:
+        times_ns = (self.offset_ns, self.bracket_ns, self.at_ns)
+        if max(map(abs, times_ns)) >= LAST_NS or self.bracket_ns < 0 or not abs(self.drift) < 1:
+            told = f"offset {self.offset_ns:.6g} ns, bracket {self.bracket_ns:.6g} ns at {self.at_ns:.6g} ns, drift {self.drift:g}"
+            raise ValueError(f"clock map from {self.source} to {self.target}: {told} cannot be meant")

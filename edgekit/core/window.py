@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edgekit.core.trace import LAST_NS
+
 
 class Phase(StrEnum):
     """Name what the device was asked to do during a window."""
@@ -51,6 +53,8 @@ class Window:
             raise ValueError(
                 f"window {self.phase}[{self.index}] counts below 0: {self.inferences} inferences, bracket {self.bracket_ns} ns"
             )
+        if max(abs(self.start_ns), abs(self.end_ns)) >= LAST_NS:
+            raise ValueError(f"window {self.phase}[{self.index}] lies beyond any clock: {self.start_ns:.6g} to {self.end_ns:.6g} ns")
         if self.end_ns <= self.start_ns:
             raise ValueError(f"window {self.phase}[{self.index}] has no length: {self.start_ns} to {self.end_ns}")
 

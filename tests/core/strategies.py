@@ -19,7 +19,7 @@ maybe_share = st.none() | st.floats(0, 1)
 maybe_factor = st.none() | st.floats(1, 1e6)
 text = st.text(max_size=12)
 maybe_text = st.none() | text
-nanoseconds = st.integers(min_value=0, max_value=2**62)
+nanoseconds = st.integers(min_value=0, max_value=2**61)
 origins = st.lists(st.sampled_from(Origin), min_size=1, max_size=3, unique=True).map(tuple)
 notes = st.lists(st.builds(Note, code=text, text=text, advice=maybe_text), max_size=2).map(tuple)
 terms = st.lists(
@@ -156,6 +156,8 @@ channel_analyses = st.builds(
 )
 profiles = st.builds(
     Profile,
+    window=st.integers(0, 100),
+    invocations=st.integers(1, 10**9),
     operators=st.lists(st.builds(OperatorTiming, time_s=positive, calls=st.integers(0, 10**9)), max_size=2).map(tuple),
     outside_s=positive,
     resolution_s=positive,
@@ -174,6 +176,7 @@ analyses = st.builds(
     sampler_cpu_share=ratios,
     notes=notes,
 )
+clock_maps = st.builds(ClockMap, offset_ns=nanoseconds, bracket_ns=nanoseconds, at_ns=nanoseconds, drift=st.floats(-0.1, 0.1))
 runs = st.builds(
     RunRecord,
     status=st.sampled_from(RunStatus),
@@ -186,7 +189,7 @@ runs = st.builds(
     facts_before=facts,
     facts_after=st.none() | facts,
     profile=st.none() | profiles,
-    clock_maps=st.lists(st.builds(ClockMap, drift=finite), max_size=1).map(tuple),
+    clock_maps=st.lists(clock_maps, max_size=1).map(tuple),
     load=st.none() | st.builds(LoadTiming, load_s=positive, first_inference_s=positive),
     sampler=st.dictionaries(text, finite, max_size=2),
     tool=st.dictionaries(text, text, max_size=2),

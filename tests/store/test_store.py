@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.trace import Reading
+from edgekit.links.files import sha256_of
 from edgekit.store.journal import Journal, read_events
 from edgekit.store.runs import RunStore, load_run
 from edgekit.store.traces import TraceWriter, compact, read_trace
@@ -210,10 +213,50 @@ def test_a_trace_whose_checksum_fits_and_that_is_none_is_refused(two_runs, run_e
     assert (done.returncode, done.json()["data"]["code"]) == (2, "run.raw_data")
 
 
-def test_a_record_that_counts_below_nothing_is_refused(two_runs, run_edgekit):
+def _count_below_nothing(record):
+    next(window for window in record["windows"] if window["inferences"])["inferences"] = -5
+
+
+def _profile_nothing(record):
+    record["profile"] = {"window": 0, "invocations": 0, "operators": [], "outside_s": 0.0, "method": "by hand"}
+
+
+def _far_clock(record):
+    record["clock_maps"] = [{"source": "sim", "target": "host", "offset_ns": 10**25, "bracket_ns": 0, "at_ns": 0}]
+
+
+def _far_window(record):
+    record["windows"][0]["end_ns"] = 10**25
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_count_below_nothing, "-5 inferences"),
+        (_profile_nothing, "0 invocations"),
+        (_far_clock, "offset 1e+25 ns"),
+        (_far_window, "lies beyond any clock"),
+    ],
+)
+def test_a_record_that_cannot_be_meant_is_refused_by_what_is_wrong(two_runs, run_edgekit, change, named):
     folder = next(two_runs.root.iterdir())
     record = json.loads((folder / "run.json").read_text())
-    next(window for window in record["windows"] if window["inferences"])["inferences"] = -5
+    change(record)
     (folder / "run.json").write_text(json.dumps(record))
     done = run_edgekit("--json", "bench", "--reanalyse", folder)
     assert (done.returncode, done.json()["data"]["code"]) == (2, "json.invalid")
+    assert named in done.json()["data"]["why"]
+
+
+def test_readings_that_were_shuffled_are_said_to_be_out_of_order(two_runs, run_edgekit):
+    folder = next(two_runs.root.iterdir())
+    record = json.loads((folder / "run.json").read_text())
+    path = folder / record["traces"][0]["path"]
+    rows = pq.read_table(path)
+    pq.write_table(rows.take(np.random.default_rng(0).permutation(len(rows))), path)
+    record["traces"][0]["sha256"] = sha256_of(path)
+    (folder / "run.json").write_text(json.dumps(record))
+    run_edgekit("bench", "--reanalyse", folder)
+    energy = json.loads((folder / "run.json").read_text())["analysis"]["energy_j_per_inference"]
+    assert energy["value"] is None
+    assert "out of order: time goes backwards at" in energy["reason"]
