@@ -26,6 +26,7 @@ _JOB, _HERE = "From a model to a verdict", "This machine"
 
 COMMANDS: dict[str, Entry] = {
     "convert": Entry("edgekit.cli.convert", "convert", _JOB, "Convert a trained model to verified artifacts in several precisions."),
+    "inspect": Entry("edgekit.cli.inspect", "inspect", _JOB, "Show what a .tflite, .onnx or .ort file holds, whoever made it."),
     "bench": Entry("edgekit.cli.bench", "bench", _JOB, "Measure joules and latency per inference of artifacts on a device."),
     "compare": Entry("edgekit.cli.compare", "compare", _JOB, "Compare runs, and say whether they can be compared."),
     "report": Entry("edgekit.cli.report", "report", _JOB, "Decide between edge and cloud for a scenario; write a report."),

@@ -11,6 +11,7 @@ from typing import Any
 from edgekit.converters.canonical import graph_sha256
 from edgekit.converters.contents.layout import with_layouts
 from edgekit.converters.contents.outside import read_outside
+from edgekit.converters.contents.reading import read_contents
 from edgekit.converters.targets.check import fit
 from edgekit.converters.targets.profile import load_profile
 from edgekit.core.errors import ModelError

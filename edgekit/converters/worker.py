@@ -14,7 +14,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 from edgekit.converters.explain import explain
 from edgekit.converters.process import describe
@@ -22,6 +23,7 @@ from edgekit.core.errors import EdgekitError
 
 Task = Callable[[dict[str, Any], Callable[[str], None]], dict[str, Any]]
 
+_TASKS: Final = {"inspect": "hub:inspect", "hub": "hub:run", "produce": "produce:run", "describe": "describe:run"}
 _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
@@ -53,10 +55,9 @@ def main() -> int:
 
 
 def _task(name: str) -> Task:
-    from edgekit.converters import hub, produce
-
-    tasks: dict[str, Task] = {"inspect": hub.inspect, "hub": hub.run, "produce": produce.run}
-    return tasks[name]
+    module, function = _TASKS[name].split(":")
+    task: Task = getattr(import_module(f"edgekit.converters.{module}"), function)
+    return task
 
 
 def _end_with_parent() -> None:

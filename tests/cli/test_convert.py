@@ -29,7 +29,8 @@ def desk(tmp_path: Path) -> Path:
     write_onnx(tmp_path / "tiny.onnx")
     write_keras(tmp_path / "graph.keras")
     x = random.normal(size=(40, 8)).astype(np.float32)
-    np.savez(tmp_path / "calib.npz", x=x)
+    np.savez(tmp_path / "calib.npz", x=x[:30])
+    np.savez(tmp_path / "many.npz", x=random.uniform(-1, 1, size=(100, 8)).astype(np.float32))
     np.savez(tmp_path / "test.npz", x=x[::-1], y=np.zeros(40, int))
     np.savez(tmp_path / "empty.npz", x=np.zeros((0, 8, 8, 1)))
     np.savez(tmp_path / "nchw.npz", x=np.zeros((4, 1, 8, 8)))
@@ -125,7 +126,21 @@ def test_without_data_the_record_says_so_and_keeps_no_samples(desk: Path, run_ed
 
 def test_samples_from_calibration_data_are_called_that(desk: Path, run_edgekit: Run) -> None:
     done = run_edgekit("convert", "tiny.onnx", "--calib", "calib.npz", "--json", cwd=desk)
-    assert done.json()["data"]["rows"][0]["artifact"]["samples_origin"] == "40 calibration inputs"
+    assert done.json()["data"]["rows"][0]["artifact"]["samples_origin"] == "30 calibration inputs"
+
+
+def test_of_many_calibration_inputs_some_are_kept_apart_to_test_on(desk: Path, run_edgekit: Run) -> None:
+    done = run_edgekit("convert", "tiny.onnx", "-r", "int8", "--calib", "many.npz", "--json", cwd=desk)
+    assert done.returncode == 0, done.stderr
+    artifact = done.json()["data"]["rows"][0]["artifact"]
+    assert artifact["samples_origin"] == "20 inputs of the --calib file that were not used to calibrate"
+    assert artifact["calibration"]["samples"] == 80
+    with np.load(desk / "artifacts" / "tiny.samples.npz") as kept, np.load(desk / "many.npz") as given:
+        assert (kept["x"] == given["x"][4::5]).all()
+    proof = artifact["verification"]
+    assert (proof["data"], proof["samples"], proof["calibration_samples"]) == ("held-out", 20, 32)
+    assert abs(proof["sqnr_db"] - proof["calibration_sqnr_db"]) < 6
+    assert proof["calibration_max_abs_error"] is not None
 
 
 def test_only_what_was_verified_is_proposed_for_a_benchmark(desk: Path, run_edgekit: Run) -> None:
