@@ -33,6 +33,21 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             raise
 
 
+def require_writable(folder: Path, *, size: int) -> None:
+    """Raise SetupError unless files of `size` bytes can be written in `folder` now; whatever is written for that is taken away again."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    with writing(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(size))
+                file.flush()
+        finally:
+            for path in missing:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+
+
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Translate the operating system's refusals while `path` is written into errors that say what to do."""

@@ -18,7 +18,7 @@ from edgekit.core.calibration import Calibration, SelftestRecording
 from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Note, Origin
-from edgekit.links.files import read_bytes, write_atomic
+from edgekit.links.files import read_bytes, require_writable, write_atomic
 from edgekit.store.traces import file_stem, read_trace, write_trace
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CALIBRATION, RECORDING = "calibration.json", "recording.json"
 EMULATED = "emulated:"
+RECORDING_BYTES = 2_000_000  # of the readings of a long self-test
 
 
 def identity_of(spec: MeterSpec) -> str:
@@ -53,6 +54,10 @@ class CalibrationStore:
         """Return the folder of one instrument behind one driver."""
         key = hashlib.sha256("\0".join((meter, identity, driver)).encode()).hexdigest()[:12]
         return self.root / f"{file_stem(meter)}-{key}"
+
+    def require_writable(self, spec: MeterSpec) -> None:
+        """Raise SetupError unless a self-test of the instrument that `spec` describes could be stored now."""
+        require_writable(self.folder(spec.kind, identity_of(spec), spec.driver), size=RECORDING_BYTES)
 
     def save(self, calibration: Calibration, recording: SelftestRecording, traces: Iterable[Trace]) -> Path:
         """Write a self-test with its readings and drop the one before; return its folder. A kill leaves one of the two whole."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.core.errors import HardwareError, InterruptedRun, UsageError
+from edgekit.core.errors import HardwareError, InterruptedRun, SetupError, UsageError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import Estimate, Unknown
 from edgekit.core.trace import ClockMap, Reading
@@ -106,6 +106,25 @@ class ScriptedMachine:
 def ask(machine: ScriptedMachine, tmp_path: Path, **request: object):
     whole = SelftestRequest(**{"meter": "nvml", "seconds": 30.0, **request})
     return selftest(whole, device=machine, store=CalibrationStore(tmp_path / "c"), progress=QuietProgress(), date=SystemClock())
+
+
+def test_a_place_that_takes_no_self_test_is_told_before_any_load(tmp_path):
+    machine = ScriptedMachine(Sensor())
+    (tmp_path / "c").write_text("a file where the folder should be")
+    with pytest.raises(SetupError) as told:
+        ask(machine, tmp_path)
+    assert (told.value.code, machine.targets, machine.now_s) == ("output.unwritable", [], 1.0)
+    (tmp_path / "c").unlink()
+    with pytest.raises(SetupError):
+        ask(machine, tmp_path, keep=Path("/proc/nowhere"))
+    assert (machine.targets, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_a_disk_too_full_for_a_self_test_is_told_before_any_load(tiny_disk):
+    machine = ScriptedMachine(Sensor())
+    with pytest.raises(SetupError) as told:
+        ask(machine, tiny_disk)
+    assert (told.value.code, machine.targets) == ("output.disk_full", [])
 
 
 @pytest.mark.parametrize("fraction", [0.25, 1.0])

@@ -12,7 +12,7 @@ from edgekit.core.calibration import Stretch
 from edgekit.core.errors import HardwareError
 from edgekit.core.protocols import DeviceSession, Loadable, Progress
 from edgekit.core.quantity import Note
-from edgekit.core.trace import Reading
+from edgekit.core.trace import Reading, Trace, single
 from edgekit.flows.selftest.plan import Step
 from edgekit.metering import Chosen
 
@@ -31,10 +31,10 @@ class Readings:
         self._columns: dict[str, tuple[array[int], array[int], array[float], array[int]]] = {}
         self._lock = threading.Lock()
 
-    def sink(self, readings: Sequence[Reading]) -> None:
+    def sink(self, readings: Sequence[Reading] | Trace) -> None:
         """Take a batch."""
         with self._lock:
-            for reading in readings:
+            for reading in single(readings):
                 t, bracket, value, flags = self._columns.setdefault(reading.channel, (array("q"), array("q"), array("d"), array("B")))
                 t.append(reading.t_ns)
                 bracket.append(reading.bracket_ns)

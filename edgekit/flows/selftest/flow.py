@@ -18,8 +18,9 @@ from edgekit.flows.selftest.analyse import analyse, channels_of, update_periods
 from edgekit.flows.selftest.conduct import Conductor
 from edgekit.flows.selftest.plan import SelftestRequest, check, first_look, reading_hz, second_look, target_of
 from edgekit.links.clock import SystemClock
+from edgekit.links.files import require_writable
 from edgekit.metering import Chosen, choose
-from edgekit.store.calibrations import CalibrationStore, identity_of, write_recording
+from edgekit.store.calibrations import RECORDING_BYTES, CalibrationStore, identity_of, write_recording
 
 if TYPE_CHECKING:
     from edgekit.core.trace import Trace
@@ -47,6 +48,7 @@ def selftest(request: SelftestRequest, *, device: Any, store: CalibrationStore, 
         with device.connect() as session:
             chosen = choose([request.meter] if request.meter else [], device=device, session=session, store=store)
             spec = _sensor(chosen)
+            _require_place(request, spec, store)
             progress.note(_announcement(request, spec))
             recorded, notes = _record(request, session, chosen, spec, progress)
     except KeyboardInterrupt as stop:
@@ -83,6 +85,14 @@ def _sensor(chosen: Chosen) -> MeterSpec:
             do=[("see the meters that have one:", "edgekit meters")],
         )
     return spec
+
+
+def _require_place(request: SelftestRequest, spec: MeterSpec, store: CalibrationStore) -> None:
+    """Raise SetupError now for a place where nothing can be stored: after minutes of load it would be too late to say so."""
+    if identity_of(spec):
+        store.require_writable(spec)
+    if request.keep:
+        require_writable(request.keep, size=RECORDING_BYTES)
 
 
 def _announcement(request: SelftestRequest, spec: MeterSpec) -> Note:
