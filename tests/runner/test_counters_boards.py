@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,26 @@ def test_another_board_or_a_user_without_the_right_is_refused(tmp_path: Path, an
     assert why in found["why"]
     assert "only the Raspberry Pi 5 and CM5 measure their rails" in found["detail"]
     assert remedy in " ".join(command for _, command in found["do"])
+
+
+@pytest.mark.parametrize(
+    ("does", "why"),
+    [
+        ("exec yes '   VDD_CORE_A current(7)=1.0A'", "its answer does not end: it is longer than 65536 bytes"),
+        ("exec sleep 60", "its answer did not end within 2 s"),
+        ("exec >&- 2>&-; exec sleep 60", "timed out"),
+    ],
+)
+def test_a_command_that_never_ends_is_stopped_and_refused(tmp_path: Path, does: str, why: str) -> None:
+    roots = vcgencmd(tmp_path, "")
+    (tmp_path / "vcgencmd").write_text(f'#!/bin/sh\necho $$ >> "{tmp_path}/pid"\n{does}\n')
+    began = time.monotonic()
+    found = pmic.probe(roots)
+    assert time.monotonic() - began < 10
+    assert not found["usable"]
+    assert why in found["why"]
+    for pid in (tmp_path / "pid").read_text().split():
+        assert not Path("/proc", pid).exists()
 
 
 def test_a_machine_without_the_command_is_no_pi(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import subprocess
+import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import Opened, offered, refused
@@ -18,6 +20,7 @@ from .files import optional_text
 _LINE = re.compile(r"^\s*(\w+)_([AV])\s+\w+(?:\(\d+\))?=(\d{1,9}(?:\.\d+)?)[AV]\s*$", re.MULTILINE)
 _ELSEWHERE = "/usr/bin:/opt/vc/bin"
 _PATIENCE_S = 2.0
+_MOST_BYTES = 1 << 16  # the answer about all rails takes 2 kB
 
 
 def probe(roots: Mapping[str, str]) -> Dict[str, Any]:
@@ -92,10 +95,37 @@ def _command(roots: Mapping[str, str]) -> Optional[str]:
 
 
 def _ask(command: str) -> str:
-    done = subprocess.run([command, "pmic_read_adc"], capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
-    if done.returncode != 0:
-        raise ValueError((done.stdout + done.stderr).strip() or f"exit status {done.returncode}")
-    return done.stdout
+    """Return what the command says about all rails; raise OSError or ValueError where it fails, ends too late or never stops."""
+    with subprocess.Popen(
+        [command, "pmic_read_adc"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        try:
+            answer = _answer(process)
+        except BaseException:
+            process.kill()
+            raise
+    text = answer.decode("utf-8", "replace")
+    if process.returncode != 0:
+        raise ValueError(text.strip() or f"exit status {process.returncode}")
+    return text
+
+
+def _answer(process: "subprocess.Popen[bytes]") -> bytes:
+    """Return all that a process says until it ends, within bounds of time and length."""
+    deadline, answer = time.monotonic() + _PATIENCE_S, b""
+    assert process.stdout is not None
+    pipe = process.stdout.fileno()
+    while True:
+        left_s = max(0.0, deadline - time.monotonic())
+        if not left_s or not select.select([pipe], [], [], left_s)[0]:
+            raise TimeoutError(f"its answer did not end within {_PATIENCE_S:g} s")
+        chunk = os.read(pipe, _MOST_BYTES)
+        answer += chunk
+        if len(answer) > _MOST_BYTES:
+            raise ValueError(f"its answer does not end: it is longer than {_MOST_BYTES} bytes")
+        if not chunk:
+            process.wait(max(0.1, deadline - time.monotonic()))
+            return answer
 
 
 def _failed(why: str) -> Dict[str, Any]:
