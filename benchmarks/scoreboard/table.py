@@ -108,7 +108,20 @@ def tables(document: dict[str, Any]) -> str:
         truth = statistics.median(trial["true_j"] for trial in plain["trials"]) if plain.get("trials") else None
         joules = "" if truth is None else f"{truth:.4g}"
         lines.append(f"| {name} | {joules} | {' | '.join(_stand(plain))} | {cell(tick) if tick else ''} | {' | '.join(_stand(tick))} |")
-    return "\n".join([*lines, "", _reasons(document), ""])
+    return "\n".join([*lines, "", _observer(document), "", _reasons(document), ""])
+
+
+def _observer(document: dict[str, Any]) -> str:
+    """Return how often the intervals of the observer with exact knowledge hold the truth: he has to be honest too."""
+    trials = [
+        trial
+        for row in document["rows"].values()
+        for tool in OURS
+        for trial in row["tools"].get(tool, {}).get("trials", [])
+        if "exact_inside" in trial and measured(trial)
+    ]
+    held = sum(trial["exact_inside"] for trial in trials)
+    return f"Intervals of the observer who knows the instrument, around edgekit's figures, hold the truth {held} of {len(trials)} times."
 
 
 def _stand(result: dict[str, Any]) -> list[str]:

@@ -130,15 +130,14 @@ def waiting(ticks: Sequence[Edge], joules: Sequence[float]) -> Waiting | None:
         freedom = len(watts) - 1.0
         dating = fmean((w * half_s / cell_s) ** 2 / 3 for w, half_s, cell_s in zip(watts, halves_s, cells_s, strict=True))
         spread = math.sqrt(max(0.0, variance(watts) - dating))
-    proven_s = [(late.t_ns - early.t_ns - early.half_ns - late.half_ns) / (1 + late.passed) / 1e9 for early, late in pairs]
-    each_s = math.fsum(cells_s) / math.fsum(1 + late.passed for _, late in pairs)
+    proven_s = [(late.t_ns - early.t_ns - early.half_ns - late.half_ns) / 1e9 for early, late in pairs if not late.passed]
     return Waiting(
         watts=mean,
         most_w=max(mean, *(energy / (cell_s + half_s) for energy, cell_s, half_s in zip(joules, cells_s, halves_s, strict=True))),
         spread_w=spread,
         freedom=freedom,
-        cell_s=each_s,
-        longest_s=max(proven_s),
+        cell_s=math.fsum(cells_s) / math.fsum(1 + late.passed for _, late in pairs),
+        longest_s=max(proven_s, default=0.0),
         length_s=math.fsum(cells_s),
         ends_s=max(ticks[0].half_ns, ticks[-1].half_ns) / 1e9,
     )

@@ -76,3 +76,7 @@ class Gauge:
     def logged(self, *, since_ns: int) -> list[Look]:
         """Return what the watch read since a moment; the watch may go on adding meanwhile."""
         return [look for look in list(self.log) if look.before_ns >= since_ns]
+
+    def forget(self, *, before_ns: int) -> None:
+        """Drop what the watch read before a moment; whoever adds meanwhile adds behind it."""
+        del self.log[: sum(look.before_ns < before_ns for look in self.log)]

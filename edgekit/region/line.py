@@ -20,7 +20,7 @@ def line(region: Region) -> str:
     units = f", {region.units} units" if region.units else ""
     figure = region.energy_j_per_unit if region.units else region.energy_j
     doubtful = figure.quality is not Quality.GOOD or region.notes or region.raised
-    return f"{region.name}: {figure}{' per unit' if region.units else ''}{spent}{units}{f' {CAVEAT}' if doubtful else ''}"
+    return f"{_shown(region.name)}: {figure}{' per unit' if region.units else ''}{spent}{units}{f' {CAVEAT}' if doubtful else ''}"
 
 
 def page(region: Region) -> str:
@@ -34,5 +34,10 @@ def page(region: Region) -> str:
         size = f"within a factor of {term.factor:g}" if term.factor else f"unknown: {term.reason}"
         size = f"± {format_scaled(2 * term.u, headline.unit)} (2 u)" if term.u is not None else size
         rows.append(f"  {term.name}: {size}{f'; to shrink it: {term.shrink}' if term.shrink else ''}")
-    rows += [f"  {CAVEAT} {note.text}{f'; {note.advice}' if note.advice else ''}" for note in region.notes]
+    rows += [f"  {CAVEAT} {_shown(note.text)}{f'; {note.advice}' if note.advice else ''}" for note in region.notes]
     return "\n".join(rows)
+
+
+def _shown(text: str) -> str:
+    """Return words of the program's own with their control characters written out, so that none drives the terminal."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

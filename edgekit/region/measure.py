@@ -100,7 +100,7 @@ class Measure:
 
 
 def _rig_opener(meter: str | Sequence[str], roots: Mapping[str, str] | None) -> Callable[[], Rig]:
-    from edgekit.runner.counters import NAMES
+    from edgekit.runner.counters import FOLDERS, NAMES, OPTIONS
 
     names = (meter,) if isinstance(meter, str) else tuple(meter)
     for name in names:
@@ -109,6 +109,10 @@ def _rig_opener(meter: str | Sequence[str], roots: Mapping[str, str] | None) -> 
     if not names:
         raise UsageError("no meter was named", code="measure.no_meter", why="meter= is empty", do=[("let edgekit choose:", 'meter="auto"')])
     replaced = dict(roots or {})
+    for folder in replaced:
+        if folder not in FOLDERS | OPTIONS:  # the machine's own would be read in its place, and pass for what was meant
+            known = ", ".join(sorted(FOLDERS | OPTIONS))
+            raise UsageError(f"roots= cannot replace {folder!r}", code="measure.roots", why=f"known: {known}")
     return lambda: open_rig(names, replaced, _WATCH[0])
 
 

@@ -40,6 +40,7 @@ def _wait(
     while open_ and clock.now_ns() < give_up_ns:
         for gauge in list(open_):
             look = gauge.look(clock)
+            give_up_ns += max(0, look.after_ns - last[gauge].before_ns - round(pace_ns))  # it was the program that stood still
             if look.value != look.value:  # NaN: it failed, nothing more will come
                 open_.remove(gauge)
             elif look.value != last[gauge].value:

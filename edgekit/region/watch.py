@@ -69,6 +69,10 @@ class Watch:
         """Stop for this region; harmless when called twice."""
         with self._lock:
             self._open.discard(region)
+            begun_ns = [span.start_ns for span in (each.span for each in self._open) if span is not None]
+            if len(begun_ns) == len(self._open) > 0:  # regions that always overlap would keep every reading since the first of them
+                for each in (each for gauge in self._due_ns for each in _pair(gauge)):
+                    each.forget(before_ns=min(begun_ns))
 
     def poll(self) -> float | None:
         """Read what is due; return the seconds until the next reading, None when no region is open."""

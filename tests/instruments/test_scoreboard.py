@@ -12,24 +12,38 @@ from benchmarks.scoreboard import exact, run, table
 from benchmarks.scoreboard.scenarios import rows
 
 
-def edges(first_ns, last_ns, *, ticks=True):
-    return {"first_ns": first_ns, "last_ns": last_ns, "first_tick": ticks, "last_tick": ticks}
+def width(first_s=0.0, last_s=0.0, *, ticks=True, mean_w=100.0, energy_j=50.0, quantum_j=(), gain_rel=0.0, **options):
+    brackets = (exact.Bracket(width_s=first_s, tick=ticks), exact.Bracket(width_s=last_s, tick=ticks))
+    return exact.half_width_j(mean_w=mean_w, energy_j=energy_j, brackets=brackets, quantum_j=quantum_j, gain_rel=gain_rel, **options)
 
 
-def test_two_equal_brackets_give_the_triangular_distribution():
-    half = exact.half_width_j(mean_w=100.0, energy_j=50.0, dated=[edges(1e6, 1e6)], period_s=1.0, quantum_j=0.0, gain_rel=0.0)
-    assert half == pytest.approx(0.1 * (1 - 0.05**0.5), rel=0.01)
+def test_two_ticks_of_equal_brackets_give_the_triangular_distribution():
+    assert width(1e-3, 1e-3) == pytest.approx(0.1 * (1 - 0.05**0.5), rel=0.01)
+    assert width(1e-3, 1e-3, ticks=False, samples=True) == pytest.approx(0.1 * (1 - 0.05**0.5), rel=0.01)
 
 
-def test_a_reading_without_a_tick_is_as_old_as_a_period_at_most():
-    half = exact.half_width_j(mean_w=100.0, energy_j=50.0, dated=[edges(0, 0, ticks=False)], period_s=1e-3, quantum_j=0.0, gain_rel=0.0)
-    assert half == pytest.approx(0.1 * (1 - 0.05**0.5), rel=0.01)
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_without_ticks_the_observer_holds_95_percent_whatever_the_load_did_at_the_edges(before, after):
+    bracket_s = 1e-3
+    half = width(bracket_s, bracket_s, ticks=False)
+    phases = [(n + 0.5) / 200 for n in range(200)]
+    errors = [100.0 * bracket_s * (after * late - before * early) for early in phases for late in phases]
+    assert sum(abs(error) <= half * 1.01 for error in errors) >= 0.95 * len(errors)
+
+
+def test_what_the_load_drew_in_the_tick_after_the_end_is_not_told_by_the_instrument():
+    steady = exact.Waited(watts=[50.0] * 5, seconds=5e-3, tail_s=5e-4, most_j=0.1)
+    uneven = exact.Waited(watts=[20.0, 80.0] * 3, seconds=6e-3, tail_s=5e-4, most_j=0.1)
+    erratic = exact.Waited(watts=[0.0, 1e6], seconds=2e-3, tail_s=5e-4, most_j=0.1)
+    assert width(waited=steady) == pytest.approx(0.0, abs=1e-12)
+    assert width(1e-4, waited=steady) == pytest.approx(0.95 * 50.0 * 1e-4 / 2, rel=0.01)  # a date errs at the power of waiting
+    assert 0.01 < width(waited=uneven) < width(waited=erratic)
+    assert width(waited=erratic) == pytest.approx(0.95 * 0.1 / 2, rel=0.05)  # anything from nothing to what was counted
 
 
 @given(st.floats(0.001, 0.2), st.floats(1, 1000))
 def test_a_gain_alone_gives_a_normal_distribution(gain, energy_j):
-    half = exact.half_width_j(mean_w=1.0, energy_j=energy_j, dated=[edges(0, 0)], period_s=1.0, quantum_j=0.0, gain_rel=gain)
-    assert half == pytest.approx(1.96 * gain * energy_j, rel=0.02)
+    assert width(gain_rel=gain, energy_j=energy_j) == pytest.approx(1.96 * gain * energy_j, rel=0.02)
 
 
 def test_few_intervals_that_miss_are_chance_and_many_are_not():

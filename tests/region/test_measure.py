@@ -157,6 +157,20 @@ def test_names_that_nobody_knows_are_refused_at_once() -> None:
         measure("x", meter=())
 
 
+def test_a_folder_that_cannot_be_replaced_is_refused_at_once() -> None:
+    with pytest.raises(UsageError, match="powrcap") as raised:
+        measure(meter="rapl", roots={"powrcap": "/nowhere"})
+    assert "powercap" in str(raised.value.why)
+
+
+def test_names_drive_no_terminal() -> None:
+    region = measure("a\x1b[2Jb\nc", meter="cputime")
+    with region:
+        pass
+    assert "\x1b" not in region.explain()
+    assert str(region).startswith("a\\x1b[2Jb\\nc: ")
+
+
 def test_a_meter_that_is_not_there_makes_the_energy_unknown_and_lets_the_program_run(tmp_path: Path) -> None:
     done = []
     with measure("x", meter="rapl", roots={"powercap": str(tmp_path / "nothing")}) as m:

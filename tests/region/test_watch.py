@@ -92,3 +92,21 @@ raise SystemExit(os.waitpid(child, 0)[1])
     root = trees.powercap(tmp_path / "powercap", trees.LAPTOP)
     command = [sys.executable, "-c", program.replace("ROOT", repr(str(root)))]
     assert subprocess.run(command, env=clean_environment(), capture_output=True, check=False).returncode == 0
+
+
+def test_regions_that_always_overlap_keep_no_readings_from_before_the_oldest_of_them() -> None:
+    scene = Scene(2)
+    rig = scene.power_rig()
+    first = scene.region(rig)
+    first.__enter__()
+    for _ in range(20):
+        for _ in range(40):
+            scene.clock.sleep(0.05)
+            scene.watch.poll()
+        second = scene.region(rig)
+        second.__enter__()
+        first.__exit__(None, None, None)
+        first = second
+    assert first.span is not None
+    assert all(look.before_ns >= first.span.start_ns for look in rig.gauges[0].log)
+    assert len(rig.gauges[0].log) < 50
