@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from edgekit.core.errors import UsageError, unknown_name
@@ -56,13 +56,15 @@ def _recipe(name: str, format: str, weights: str, activations: str, min_sqnr_db:
     return Recipe(name=name, format=format, weights=weights, activations=activations, min_sqnr_db=min_sqnr_db, **more)
 
 
+_FOUR_BITS: Final = 0.7  # depthwise convolutions stay in eight: LiteRT has no kernels, and so few weights share a scale
+
 # The floors are those of one trained network (33.7 dB at int8): low enough for harder ones, high enough to catch a wrong path.
 RECIPES: Final = (
     _recipe("fp32", "tflite", "float32", "float32", 80.0, usual=True),
     _recipe("fp16", "tflite", "float16", "float32", 40.0, usual=True),
     _recipe("dynamic", "tflite", "int8", "dynamic int8", 20.0),
     _recipe("w8", "tflite", "int8", "float32", 20.0),
-    _recipe("w4", "tflite", "int4", "float32", 10.0),
+    _recipe("w4", "tflite", "int4", "float32", 10.0, min_share=_FOUR_BITS),
     _recipe("int8", "tflite", "int8", "int8", 20.0, needs_calibration=True, usual=True),
     _recipe("int8-full", "tflite", "int8", "int8", 20.0, needs_calibration=True, io="int8"),
     _recipe("int16x8", "tflite", "int8", "int16", 25.0, needs_calibration=True),
@@ -70,12 +72,24 @@ RECIPES: Final = (
     _recipe("fp16", "onnx", "float16", "float16", 40.0),
     _recipe("dynamic", "onnx", "int8", "dynamic int8", 20.0),
     _recipe("w8", "onnx", "int8", "float32", 20.0),
-    _recipe("w4", "onnx", "int4", "float32", 10.0),
+    _recipe("w4", "onnx", "int4", "float32", 10.0, min_share=_FOUR_BITS),
     _recipe("int8", "onnx", "int8", "uint8", 20.0, needs_calibration=True, usual=True),
     _recipe("int16x8", "onnx", "int8", "uint16", 25.0, needs_calibration=True),
     _recipe("fp32", "ort", "float32", "float32", 80.0),
     _recipe("int8", "ort", "int8", "uint8", 20.0, needs_calibration=True),
 )
+
+
+def recipe_of(key: str, onnx_activations: str = "uint8") -> Recipe:
+    """Return the recipe with a key, its activations signed in ONNX where `onnx_activations` is "int8"."""
+    recipe = next(recipe for recipe in RECIPES if recipe.key == key)
+    return signed(recipe) if onnx_activations == "int8" else recipe
+
+
+def signed(recipe: Recipe) -> Recipe:
+    """Return `recipe` with activations that have a sign, which ONNX Runtime computes faster on ARM; TFLite's have one anyway."""
+    kind = recipe.activations
+    return replace(recipe, activations=kind.removeprefix("u")) if kind in ("uint8", "uint16") else recipe
 
 
 def choose(names: Sequence[str], formats: Sequence[str], *, calibrated: bool) -> tuple[Recipe, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edgekit.converters.base import RECIPES, Recipe
+from edgekit.converters.base import Recipe, recipe_of
 from edgekit.converters.canonical import graph_sha256
 from edgekit.converters.contents.found import Contents
 from edgekit.converters.contents.layout import with_layouts
@@ -26,14 +27,15 @@ Stage = Callable[[str], None]
 
 def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
     """Make the artifact of `job` and verify it; return its tensors, contents, achieved scheme, verification and tool versions."""
-    recipe = next(recipe for recipe in RECIPES if recipe.key == job["recipe"])
     work, out = Path(job["work"]), Path(job["out"])
     settings = validate(Settings, job["settings"], where="the job")
+    recipe = recipe_of(job["recipe"], settings.onnx_activations)
     stage("converting")
     calibration = read_arrays(work / "calib.npz") if recipe.needs_calibration else {}
     make(recipe, work / f"hub.{recipe.hub}", out, calibration, settings)
     stage("loading the result")
-    answer = {"tools": _tools(recipe, job["format"]), "graph_sha256": graph_sha256(out, recipe.format)}
+    exported = json.loads((work / f"hub.{recipe.hub}.json").read_text(encoding="utf-8"))
+    answer = {"tools": {**exported["tools"], **_tools(recipe)}, "notes": exported["notes"], "graph_sha256": graph_sha256(out, recipe.format)}
     try:
         model, found = open_artifact(recipe.format, out)
     except (MemoryError, EdgekitError):
@@ -62,22 +64,34 @@ def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
         "opsets": as_data(found.opsets),
         "verification": as_data(verification),
         "npu": as_data(fitted.npu),
-        "notes": as_data(fitted.notes),
+        "notes": [*exported["notes"], *as_data(fitted.notes)],
     }
 
 
 def make(recipe: Recipe, hub: Path, out: Path, calibration: dict[str, Any], settings: Settings) -> None:
-    """Write the artifact of `recipe` made from `hub` to `out`."""
-    from edgekit.converters.quantize import onnx, tflite
+    """Write the artifact of `recipe` made from `hub` to `out`.
 
-    if recipe.name == "fp32":
+    What recipes share is kept beside the hub: an .onnx hub ready to be quantized, and the ranges that `calibration` gives.
+    Raises ModelError where the graph has no such form and UsageError for kept layers that it does not have.
+    """
+    from edgekit.converters.quantize import onnx, ort, tflite
+    from edgekit.converters.quantize.shared import prepared_hub, ranges_of
+
+    if recipe.name == "fp32" and recipe.format != "ort":
         shutil.copyfile(hub, out)
-    elif recipe.key == "fp16.tflite":
-        tflite.fp16(hub, out)
-    elif recipe.key == "int8.tflite":
-        tflite.int8(hub, out, calibration)
-    else:
-        onnx.int8(hub, out, calibration)
+        return
+    keep = settings.keep.get(recipe.key, ())
+    if recipe.format == "ort":
+        source = hub if recipe.name == "fp32" else out.with_name(f"{out.name}.onnx")
+        if recipe.name != "fp32":
+            made = replace(recipe, format="onnx")
+            make(made, hub, source, calibration, replace(settings, keep={made.key: keep}))
+        ort.save(source, out, signed=recipe.activations == "int8")
+        return
+    float_hub = hub if recipe.format == "tflite" else prepared_hub(hub)
+    ranges = ranges_of(float_hub, calibration, settings.calibration) if recipe.needs_calibration else None
+    quantize = tflite.quantize if recipe.format == "tflite" else onnx.quantize
+    quantize(float_hub, out, recipe, ranges, keep)
 
 
 def open_artifact(format: str, path: Path) -> tuple[RunnableModel, Contents]:  # noqa: A002
@@ -87,16 +101,15 @@ def open_artifact(format: str, path: Path) -> tuple[RunnableModel, Contents]:  #
         from edgekit.converters.runtimes.litert import LiteRtModel
 
         return LiteRtModel(path), tflite.read(path)
-    from edgekit.converters.contents import onnx
+    from edgekit.converters.contents import onnx, ort
     from edgekit.converters.runtimes.ort import OrtModel
 
-    return OrtModel(path), onnx.read(path)
+    return OrtModel(path), (ort if format == "ort" else onnx).read(path)
 
 
-def _tools(recipe: Recipe, source_format: str) -> dict[str, str]:
-    """Return the versions of what made the artifact, apart from the source's own framework."""
-    packages = {"fp16.tflite": ["ai-edge-quantizer"], "int8.tflite": ["ai-edge-quantizer"], "int8.onnx": ["onnxruntime"]}
-    used = packages.get(recipe.key, [])
-    if recipe.format == "onnx" and source_format in ("keras", "h5"):
-        used = ["tf2onnx", *used]
-    return {name: version(name) for name in used}
+def _tools(recipe: Recipe) -> dict[str, str]:
+    """Return the versions of what made the artifact of its float hub."""
+    if recipe.key in ("fp32.tflite", "fp32.onnx"):
+        return {}
+    package = "ai-edge-quantizer" if recipe.format == "tflite" else "onnxruntime"
+    return {package: version(package)}

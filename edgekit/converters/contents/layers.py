@@ -84,7 +84,7 @@ class _Search:
             if maker is None or maker.name not in _MOVING:
                 break
             maker = self._makers.get(maker.inputs[0])
-        if maker is None or maker.name != "DequantizeLinear":
+        if maker is None or maker.name != "DequantizeLinear" or maker.inputs[0] in self.graph.constants:
             return None
         if len(maker.inputs) > 2 and maker.inputs[2] in self.graph.constants:
             return self.graph.constants[maker.inputs[2]].format

@@ -1,44 +1,158 @@
-"""Make lower precisions of a float .onnx."""
+"""Make lower precisions of a float .onnx with ONNX Runtime's quantizer.
+
+All start from a prepared hub: shapes inferred, batch normalisation folded, and a name for every node, by which layers are kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from edgekit.converters.base import Recipe
 from edgekit.converters.data import one_by_one
+from edgekit.converters.quantize.keep import kept
+from edgekit.converters.quantize.onnx_weights import store_weights
+from edgekit.converters.quantize.ranges import Observer, Ranges
 
-Inputs = Mapping[str, Any]
+_LAYERS: Final = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "LSTM", "GRU", "RNN")
 
 
-def int8(hub: Path, out: Path, inputs: Inputs) -> None:
-    """Write `hub` as QDQ with int8 weights per channel and uint8 activations, ranges read from `inputs`.
-
-    Unsigned activations with signed weights are what x86 has instructions for; ARM may prefer both signed.
-    """
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+def prepare(hub: Path, out: Path) -> None:
+    """Write `hub` ready to be quantized: fused and with shapes, and every node named."""
+    import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    prepared = out.with_suffix(".prepared.onnx")
-    quant_pre_process(str(hub), str(prepared), skip_symbolic_shape=True)
-    quantize_static(
-        str(prepared),
-        str(out),
-        _Reader(one_by_one(inputs)),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
-    prepared.unlink()
+    quant_pre_process(str(hub), str(out), skip_symbolic_shape=True)
+    model = onnx.load(out)
+    taken = {node.name for node in model.graph.node}
+    for number, node in enumerate(model.graph.node):
+        if not node.name:
+            node.name = next(name for end in ("", "_") if (name := f"{node.op_type}_{number}{end}") not in taken)
+    onnx.save(model, out)
 
 
-class _Reader:
-    """Hand calibration samples to ONNX Runtime one at a time."""
+def layers(prepared: Path) -> tuple[str, ...]:
+    """Return the names of the layers with weights, which `quantize` may be told to keep."""
+    import onnx
 
-    def __init__(self, samples: Iterator[dict[str, Any]]) -> None:
-        self._samples = samples
+    graph = onnx.load(prepared, load_external_data=False).graph
+    constants = {tensor.name for tensor in graph.initializer if len(tensor.dims) >= 2}
+    return tuple(node.name for node in graph.node if node.op_type in _LAYERS and constants & set(node.input))
 
-    def get_next(self) -> dict[str, Any] | None:
-        """Return the next sample, None at the end."""
-        return next(self._samples, None)
+
+def calibrate(prepared: Path, inputs: Mapping[str, Any], method: str) -> Ranges:
+    """Return the ranges of the float activations of a prepared hub for sample inputs by name; `method` as in Ranges."""
+    import onnx
+    import onnxruntime
+
+    model = onnx.load(prepared)
+    names = _activations(model)
+    said = {item.name for item in model.graph.output}
+    model.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names if name not in said)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    observer = Observer(method)
+    fed = [port.name for port in session.get_inputs() if port.type == "tensor(float)"]
+    for sample in one_by_one(inputs):
+        seen = dict(zip(names, session.run(names, sample), strict=True))
+        observer.sample({**seen, **{name: sample[name] for name in fed}})
+    return observer.ranges()
+
+
+def quantize(prepared: Path, out: Path, recipe: Recipe, ranges: Ranges | None, keep: Sequence[str] = ()) -> None:
+    """Write a prepared hub in the scheme of `recipe`; recipes that need calibration take its `ranges`, layers that `keep` means stay float.
+
+    Raises UsageError for layers that it does not have and ModelError where there is nothing to quantize.
+    """
+    float_layers = kept(keep, layers(prepared)) if keep else ()
+    if ranges is not None:
+        _static(prepared, out, recipe, ranges, float_layers)
+    else:
+        _SCHEMES[recipe.name](prepared, out, float_layers)
+    _tidy(out)
+
+
+def _static(prepared: Path, out: Path, recipe: Recipe, ranges: Ranges, keep: Sequence[str]) -> None:
+    """Write QDQ with int8 weights per channel and activations as the recipe says, with `ranges` in the place of a calibration."""
+    import numpy as np
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
+
+    bounds: dict[str, Any] = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.bounds.items()}
+    kinds = {"uint8": QuantType.QUInt8, "int8": QuantType.QInt8, "uint16": QuantType.QUInt16, "int16": QuantType.QInt16}
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder) / "ranges.json"
+        save_tensors_data(TensorsData(CalibrationMethod.MinMax, bounds), cache)
+        quantize_static(
+            str(prepared),
+            str(out),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=kinds[recipe.activations],
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=list(keep),
+            calibration_cache_path=cache,
+        )
+
+
+def _dynamic(prepared: Path, out: Path, keep: Sequence[str]) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(str(prepared), str(out), per_channel=True, weight_type=QuantType.QInt8, nodes_to_exclude=list(keep))
+
+
+def _fp16(prepared: Path, out: Path, keep: Sequence[str]) -> None:
+    """Write float16 weights and layers between float32 inputs and outputs."""
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(onnx.load(prepared), keep_io_types=True, node_block_list=list(keep)), out)
+
+
+def _weights(bits: int) -> Callable[[Path, Path, Sequence[str]], None]:
+    def store(prepared: Path, out: Path, keep: Sequence[str]) -> None:
+        import onnx
+
+        onnx.save(store_weights(onnx.load(prepared), bits, keep), out)
+
+    return store
+
+
+_SCHEMES: Final[Mapping[str, Callable[[Path, Path, Sequence[str]], None]]] = {
+    "dynamic": _dynamic,
+    "fp16": _fp16,
+    "w8": _weights(8),
+    "w4": _weights(4),
+}
+
+
+def _activations(model: Any) -> list[str]:
+    """Return the float tensors that nodes of the main graph make."""
+    import onnx
+
+    known = {item.name: item.type.tensor_type.elem_type for item in (*model.graph.value_info, *model.graph.output)}
+    return [name for node in model.graph.node for name in node.output if known.get(name) == onnx.TensorProto.FLOAT]
+
+
+def _tidy(path: Path) -> None:
+    """Leave out the operator sets that nothing uses: they would ask a runtime for what it need not have."""
+    import onnx
+
+    model = onnx.load(path)
+    used = {node.domain or "ai.onnx" for node in _nodes(model.graph)} | {"ai.onnx"}
+    kept_sets = [item for item in model.opset_import if (item.domain or "ai.onnx") in used]
+    del model.opset_import[:]
+    model.opset_import.extend(kept_sets)
+    onnx.save(model, path)
+
+
+def _nodes(graph: Any) -> Any:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _nodes(inner)

@@ -1,55 +1,148 @@
-"""Make lower precisions of a float .tflite."""
+"""Make lower precisions of a float .tflite with ai-edge-quantizer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from edgekit.converters.base import Recipe
 from edgekit.converters.data import one_by_one
-from edgekit.converters.quantize.ranges import widen
+from edgekit.converters.quantize.keep import kept
+from edgekit.converters.quantize.ranges import Observer, Ranges
+from edgekit.converters.quantize.tflite_graph import FloatGraph
+from edgekit.core.errors import ModelError
 
-_SIGNATURE = "serving_default"
-
-Inputs = Mapping[str, Any]
-
-
-def fp16(hub: Path, out: Path) -> None:
-    """Write `hub` with its weights stored as float16; arithmetic stays float32."""
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName
-    from ai_edge_quantizer.qtyping import TFLOperationName
-    from ai_edge_quantizer.recipe_manager import RecipeManager
-
-    recipe = RecipeManager()
-    recipe.add_weight_only_config(".*", TFLOperationName.ALL_SUPPORTED, num_bits=16, algorithm_key=AlgorithmName.FLOAT_CASTING)
-    _write_quantized(hub, recipe, out)
+_ANY: Final = ".*"
 
 
-def int8(hub: Path, out: Path, inputs: Inputs) -> None:
-    """Write `hub` with int8 weights and activations and float32 inputs and outputs, ranges read from `inputs`."""
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName
-    from ai_edge_quantizer.calibrator import Calibrator
-    from ai_edge_quantizer.qtyping import TFLOperationName
-    from ai_edge_quantizer.recipe_manager import RecipeManager
-
-    recipe = RecipeManager()
-    recipe.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
-    for port in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
-        recipe.add_quantization_config(".*", port, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    calibrator = Calibrator(str(hub), num_threads=1, qsv_update_func=widen)
-    calibrator.calibrate({_signature(hub): list(one_by_one(inputs))}, recipe)  # a list: the calibrator walks through it twice
-    _write_quantized(hub, recipe, out, calibrator.get_model_qsvs())
+def layers(hub: Path) -> tuple[str, ...]:
+    """Return the names of the layers with weights, which `quantize` may be told to keep."""
+    return FloatGraph(hub).layers()
 
 
-def _signature(hub: Path) -> str:
+def calibrate(hub: Path, inputs: Mapping[str, Any], method: str) -> Ranges:
+    """Return the ranges of the activations of `hub` for sample inputs by name; `method` as in Ranges."""
     from ai_edge_litert.interpreter import Interpreter
 
-    return next(iter(Interpreter(str(hub)).get_signature_list()), _SIGNATURE)
+    observer = Observer(method)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that keeping every tensor takes memory is known
+        interpreter = Interpreter(str(hub), num_threads=1, experimental_preserve_all_tensors=True)
+    interpreter.allocate_tensors()
+    places = _places(interpreter)
+    watched = FloatGraph(hub).activations()
+    for sample in one_by_one(inputs):
+        for name, array in sample.items():
+            interpreter.set_tensor(places[name], array)
+        interpreter.invoke()
+        observer.sample({name: array for name, index in watched.items() if (array := _tensor(interpreter, index)) is not None})
+    return observer.ranges()
 
 
-def _write_quantized(hub: Path, recipe: Any, out: Path, ranges: Any = None) -> None:
+def quantize(hub: Path, out: Path, recipe: Recipe, ranges: Ranges | None, keep: Sequence[str] = ()) -> None:
+    """Write `hub` in the scheme of `recipe`; recipes that need calibration take its `ranges`, the layers that `keep` means stay float.
+
+    Raises ModelError where the graph has no such form and UsageError for layers that it does not have.
+    """
+    import numpy as np
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import TFLOperationName
     from ai_edge_quantizer.quantizer import Quantizer
+    from ai_edge_quantizer.recipe_manager import RecipeManager
 
-    quantizer = Quantizer(str(hub), recipe.get_quantization_recipe())
-    result = quantizer.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
+    graph = FloatGraph(hub)
+    rules = RecipeManager()
+    _SCHEMES[recipe.name](rules)
+    if recipe.needs_calibration and recipe.io == "float32":
+        for port in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
+            rules.add_quantization_config(_ANY, port, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    for name in kept(keep, graph.layers()):
+        rules.add_quantization_config(f"^{re.escape(name)}$", TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    source: str | bytes = str(hub)
+    bounds = None
+    if ranges is not None:
+        _refuse_loops(graph)
+        source = graph.without_constant_products()
+        bounds = {
+            name: {"min": np.float32([[low]]), "max": np.float32([[high]])} for name, (low, high) in ranges.bounds.items()
+        }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantizer = Quantizer(source, rules.get_quantization_recipe())
+        result = quantizer.quantize(bounds, enable_progress_bar=False, enable_progress_report=False)
     out.write_bytes(result.quantized_model)
+
+
+def _fp16(rules: Any) -> None:
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+    rules.add_weight_only_config(_ANY, _operator("ALL_SUPPORTED"), num_bits=16, algorithm_key=AlgorithmName.FLOAT_CASTING)
+
+
+def _dynamic(rules: Any) -> None:
+    rules.add_dynamic_config(_ANY, _operator("ALL_SUPPORTED"), num_bits=8)
+
+
+def _w8(rules: Any) -> None:
+    rules.add_weight_only_config(_ANY, _operator("ALL_SUPPORTED"), num_bits=8)
+
+
+def _w4(rules: Any) -> None:
+    """Take four bits where LiteRT has kernels for them, eight elsewhere."""
+    rules.add_weight_only_config(_ANY, _operator("ALL_SUPPORTED"), num_bits=4)
+    for name in ("DEPTHWISE_CONV_2D", "CONV_2D_TRANSPOSE"):
+        rules.add_weight_only_config(_ANY, _operator(name), num_bits=8)
+
+
+def _static(bits: int) -> Callable[[Any], None]:
+    def add(rules: Any) -> None:
+        rules.add_dynamic_config(_ANY, _operator("EMBEDDING_LOOKUP"), num_bits=8)  # has no static form
+        rules.add_static_config(_ANY, _operator("ALL_SUPPORTED"), activation_num_bits=bits, weight_num_bits=8)
+
+    return add
+
+
+_SCHEMES: Final[Mapping[str, Callable[[Any], None]]] = {
+    "fp16": _fp16,
+    "dynamic": _dynamic,
+    "w8": _w8,
+    "w4": _w4,
+    "int8": _static(8),
+    "int8-full": _static(8),
+    "int16x8": _static(16),
+}
+
+
+def _operator(name: str) -> Any:
+    from ai_edge_quantizer.qtyping import TFLOperationName
+
+    return TFLOperationName[name]
+
+
+def _refuse_loops(graph: FloatGraph) -> None:
+    if graph.loops:
+        raise ModelError(
+            "static int8 unavailable for this graph",
+            code="recipe.recurrent",
+            why=f"a recurrent layer is a loop ({', '.join(sorted(graph.loops))}), and the ranges inside it cannot be read; dynamic int8 works",
+            do=[("quantize activations as they go:", "edgekit convert ... --to tflite -r dynamic")],
+        )
+
+
+def _places(interpreter: Any) -> dict[str, int]:
+    """Return the tensors of the inputs by the names of the first signature, by their own where there is none."""
+    signatures = interpreter.get_signature_list()
+    if signatures:
+        details = interpreter.get_signature_runner(next(iter(signatures))).get_input_details()
+        return {name: int(detail["index"]) for name, detail in details.items()}
+    return {detail["name"]: int(detail["index"]) for detail in interpreter.get_input_details()}
+
+
+def _tensor(interpreter: Any, index: int) -> Any:
+    try:
+        return interpreter.get_tensor(index)
+    except ValueError:  # a tensor that this runtime has no use for
+        return None
