@@ -23,7 +23,13 @@ from edgekit.core.errors import EdgekitError
 
 Task = Callable[[dict[str, Any], Callable[[str], None]], dict[str, Any]]
 
-_TASKS: Final = {"inspect": "hub:inspect", "hub": "hub:run", "produce": "produce:run", "describe": "describe:run"}
+_TASKS: Final = {
+    "inspect": "hub:inspect",
+    "hub": "hub:run",
+    "produce": "produce:run",
+    "describe": "describe:run",
+    "agree": "runtimes.agreement:run",
+}
 _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
