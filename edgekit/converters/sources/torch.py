@@ -13,6 +13,7 @@ from edgekit.converters.family import family_of
 from edgekit.converters.hub import Export
 from edgekit.converters.port import Port
 from edgekit.converters.sources.arrays import hash_of_arrays
+from edgekit.converters.sources.torch_equal import for_onnx, for_tflite
 from edgekit.converters.sources.torch_graph import canonical
 from edgekit.converters.sources.torch_uniform import NamedOutputs, uniform
 from edgekit.core.errors import ModelError, UsageError
@@ -73,7 +74,9 @@ class TorchSource:
         if format == "tflite":
             import litert_torch
 
-            litert_torch.convert(self._model, sample_args=(), sample_kwargs=self._zeros(shapes)).export(str(path))
+            wide = any(port.dtype == "int64" for port in self.ports)  # else it makes int32 of all int64
+            model = for_tflite(self._traced(shapes)) or self._model
+            litert_torch.convert(model, sample_args=(), sample_kwargs=self._zeros(shapes), enable_x64=wide).export(str(path))
         else:
             self._export_onnx(path, shapes)
         package = "litert-torch" if format == "tflite" else "onnxscript"
@@ -86,16 +89,19 @@ class TorchSource:
         from edgekit.converters.sources.onnx_limits import require_runnable
 
         program = self._traced(shapes, free_batch=self._free_batch)
+        if (rewritten := for_onnx(program)) is not None:
+            program = self._traced(shapes, free_batch=self._free_batch, model=rewritten)
         torch.onnx.export(program, f=str(path), dynamo=True, external_data=False, output_names=list(self._model.outputs), verbose=False)
         proto = onnx.load(path)
         onnx.checker.check_model(proto, full_check=True)
         require_runnable(proto, path)  # the exporter goes to an operator set of its own choice, whatever it was asked for
 
-    def _traced(self, shapes: Mapping[str, Sequence[int]], *, free_batch: bool = False) -> Any:
+    def _traced(self, shapes: Mapping[str, Sequence[int]], *, free_batch: bool = False, model: Any = None) -> Any:
         import torch
 
+        model = self._model if model is None else model
         free = {name: {0: torch.export.Dim("batch")} for name in shapes} if free_batch else None
-        return torch.export.export(self._model, (), kwargs=self._zeros(shapes, batch=2 if free_batch else 1), dynamic_shapes=free)
+        return torch.export.export(model, (), kwargs=self._zeros(shapes, batch=2 if free_batch else 1), dynamic_shapes=free)
 
     def _zeros(self, shapes: Mapping[str, Sequence[int]], *, batch: int = 1) -> dict[str, Any]:
         import torch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from inspect import Parameter, Signature
 from typing import Any, Protocol
 
@@ -40,10 +41,14 @@ def uniform(module: Any, program: Any) -> NamedOutputs:
             return {name: named[name] for name in self.outputs if name in named}
 
     model: Any = Uniform()
-    parameters = [Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)]
-    parameters += [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in model.inputs]
-    Uniform.forward.__signature__ = Signature(parameters)  # type: ignore[attr-defined] # the exporters name inputs by it
+    name_arguments(Uniform, model.inputs)
     return model  # type: ignore[no-any-return]
+
+
+def name_arguments(module: Any, names: Iterable[str]) -> None:
+    """Say that the forward of the class `module` takes `names`: the exporters name inputs by it."""
+    parameters = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("self", *names)]
+    module.forward.__signature__ = Signature(parameters)
 
 
 def _output_names(spec: Any, taken: set[str]) -> list[str]:
