@@ -30,8 +30,9 @@ class Channel:
     `parent` names the channel whose boundary contains this one, so that the two are never added; `label` is the instrument's own name
     for the place, `times` the channel whose readings of the same moments multiply these: volts, for a current that is to become a power.
     How the sensor behaves: its value changes every `update_period_s`, each value is the mean over the `averaging_s` before
-    it, and of every update period the sensor looks at `sampled_fraction`. None: nobody knows yet, and a self-test can find out; until then
-    `least_sampled_fraction` is the smallest share that anybody documented for sensors of its kind.
+    it, and of every update period the sensor looks at `sampled_fraction`, which a self-test found within `sampled_fraction_range`. None:
+    nobody knows yet, and a self-test can find out; until then `least_sampled_fraction` is the smallest share that anybody documented for
+    sensors of its kind.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Channel:
     update_period_s: float | None = None
     averaging_s: float | None = None
     sampled_fraction: float | None = None
+    sampled_fraction_range: tuple[float, float] | None = None
     least_sampled_fraction: float | None = None
     times: str | None = None
 
@@ -57,6 +59,10 @@ class Channel:
             share = getattr(self, name)
             if share is not None and not 0 <= share <= 1:
                 raise ValueError(f"channel {self.id}: {name} {share} is no share")
+        if self.sampled_fraction_range is not None:
+            low, high = self.sampled_fraction_range
+            if self.sampled_fraction is None or not 0 <= low <= self.sampled_fraction <= high <= 1:
+                raise ValueError(f"channel {self.id}: sampled_fraction {self.sampled_fraction} is not one within {low} to {high}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from edgekit.core.channel import MeterSpec
 from edgekit.core.hardware import DeviceFacts
 from edgekit.core.protocols import DeviceSession, Progress, ReadingSink
 from edgekit.core.quantity import Quantity, Unknown
-from edgekit.core.trace import Reading
+from edgekit.core.trace import Reading, single
 from edgekit.core.window import Phase, Window
 from edgekit.energy.analyse import headline_channel
 from edgekit.energy.group import analyse_group
@@ -62,7 +62,7 @@ class ProcessMeter:
             for note in (chosen.note, *chosen.notes):
                 self._progress.note(note)
             facts = session.facts()
-            with _reading(session, chosen, hz=self._hz, sink=readings.extend, pid=pid):
+            with _reading(session, chosen, hz=self._hz, sink=lambda read: readings.extend(single(read)), pid=pid):
                 clock.sleep(2 / self._hz)
                 start_ns = clock.now_ns()
                 try:

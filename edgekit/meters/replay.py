@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import HardwareError
-from edgekit.core.protocols import ReadingSink
+from edgekit.core.protocols import ReadingSink, ReadingWatch
 from edgekit.core.trace import Reading
 from edgekit.sim.clock import ScriptedClock
 
@@ -39,7 +39,7 @@ class ReplayMeter:
         """Return the spec of the meter that made the recording."""
         return self._spec
 
-    def start(self, sink: ReadingSink) -> None:
+    def start(self, sink: ReadingSink, watch: ReadingWatch | None = None) -> None:
         """Begin to deliver as the clock advances; raise HardwareError when already started."""
         if self._unsubscribe is not None:
             raise HardwareError("meter replay is already started", code="meter.started_twice")

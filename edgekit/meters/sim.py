@@ -7,7 +7,7 @@ from collections.abc import Callable
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.errors import HardwareError
-from edgekit.core.protocols import ReadingSink
+from edgekit.core.protocols import ReadingSink, ReadingWatch
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import Reading
 from edgekit.sim.clock import ScriptedClock
@@ -42,7 +42,7 @@ class SimMeter:
             kind=self.kind, channels=(channel,), accuracy=Accuracy(source="exact by construction", gain_rel=0.0), nominal_hz=100.0
         )
 
-    def start(self, sink: ReadingSink) -> None:
+    def start(self, sink: ReadingSink, watch: ReadingWatch | None = None) -> None:
         """Begin to tick with the clock; raise HardwareError when already started."""
         if self._unsubscribe is not None:
             raise HardwareError("meter sim is already started", code="meter.started_twice")

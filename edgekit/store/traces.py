@@ -28,27 +28,36 @@ class TraceWriter:
         self._open: dict[str, tuple[Any, Any]] = {}
         self._closed = False
 
-    def append(self, readings: Sequence[Reading]) -> None:
-        """Write readings through to the disk; raise SetupError when it is full."""
+    def append(self, readings: Sequence[Reading] | Trace) -> None:
+        """Write readings, or a block of one channel, through to the disk; raise SetupError when it is full."""
         import pyarrow as pa
 
         if self._closed:
             raise ValueError("readings came after the traces were closed")  # opening a stream again would empty it
+        if isinstance(readings, Trace):
+            block = (readings.t_ns, readings.bracket_ns, readings.value, readings.flags)
+            self._write(readings.channel, [pa.array(column) for column in block])
+            return
         by_channel: dict[str, list[Reading]] = defaultdict(list)
         for reading in readings:
             by_channel[reading.channel].append(reading)
         for channel, batch in by_channel.items():
-            path = self._folder / f"{file_stem(channel)}.arrows"
-            with writing(path):
-                file, stream = self._open.get(channel) or self._start(channel, path)
-                columns = [
-                    pa.array([reading.t_ns for reading in batch], pa.int64()),
-                    pa.array([reading.bracket_ns for reading in batch], pa.int64()),
-                    pa.array([reading.value for reading in batch], pa.float64()),
-                    pa.array([reading.flags for reading in batch], pa.uint8()),
-                ]
-                stream.write_batch(pa.RecordBatch.from_arrays(columns, schema=_schema(channel, self._clocks.get(channel, "host"))))
-                file.flush()
+            columns = [
+                pa.array([reading.t_ns for reading in batch], pa.int64()),
+                pa.array([reading.bracket_ns for reading in batch], pa.int64()),
+                pa.array([reading.value for reading in batch], pa.float64()),
+                pa.array([reading.flags for reading in batch], pa.uint8()),
+            ]
+            self._write(channel, columns)
+
+    def _write(self, channel: str, columns: Sequence[Any]) -> None:
+        import pyarrow as pa
+
+        path = self._folder / f"{file_stem(channel)}.arrows"
+        with writing(path):
+            file, stream = self._open.get(channel) or self._start(channel, path)
+            stream.write_batch(pa.RecordBatch.from_arrays(columns, schema=_schema(channel, self._clocks.get(channel, "host"))))
+            file.flush()
 
     def close(self) -> None:
         """End every stream; harmless when called twice."""

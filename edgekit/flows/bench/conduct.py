@@ -81,4 +81,4 @@ def _reading(plan: RunPlan, *, stage: Stage, chosen: Chosen) -> Iterator[None]:
 
 def _start(meter: HostMeter, recorder: Recorder, stack: ExitStack) -> None:
     stack.callback(meter.stop)
-    meter.start(recorder.sink)
+    meter.start(recorder.sink, recorder)

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgekit.core.protocols import ReadingSink
 from edgekit.core.quantity import Note
-from edgekit.core.trace import Reading
+from edgekit.core.trace import Reading, Trace
 from edgekit.core.window import Window
 from edgekit.store.journal import Journal, Placed, SessionHeader
 from edgekit.store.traces import TraceWriter
@@ -43,9 +43,9 @@ class Recorder:
         """Record one window, of one artifact or of all (None)."""
         self.event("window", Placed(artifact=artifact, window=window))
 
-    def sink(self, readings: Sequence[Reading]) -> None:
+    def sink(self, readings: Sequence[Reading] | Trace) -> None:
         """Save raw readings; a failure is kept for `check`, because the caller may be another thread."""
-        if self._unwritable or not readings:  # after a meter was lost, what it read before is still under way
+        if self._unwritable or not len(readings):  # after a meter was lost, what it read before is still under way
             return
         with self._lock:
             try:

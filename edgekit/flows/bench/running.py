@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from edgekit.core.channel import Channel
 from edgekit.core.quantity import Estimate
 from edgekit.core.run import RunRecord
-from edgekit.core.trace import ClockMap, Reading
+from edgekit.core.trace import ClockMap, Reading, Trace, single
 from edgekit.core.window import Window
 from edgekit.energy.analyse import analyse
 from edgekit.energy.budget import combine, dominating_term
@@ -97,10 +97,10 @@ class Running:
         self._pending: list[tuple[int, Window]] = []
         self._found: list[list[_Found]] = [[] for _ in records]
 
-    def take(self, readings: Sequence[Reading]) -> None:
+    def take(self, readings: Sequence[Reading] | Trace) -> None:
         """Hold readings for the windows they may belong to."""
         with self._lock:
-            for reading in readings:
+            for reading in single(readings):
                 if reading.channel in self._columns:
                     self._columns[reading.channel].append(reading)
 
