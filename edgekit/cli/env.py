@@ -12,6 +12,7 @@ from edgekit.cli.listing import Row, listing
 from edgekit.cli.output import current
 from edgekit.core.quantity import Note
 from edgekit.core.units import format_scaled
+from edgekit.links.folders import data_folder
 
 if TYPE_CHECKING:
     from edgekit.flows.environments import Listed
@@ -27,15 +28,14 @@ def create(
     python: Annotated[Path | None, typer.Option(help="Interpreter to make it from.", show_default="the first that fits on PATH")] = None,
     force: Annotated[bool, typer.Option("--force", help="Make it anew when it is there already.")] = False,
 ) -> None:
-    """Make an environment in the data folder: a Python of its own with tested versions of the packages.
+    """Make an environment in your data folder, for all projects: a Python of its own with tested versions of the packages.
 
     Nothing is used before all of it works; what is interrupted is removed. pip's own settings (PIP_INDEX_URL, ...) apply.
     """
-    from edgekit.config import load
     from edgekit.flows.environments import create as make
 
     ui = current()
-    created = make(name, data=load().data, python=python and _as_named(python), progress=ui.progress, again=force)
+    created = make(name, data=data_folder(), python=python and _as_named(python), progress=ui.progress, again=force)
     found = created.environment
     notes = (
         []
@@ -54,11 +54,10 @@ def create(
 @app.command("list", short_help="List the environments and their state.")
 def list_() -> None:
     """List the environments that edgekit can make, and those that are there."""
-    from edgekit.config import load
     from edgekit.environments import State
     from edgekit.flows.environments import listed
 
-    found = listed(data=load().data)
+    found = listed(data=data_folder())
     rows = [Row(mark="yes" if item.state is State.READY else "no", name=item.name, text=_text(item)) for item in found]
     missing = [item.name for item in found if item.state is not State.READY]
     current().result(
@@ -71,11 +70,10 @@ def list_() -> None:
 
 @app.command(short_help="Remove an environment.")
 def remove(name: _Name) -> None:
-    """Remove an environment from the data folder; it can be made again at any time."""
-    from edgekit.config import load
+    """Remove an environment from your data folder; it can be made again at any time."""
     from edgekit.flows.environments import remove as clear
 
-    folder = clear(name, data=load().data)
+    folder = clear(name, data=data_folder())
     current().result(
         schema="edgekit.env.remove/1",
         data={"name": name, "folder": folder},
@@ -100,7 +98,7 @@ def _text(item: Listed) -> str:
             State.ABSENT: "not made",
             State.UNFINISHED: "unfinished: making it was interrupted",
             State.OUTDATED: "outdated: this edgekit wants other packages",
-            State.BROKEN: "broken: the Python it was made from is gone",
+            State.BROKEN: "broken: it was moved, or the Python it was made from is gone",
         }
         return f"{why[item.state]}; to {item.purpose}; needs {item.needs}"
     size = f", {format_scaled(item.size_bytes, 'B')}" if item.size_bytes else ""

@@ -16,7 +16,11 @@ MARK = "edgekit-environment.json"
 
 
 class State(StrEnum):
-    """Say whether an environment can be used. An unfinished one was interrupted; an outdated one holds other packages than wanted now."""
+    """Say whether an environment can be used.
+
+    An unfinished one was interrupted; an outdated one holds other packages than are wanted now; a broken one was moved (its commands name
+    the Python of the old place), or the Python it was made from is gone.
+    """
 
     READY = "ready"
     ABSENT = "absent"
@@ -77,7 +81,7 @@ def look(wanted: Known, data: Path | None = None) -> tuple[State, Environment | 
         return State.UNFINISHED, None
     if found.digest != wanted.digest:
         return State.OUTDATED, None
-    if not found.python.exists():  # a link to the Python it was made from, which may have been removed
+    if found.folder.resolve() != folder.resolve() or not found.python.exists():
         return State.BROKEN, None
     return State.READY, found
 
@@ -86,6 +90,7 @@ def dump(environment: Environment) -> str:
     """Return an environment as the text of its mark."""
     stated: dict[str, Any] = {"schema": Environment.SCHEMA}
     stated |= {name: getattr(environment, name) for name in ("name", "created", "python_version", "digest", "size_bytes")}
+    stated["folder"] = str(environment.folder)
     return json.dumps({**stated, "versions": dict(environment.versions)}, indent=1) + "\n"
 
 
@@ -94,7 +99,7 @@ def _read(folder: Path) -> Environment | None:
         stated = json.loads((folder / MARK).read_text(encoding="utf-8"))
         return Environment(
             name=str(stated["name"]),
-            folder=folder,
+            folder=Path(stated["folder"]),
             python_version=str(stated["python_version"]),
             versions={str(name): str(version) for name, version in stated["versions"].items()},
             created=str(stated["created"]),

@@ -145,6 +145,14 @@ def test_the_list_says_what_each_is_for_and_how_to_make_it(run_edgekit: Edgekit,
         assert wanted.wanted_python in " ".join(done.stdout.split())
 
 
+def test_one_place_serves_all_projects_whatever_their_configuration_says(run_edgekit: Edgekit, tmp_path: Path) -> None:
+    (tmp_path / "edgekit.toml").write_text('data = "./here"\n')
+    listed = run_edgekit("env", "list", "--json", env={"EDGEKIT_DATA": "", "XDG_DATA_HOME": str(tmp_path / "share")})
+    folders = {Path(item["folder"]) for item in listed.json()["data"]["environments"]}
+    assert folders
+    assert not any(folder.is_relative_to(tmp_path / "here") for folder in folders)
+
+
 def test_a_name_nobody_knows_gets_the_nearest(run_edgekit: Edgekit) -> None:
     done = run_edgekit("env", "create", "onnx2ft", "--json")
     assert done.returncode == 2

@@ -56,6 +56,12 @@ def test_one_whose_python_is_gone_is_broken(tmp_path: Path) -> None:
     assert look(WANTED, tmp_path) == (State.BROKEN, None)
 
 
+def test_one_that_was_moved_is_broken(tmp_path: Path) -> None:
+    laid(tmp_path / "here")
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert look(WANTED, tmp_path / "there") == (State.BROKEN, None)
+
+
 def test_the_data_folder_of_the_environment_variable_is_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     laid(tmp_path)
     monkeypatch.setenv("EDGEKIT_DATA", str(tmp_path))

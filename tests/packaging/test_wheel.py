@@ -46,7 +46,14 @@ def run(python: Path, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]
 
 def test_the_wheel_carries_what_it_needs_and_nothing_of_the_repository(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for wanted in ("edgekit/cli/app.py", "edgekit/py.typed", "edgekit/_bundled/firmware_tools/README.md", "edgekit/runner/main.py"):
+    for wanted in (
+        "edgekit/cli/app.py",
+        "edgekit/py.typed",
+        "edgekit/environments/known.toml",
+        "edgekit/environments/packages/onnx2tf.txt",
+        "edgekit/_bundled/firmware_tools/README.md",
+        "edgekit/runner/main.py",
+    ):
         assert wanted in names
     assert any(name.startswith("edgekit/_bundled/models/digits_cnn/") for name in names)
     assert not [
