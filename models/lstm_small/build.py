@@ -34,7 +34,7 @@ def plan() -> Any:
     """State the model."""
     from workbench.plan import Plan
 
-    return Plan(name="lstm_small", graph=graph, data=sequences, rate=1e-2)
+    return Plan(name="lstm_small", graph=graph, data=sequences, batch=64, rate=1e-2)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def plan() -> Any:
     from workbench.plan import Plan
     from workbench.samples import digits
 
-    return Plan(name="transformer_small", graph=graph, data=digits, pixels=(1 / 255, 0.0), rate=2e-3, epochs=30)
+    return Plan(name="transformer_small", graph=graph, data=digits, pixels=(1 / 255, 0.0), batch=64, rate=3e-3, epochs=30)
 
 
 if __name__ == "__main__":

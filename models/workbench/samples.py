@@ -106,9 +106,9 @@ def _split(x: Any, y: Any, test: tuple[Any, Any] | None, classes: tuple[str, ...
     """Return the training data in a fixed random order, so that its first samples are of all classes, and what is kept for the test."""
     import numpy as np
 
+    if len(x) < HELD_OUT:
+        raise Refused(f"{len(x)} samples are too few: at least {HELD_OUT} are needed, and hundreds are useful")
     order = np.random.default_rng(SEED).permutation(len(x))
     kept, order = (order[:0], order) if test else (order[: len(x) // HELD_OUT], order[len(x) // HELD_OUT :])
-    if not test and not len(kept):
-        raise Refused(f"{len(x)} samples are too few: at least {HELD_OUT} are needed, and hundreds are useful")
     test_x, test_y = test or (x[kept], None if y is None else y[kept])
     return Split(x=x[order], y=None if y is None else y[order], test_x=test_x, test_y=test_y, classes=classes)

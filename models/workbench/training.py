@@ -7,6 +7,7 @@ from typing import Any
 from workbench.plan import Plan, Split, say
 
 PASSES = 6
+ARRIVED = 500  # steps after which a moving average with Keras' momentum of 0.99 has left where it began
 
 
 def train(plan: Plan, model: Any, split: Split, epochs: int) -> None:
@@ -25,6 +26,8 @@ def train(plan: Plan, model: Any, split: Split, epochs: int) -> None:
     say(step=f"training {plan.name}", total=epochs)
     target = split.x if plan.reconstructing else split.y
     model.fit(split.x, target, batch_size=plan.batch, epochs=epochs, verbose=0, callbacks=[report])
+    if steps < ARRIVED:
+        settle(plan.name, model, split.x[: 2 * plan.calibration])
 
 
 def judge(plan: Plan, model: Any, split: Split) -> dict[str, float]:
@@ -53,11 +56,13 @@ def settle(name: str, model: Any, inputs: Any) -> None:
     import keras
 
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    if not norms:
+        return
     kept = [layer.momentum for layer in norms]
     for layer in norms:
         layer.momentum = 0.3
     say(step=f"settling the normalisation of {name}", total=PASSES)
-    for index in range(PASSES if norms else 0):
+    for index in range(PASSES):
         model(inputs[index % 2 :: 2], training=True)
         say(advance=index + 1)
     for layer, momentum in zip(norms, kept, strict=True):

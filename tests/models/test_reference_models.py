@@ -15,7 +15,7 @@ import pytest
 from edgekit.config import BUILT_IN_DEVICES
 from edgekit.converters.family import family_of, keras_graph
 from edgekit.converters.source import keras_config
-from edgekit.core.errors import ModelError
+from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.jsonio import load_record
 from edgekit.core.run import TrainingRecord
 from edgekit.flows.measure import ProcessMeter
@@ -25,6 +25,7 @@ from edgekit.registry import open_device
 from tests.conftest import Completed
 from tests.converters.digits import Digits
 from tests.fakes import QuietProgress
+from tests.models.built import needs_tensorflow
 
 
 @pytest.mark.parametrize("folder", [path.parent for path in sorted(bundled("models").glob("*/model.toml"))], ids=lambda path: path.name)
@@ -50,14 +51,13 @@ def test_the_digits_network_is_what_is_stated_of_it(digits: Digits) -> None:
 
 
 @pytest.mark.slow
-def test_mobilenet_has_the_stated_family_and_makes_no_claim_of_accuracy(tmp_path: Path, run_edgekit: Callable[..., Completed]) -> None:
-    pytest.importorskip("tensorflow", reason="the convert extra is not installed")
-    done = run_edgekit("models", "build", "mobilenet_v2", "--out", tmp_path / "m", "--json")
+@needs_tensorflow
+def test_an_untrained_model_comes_through_the_front_door_without_a_claim(tmp_path: Path, run_edgekit: Callable[..., Completed]) -> None:
+    done = run_edgekit("models", "build", "kws_dscnn", "--out", tmp_path / "m", "--json")
     assert done.returncode == 0, done.stderr
-    stated = next(model for model in list_models() if model.name == "mobilenet_v2")
-    assert done.json()["data"]["family"] == stated.family
-    assert done.json()["data"]["test_accuracy"] is None
-    assert done.json()["data"]["evaluation"] is None
+    data = done.json()["data"]
+    assert data["family"] == next(model.family for model in list_models() if model.name == "kws_dscnn")
+    assert [data[key] for key in ("data", "test_accuracy", "evaluation", "train_samples")] == [None] * 4
     assert "random" in json.dumps(done.json()["notes"])
 
 
@@ -148,6 +148,50 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path, build: str, why: str)
         build_model(BuildRequest(name="small", out=tmp_path / "out"), progress=QuietProgress(), root=shelf(tmp_path, build))
     assert why in caught.value.why
     assert not (tmp_path / "out").exists()
+
+
+REFUSING = """
+import json, sys
+sys.stdin.readline()
+print(json.dumps({"refused": "torn.jpg cannot be read as an image"}), flush=True)
+raise SystemExit("torn.jpg cannot be read as an image")
+"""
+
+
+def own_data(tmp_path: Path) -> Path:
+    folder = tmp_path / "--my data"
+    folder.mkdir()
+    np.savez(folder / "train.npz", x=np.zeros((9, 3)), y=np.zeros(9, int))
+    return folder
+
+
+def test_data_that_only_the_build_can_judge_is_refused_as_the_users(tmp_path: Path) -> None:
+    request = BuildRequest(name="small", out=tmp_path / "out", data=own_data(tmp_path))
+    with pytest.raises(UsageError) as caught:
+        build_model(request, progress=QuietProgress(), root=shelf(tmp_path, REFUSING))
+    assert (caught.value.code, caught.value.why) == ("models.data", "torn.jpg cannot be read as an image")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_and_the_epochs_reach_the_build(tmp_path: Path) -> None:
+    echo = BUILD + "\n(out / 'small.classes.txt').write_text(repr(sys.argv[1:]))\n"
+    folder = own_data(tmp_path)
+    built = build_model(
+        BuildRequest(name="small", out=tmp_path / "out", data=folder, epochs=7), progress=QuietProgress(), root=shelf(tmp_path, echo)
+    )
+    words = (tmp_path / "out" / "small.classes.txt").read_text()
+    assert repr(f"--data={folder}") in words
+    assert "'--epochs=7'" in words
+    assert built.data == str(folder)
+    assert built.stale == ()
+
+
+def test_files_of_an_earlier_build_are_named(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "small.test.npz").write_text("of an earlier build")
+    built = build_model(BuildRequest(name="small", out=tmp_path / "out"), progress=QuietProgress(), root=shelf(tmp_path))
+    assert built.stale == ("small.test.npz",)
+    assert built.evaluation is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the CPU-time estimate reads /proc")

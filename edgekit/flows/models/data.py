@@ -12,7 +12,7 @@ from edgekit.flows.models.shelf import ReferenceModel
 from edgekit.links.files import reading
 
 IMAGES = (".png", ".jpg", ".jpeg")
-LEAST = 5  # one of them is kept for the test
+LEAST = 5  # one of them is kept for the test where there is no test.npz
 
 
 def require_data(folder: Path, model: ReferenceModel) -> None:
@@ -25,7 +25,7 @@ def require_data(folder: Path, model: ReferenceModel) -> None:
         train = _samples(folder / "train.npz", model)
         if "test.npz" in names:
             _samples(folder / "test.npz", model)
-        elif train.count < LEAST:
+        if train.count < LEAST:
             raise refused(folder, f"{train.count} samples are too few: at least {LEAST} are needed, and hundreds are useful")
     elif model.images:
         _require_images(folder, model)
