@@ -26,11 +26,15 @@ DRIFT_LIMIT = 0.1  # idle windows that differ by more than this share make the n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
-    """Hold one idle window: the middle of it in seconds, its mean watts, and the standard uncertainty of these in watts."""
+    """Hold one idle window: the middle of it in seconds, its mean watts, and the standard uncertainty of these in watts.
+
+    `u_w` errs anew in each window, `common_w` alike in all of a run.
+    """
 
     at_s: float
     watts: float
     u_w: float = 0.0
+    common_w: float = 0.0
 
 
 def idle_power(
@@ -49,13 +53,16 @@ def idle_power(
     """
     if not idles:
         return Unknown(reason="no idle window was measured", unit="W", boundary=boundary)
-    value, term = _line(idles, under_s or [fmean(item.at_s for item in idles)], weights or [1.0])
+    value, term, lever = _line(idles, under_s or [fmean(item.at_s for item in idles)], weights or [1.0])
+    each_w = math.sqrt(fmean(item.u_w**2 for item in idles) * lever)
+    if term.kind == "A" and term.u:
+        term = _without(term, each_w)
     watts = [item.watts for item in idles]
     mean, between = fmean(watts), max(watts) - min(watts)
     readings = BudgetTerm(
         name="idle readings",
         kind="B",
-        u=math.sqrt(math.fsum(item.u_w**2 for item in idles)) / len(idles),
+        u=math.hypot(each_w, fmean(item.common_w for item in idles)),
         shrink="measure longer idle windows",
     )
     notes: tuple[Note, ...] = ()
@@ -82,8 +89,11 @@ def idle_power(
     )
 
 
-def _line(idles: Sequence[Idle], under_s: Sequence[float], weights: Sequence[float]) -> tuple[float, BudgetTerm]:
-    """Return the mean of the least-squares line under the windows, and how uncertain the line leaves it."""
+def _line(idles: Sequence[Idle], under_s: Sequence[float], weights: Sequence[float]) -> tuple[float, BudgetTerm, float]:
+    """Return the mean of the least-squares line under the windows, how uncertain its scatter leaves it, and a share of variance.
+
+    That share is what independent errors of the points leave of their variance: 1 / k in their midst, more further away.
+    """
     count = len(idles)
     at, level = fmean(item.at_s for item in idles), fmean(item.watts for item in idles)
     square = math.fsum((item.at_s - at) ** 2 for item in idles)
@@ -91,12 +101,23 @@ def _line(idles: Sequence[Idle], under_s: Sequence[float], weights: Sequence[flo
     away = math.fsum(t * w for t, w in zip(under_s, weights, strict=True)) / math.fsum(weights) - at
     term = BudgetTerm(name="baseline", kind="B", u=None, shrink="measure idle more often, for longer, on a quieter machine")
     if count == 1:
-        return level, replace(term, reason="one idle window: how far the baseline moves is unknown")
+        return level, replace(term, reason="one idle window: how far the baseline moves is unknown"), 1.0
+    lever = 1 / count + (away**2 / square if square else 0.0)
     if count == 2:
-        return level + slope * away, replace(term, u=abs(idles[1].watts - idles[0].watts) / 2 / 3**0.5)
+        return level + slope * away, replace(term, u=abs(idles[1].watts - idles[0].watts) / 2 / 3**0.5), lever
     misfit = math.fsum((item.watts - level - slope * (item.at_s - at)) ** 2 for item in idles)
-    u = math.sqrt(misfit / (count - 2) * (1 / count + away**2 / square))
-    return level + slope * away, replace(term, kind="A", u=u, freedom=float(count - 2))
+    u = math.sqrt(misfit / (count - 2) * lever)
+    return level + slope * away, replace(term, kind="A", u=u, freedom=float(count - 2)), lever
+
+
+def _without(term: BudgetTerm, known_w: float) -> BudgetTerm:
+    """Return a scatter without the part that has a term of its own: it must not be counted twice (JCGM 100, 4.3.10).
+
+    The variance of the rest is as uncertain as that of the whole, so its freedom shrinks with it.
+    """
+    whole = term.u or 0.0
+    rest = math.sqrt(max(0.0, whole**2 - known_w**2))
+    return replace(term, u=rest, freedom=(term.freedom or 1.0) * (rest / whole) ** 4 if rest else None)
 
 
 def net_energy(gross: Estimate, idle: Quantity, seconds_per_inference: float) -> Quantity:

@@ -141,7 +141,8 @@ def _idle(
         Idle(
             at_s=(window.start_ns + window.end_ns) / 2e9,
             watts=energy.joules / window.duration_s,
-            u_w=math.hypot(*(effect.u_j for effect in energy.effects)) / window.duration_s,
+            u_w=math.hypot(*(effect.u_j for effect in energy.effects if not effect.common)) / window.duration_s,
+            common_w=math.hypot(*(effect.u_j for effect in energy.effects if effect.common)) / window.duration_s,
         )
         for window, energy in zip(idles, idle_found, strict=True)
         if energy is not None and _is_known(energy)

@@ -150,6 +150,19 @@ def test_the_baseline_is_read_off_the_line_through_all_idle_windows():
     assert rough.u > 0.01
 
 
+def test_what_idle_readings_explain_is_not_counted_again_as_a_moving_baseline():
+    """Scatter s about the line of k windows that were each read within u: the baseline moves by what is left of s (JCGM 100, 4.3.10)."""
+    at = (0.0, 30.0, 60.0, 90.0)
+    watts = (2.0, 2.04, 1.96, 2.0)
+    _, whole = line([Idle(at_s=t, watts=w) for t, w in zip(at, watts, strict=True)])
+    for u_w, common_w in ((0.01, 0.0), (0.01, 0.02), (0.5, 0.0)):
+        found, term = line([Idle(at_s=t, watts=w, u_w=u_w, common_w=common_w) for t, w in zip(at, watts, strict=True)])
+        readings = next(item for item in found.budget if item.name == "idle readings")
+        own = (readings.u**2 - common_w**2) ** 0.5
+        assert term.u**2 + own**2 == pytest.approx(max(whole.u**2, own**2))
+    assert (term.u, term.freedom) == (0.0, None)  # readings this rough explain all of it
+
+
 def clock(at_s: float, offset_ns: int, bracket_ns: int = 1000, source: str = "a", target: str = "b") -> ClockMap:
     return ClockMap(source=source, target=target, offset_ns=offset_ns, bracket_ns=bracket_ns, at_ns=round(at_s * S))
 
