@@ -16,7 +16,7 @@ from edgekit.core.channel import Channel, Measurand, MeterSpec
 from edgekit.core.errors import HardwareError, UsageError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import DeviceSession, HostMeter, TargetMeter
-from edgekit.core.quantity import Estimate, Note, Quantity
+from edgekit.core.quantity import Note, Quantity, Unknown
 from edgekit.links.clock import HostClock
 from edgekit.registry import meter_class
 from edgekit.sim.clock import ScriptedClock
@@ -68,20 +68,24 @@ def merged(spec: MeterSpec, calibration: Calibration) -> MeterSpec:
 def _merged(channel: Channel, found: ChannelCalibration | None) -> Channel:
     if found is None:
         return channel
+    share, share_range = _share(found.sampled_fraction, channel)
     averaging_s = _or(found.averaging_s, channel.averaging_s) if channel.measurand is Measurand.POWER else channel.averaging_s
     return replace(
         channel,
         update_period_s=_or(found.update_period_s, channel.update_period_s),
-        sampled_fraction=_share(found.sampled_fraction, channel.sampled_fraction),
+        sampled_fraction=share,
+        sampled_fraction_range=share_range,
         averaging_s=averaging_s,
     )
 
 
-def _share(found: Quantity, documented: float | None) -> float | None:
-    """Return the share of the time at which a sensor looks; one that cannot be told from the whole time is taken for it."""
-    if isinstance(found, Estimate) and found.high >= 1 and found.low >= WHOLE:
-        return 1.0
-    return _or(found, documented)
+def _share(found: Quantity, channel: Channel) -> tuple[float | None, tuple[float, float] | None]:
+    """Return the share of the time at which a sensor looks, with its interval; one that cannot be told from the whole is taken for it."""
+    if isinstance(found, Unknown):
+        return channel.sampled_fraction, channel.sampled_fraction_range
+    if found.high >= 1 and found.low >= WHOLE:
+        return 1.0, None
+    return found.value, (max(0.0, found.low), min(1.0, found.high))
 
 
 def _or(found: Quantity, documented: float | None) -> float | None:

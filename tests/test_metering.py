@@ -42,8 +42,10 @@ def store(tmp_path):
 
 def test_a_run_uses_what_the_self_test_found_and_keeps_it(store):
     run = chosen(store)
+    share = run.calibrations[0].channels[0].sampled_fraction
     assert run.specs[0].channels[0].update_period_s == 0.0009
     assert run.specs[0].channels[0].sampled_fraction == 0.25
+    assert run.specs[0].channels[0].sampled_fraction_range == pytest.approx((share.low, share.high))
     assert [item.created for item in run.calibrations] == ["2026-11-22T10:00:00Z"]
     assert run.notes == ()
 

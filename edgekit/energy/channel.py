@@ -126,7 +126,7 @@ def _power_cuts(
         seconds = (spans[2 * index + 1][1] - spans[2 * index + 1][0]) / 1e9
         inner_energy = _of_integral(found[2 * index], channel.scale, seconds=seconds, update_s=update_s, cut_s=margin) if margin else None
         cuts.append((inner_energy, _of_integral(found[2 * index + 1], channel.scale, seconds=seconds, update_s=update_s, cut_s=None)))
-    seen = channel.sampled_fraction
+    seen = channel.sampled_fraction_range[0] if channel.sampled_fraction_range else channel.sampled_fraction
     if seen is None:
         seen = 1.0 if look_s is None and spec.integrating else min(1.0, (look_s or 0.0) / update_s)
     return cuts, _Finish(hidden=hidden, quantum_w=(channel.quantum or 0.0) * channel.scale, unseen=1 - seen)

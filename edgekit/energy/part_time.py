@@ -48,12 +48,16 @@ def missed(
         return Missed(term=BudgetTerm(name="coverage", kind="B", u=None, reason=reason, shrink=advice))
     counts = [float(window.inferences or 1) for window in windows]
     period_s = fmean(window.duration_s for window in windows) * batch / fmean(counts)
-    share = missed_share(
-        period_s=period_s,
-        update_s=update_s,
-        fraction=fraction,
-        looks=fmean(window.duration_s for window in windows) / update_s,
-        jitter=jitter_of([window.latency for window in windows if window.latency is not None]),
+    shares = {fraction, *(() if assumed else channel.sampled_fraction_range or ())}
+    share = max(  # at that share of what a self-test leaves open which misses most
+        missed_share(
+            period_s=period_s,
+            update_s=update_s,
+            fraction=one,
+            looks=fmean(window.duration_s for window in windows) / update_s,
+            jitter=jitter_of([window.latency for window in windows if window.latency is not None]),
+        )
+        for one in shares
     )
     each_s = sum(window.duration_s for window in windows) / sum(counts)
     above_w = max(0.0, joules / each_s - (idle_w or 0.0))
@@ -66,8 +70,9 @@ def missed(
         return Missed(term=None, note=note if share > _LOCKED / 5 else None)
     if share <= _LOCKED:
         return Missed(term=term, note=Note(code="sensor.part_time", text=text, advice=dephase) if share > _LOCKED / 5 else None)
-    below_j = (1 - fraction) * above_w * each_s
-    over_j = max(0.0, (1 - fraction) * (spec.max_power_w * each_s - joules))
+    unseen = 1 - min(shares)
+    below_j = unseen * above_w * each_s
+    over_j = max(0.0, unseen * (spec.max_power_w * each_s - joules))
     note = Note(
         code="sensor.locked",
         text=f"{text}: the two may keep step, so that the sensor sees the same part of every inference and nobody knows the rest",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from edgekit.core.channel import Accuracy, MeterSpec
 from edgekit.energy.part_time import missed
 from tests.energy.test_group import window
@@ -36,3 +38,22 @@ def test_a_load_far_from_the_sensors_pace_keeps_a_figure():
 
 def test_without_any_documented_share_the_term_is_unknown_and_named():
     assert found(LOOKS, inferences=50).term.u is None
+
+
+def test_what_a_self_test_leaves_open_of_the_share_is_in_the_term():
+    exact = found(replace(LOOKS, sampled_fraction=0.5), inferences=100_000)
+    vague = found(replace(LOOKS, sampled_fraction=0.5, sampled_fraction_range=(0.3, 0.7)), inferences=100_000)
+    least = found(replace(LOOKS, sampled_fraction=0.3), inferences=100_000)
+    assert vague.term.u == pytest.approx(max(exact.term.u, least.term.u))
+    assert vague.term.u > exact.term.u
+
+
+def test_a_load_that_keeps_step_is_bounded_at_the_least_share_that_the_self_test_allows():
+    vague = found(replace(LOOKS, sampled_fraction=0.5, sampled_fraction_range=(0.3, 0.7)), inferences=50)
+    least = found(replace(LOOKS, sampled_fraction=0.3), inferences=50)
+    assert vague.beyond == pytest.approx(least.beyond)
+
+
+def test_a_share_outside_its_own_interval_is_refused():
+    with pytest.raises(ValueError, match="not one within"):
+        replace(LOOKS, sampled_fraction=0.8, sampled_fraction_range=(0.3, 0.7))
