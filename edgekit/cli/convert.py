@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +11,9 @@ import typer
 from edgekit.cli.amounts import seconds, size
 from edgekit.cli.output import current
 from edgekit.core.errors import UsageError
-from edgekit.core.quantity import Estimate, Note, Quantity, Unknown
-from edgekit.core.units import format_number, format_scaled
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from edgekit.flows.convert import ConvertResult, ConvertRow, Failure
+    pass
 
 
 def convert(
@@ -67,7 +62,8 @@ def convert(
         bool, typer.Option("--runtime-agreement", help="Run each .tflite in several runtimes and tell how far they differ.")
     ] = False,
     percentile: Annotated[
-        float | None, typer.Option(help="Clip calibration ranges to this percentile, such as 99.99.", show_default="minimum and maximum")
+        float | None,
+        typer.Option(min=50, max=100, help="Clip calibration ranges to this percentile, such as 99.99.", show_default="minimum and maximum"),
     ] = None,
     allow_unsafe_model: Annotated[
         bool, typer.Option("--allow-unsafe-model", help="Load a model that carries code (Lambda layers). Only for models you wrote.")
@@ -83,6 +79,7 @@ def convert(
     Each artifact is written as NAME.RECIPE.FORMAT with a .json beside it that holds the proof. Exit status 3: an artifact
     fails its gate; 5: a recipe gave none.
     """
+    from edgekit.cli.converted import next_commands, remarks, status, tables
     from edgekit.converters.settings import MINMAX, Settings
     from edgekit.flows.convert import ConvertRequest
     from edgekit.flows.convert import convert as make
@@ -114,19 +111,12 @@ def convert(
     ui.result(
         schema="edgekit.convert/1",
         data=result,
-        text=_table(result),
-        next_commands=_next(result),
-        notes=(*result.notes, *_remarks(result)),
-        status=_status(result),
+        text=tables(result),
+        next_commands=next_commands(result),
+        notes=(*result.notes, *remarks(result)),
+        status=status(result),
         exit_code=result.exit_code,
     )
-
-
-def _status(result: ConvertResult) -> str:
-    if result.exit_code == 0:
-        return "ok"
-    made = any(row.artifact for row in result.rows)
-    return "partial" if made and any(row.failure for row in result.rows) else "failed"
 
 
 def _floor(text: str) -> tuple[str, float]:
@@ -158,76 +148,3 @@ def _share(text: str) -> float:
             why="expected a share of the samples",
             do=[("for instance:", "--max-accuracy-drop 1%")],
         ) from None
-
-
-def _table(result: ConvertResult) -> Table:
-    from rich.table import Table
-
-    columns = ("artifact\nstatus", "size", "SQNR", "same\ntop-1", "accuracy\n95 % interval", "quan-\ntized")
-    table = Table(title=f"{result.source.path}, family {result.source.family}", title_justify="left", padding=(0, 1))
-    for column in columns:  # the figures fit 80 columns; only a long name is folded
-        first = column is columns[0]
-        table.add_column(column, justify="left" if first else "right", no_wrap=not first, overflow="fold")
-    source = next((row.artifact.verification.source_accuracy for row in result.rows if row.artifact and row.artifact.verification), None)
-    if source is not None:
-        table.add_row("(source)", "", "", "", _accuracy(source), "")
-    for row in result.rows:
-        table.add_row(*_cells(row))
-    return table
-
-
-def _cells(row: ConvertRow) -> tuple[str, ...]:
-    if row.artifact is None or row.artifact.verification is None:
-        return f"{row.recipe}.{row.format}\nnot made", "", "", "", "", ""
-    proof = row.artifact.verification
-    sqnr = next((check.seen for check in proof.checks if check.name == "sqnr"), "-")
-    return (
-        f"{row.artifact.path}\n{row.artifact.status}",
-        "-" if row.artifact.size_bytes is None else format_scaled(row.artifact.size_bytes, "B"),
-        sqnr if proof.sqnr_db is not None or sqnr == "identical" else "-",
-        "-" if proof.top1_agreement is None else f"{proof.top1_agreement:.1%}",
-        _accuracy(proof.accuracy),
-        "-" if proof.quantized_share is None else f"{proof.quantized_share:.0%}",
-    )
-
-
-def _accuracy(value: Quantity | None) -> str:
-    if not isinstance(value, Estimate):
-        return "-"
-    return f"{format_number(value.value)}\n{format_number(value.low)} to {format_number(value.high)}"
-
-
-def _remarks(result: ConvertResult) -> list[Note]:
-    """Return one note per failed check, one per failure with the recipes it took, and why accuracy is not told."""
-    notes = _failures(result)
-    for artifact in (row.artifact for row in result.rows if row.artifact):
-        for check in artifact.verification.checks if artifact.verification else ():
-            if not check.passed:
-                floor = f", the floor is {check.floor}" if check.floor else ""
-                text = f"{artifact.path}: {check.name}: {check.seen}{floor}"
-                notes.append(Note(code=f"gate.{check.name}", text=text, advice=check.advice))
-    accuracy = [row.artifact.verification.source_accuracy for row in result.rows if row.artifact and row.artifact.verification]
-    reasons = dict.fromkeys(value.reason for value in accuracy if isinstance(value, Unknown))
-    return [*notes, *(Note(code="accuracy.unknown", text=f"accuracy is not computed: {reason}") for reason in reasons)]
-
-
-def _failures(result: ConvertResult) -> list[Note]:
-    taken: dict[Failure, list[str]] = {}
-    for row in result.rows:
-        if row.failure is not None:
-            taken.setdefault(row.failure, []).append(f"{row.recipe}.{row.format}")
-    notes = []
-    for failure, recipes in taken.items():
-        advice = "; ".join(f"{text} {command}".rstrip() for text, command in failure.do) or None
-        if failure.log and current().verbose:
-            notes.append(Note(code="convert.log", text=failure.log))
-        notes.append(Note(code=failure.code, text=f"{', '.join(recipes)}: {failure.what}: {failure.why}", advice=advice))
-    return notes
-
-
-def _next(result: ConvertResult) -> list[tuple[str, str]]:
-    """Return the benchmark of what was verified; what was not is not proposed."""
-    good = [row.path for row in result.rows if row.path is not None and row.artifact is not None and row.artifact.status == "verified"]
-    left = len(result.rows) - len(good)
-    advice = "measure what one inference costs" + (f" (without the {left} that failed):" if left else ":")
-    return [(advice, f"edgekit bench {shlex.join(good)}")] if good else []
