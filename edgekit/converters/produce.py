@@ -14,11 +14,13 @@ from edgekit.converters.base import Recipe, recipe_of
 from edgekit.converters.canonical import graph_sha256
 from edgekit.converters.contents.found import Contents
 from edgekit.converters.contents.layout import with_layouts
+from edgekit.converters.runtimes.litert import LiteRtModel
+from edgekit.converters.runtimes.ort import OrtModel
 from edgekit.converters.settings import Settings
 from edgekit.converters.targets.check import Fit, fit
 from edgekit.converters.targets.profile import load_profile
 from edgekit.converters.verify.evidence import Demands, read_arrays, read_evidence
-from edgekit.converters.verify.gate import RunnableModel, not_loaded, verify
+from edgekit.converters.verify.gate import not_loaded, verify
 from edgekit.core.errors import EdgekitError
 from edgekit.core.jsonio import as_data, validate
 
@@ -46,6 +48,7 @@ def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
     stage("verifying")
     demands = validate(Demands, job["demands"], where="the job")
     verification = verify(recipe, model, found, read_evidence(work, recipe.hub), demands)
+    verification = replace(verification, notes=(*verification.notes, *model.notes))
     fitted = Fit(checks=())
     if settings.target is not None:
         stage("checking against the target")
@@ -94,15 +97,13 @@ def make(recipe: Recipe, hub: Path, out: Path, calibration: dict[str, Any], sett
     quantize(float_hub, out, recipe, ranges, keep)
 
 
-def open_artifact(format: str, path: Path) -> tuple[RunnableModel, Contents]:  # noqa: A002
+def open_artifact(format: str, path: Path) -> tuple[LiteRtModel | OrtModel, Contents]:  # noqa: A002
     """Load an artifact in its runtime and read what it holds."""
     if format == "tflite":
         from edgekit.converters.contents import tflite
-        from edgekit.converters.runtimes.litert import LiteRtModel
 
         return LiteRtModel(path), tflite.read(path)
     from edgekit.converters.contents import onnx, ort
-    from edgekit.converters.runtimes.ort import OrtModel
 
     return OrtModel(path), (ort if format == "ort" else onnx).read(path)
 

@@ -139,10 +139,12 @@ def _activations(model: Any) -> list[str]:
 
 
 def _tidy(path: Path) -> None:
-    """Leave out the operator sets that nothing uses: they would ask a runtime for what it need not have."""
+    """Put the nodes in order and leave out the operator sets that nothing uses: they would ask a runtime for what it need not have."""
     import onnx
+    from onnxruntime.quantization.onnx_model import ONNXModel
 
     model = onnx.load(path)
+    ONNXModel(model).topological_sort()
     used = {node.domain or "ai.onnx" for node in _nodes(model.graph)} | {"ai.onnx"}
     kept_sets = [item for item in model.opset_import if (item.domain or "ai.onnx") in used]
     del model.opset_import[:]

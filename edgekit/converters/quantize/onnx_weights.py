@@ -93,7 +93,7 @@ def _places(node: Any) -> Sequence[tuple[int, int]]:
         "Gemm": [(1, 0 if settings.get("transB") else 1)],
         "MatMul": [(1, -1)],
         "Gather": [(0, 0)] if settings.get("axis", 0) == 0 else [],
-        **dict.fromkeys(("LSTM", "GRU", "RNN"), [(1, 1), (2, 1)]),
+        **{name: [(1, 1), (2, 1)] for name in ("LSTM", "GRU", "RNN")},
     }
     return known.get(node.op_type, ())
 

@@ -67,7 +67,7 @@ def quantize(hub: Path, out: Path, recipe: Recipe, ranges: Ranges | None, keep: 
         _refuse_loops(graph)
         source = graph.without_constant_products()
         bounds = {
-            name: {"min": np.float32([[low]]), "max": np.float32([[high]])} for name, (low, high) in ranges.bounds.items()
+            name: {"min": np.array([[low]], "float32"), "max": np.array([[high]], "float32")} for name, (low, high) in ranges.bounds.items()
         }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -127,7 +127,7 @@ def _refuse_loops(graph: FloatGraph) -> None:
         raise ModelError(
             "static int8 unavailable for this graph",
             code="recipe.recurrent",
-            why=f"a recurrent layer is a loop ({', '.join(sorted(graph.loops))}), and the ranges inside it cannot be read; dynamic int8 works",
+            why=f"a recurrent layer is a loop ({', '.join(sorted(graph.loops))}) whose ranges cannot be read; dynamic int8 offered",
             do=[("quantize activations as they go:", "edgekit convert ... --to tflite -r dynamic")],
         )
 

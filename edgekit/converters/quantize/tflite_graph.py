@@ -61,7 +61,7 @@ class FloatGraph:
                 raise ModelError(
                     "static int8 unavailable for this graph",
                     code="recipe.batch_matmul",
-                    why=f"{name} multiplies by a stack of constant matrices, which the quantizer turns into zeros; dynamic int8 is not hurt",
+                    why=f"{name} multiplies by a stack of constant matrices, which would give zeros; dynamic int8 offered",
                     do=[("quantize activations as they go:", "edgekit convert ... --to tflite -r dynamic")],
                 )
             matrix = weights.reshape(weights.shape[-2:])
@@ -107,8 +107,10 @@ class FloatGraph:
         """Return the float32 constant at a tensor's place; None where there is none, or none of two dimensions."""
         import numpy as np
 
-        tensor = graph.tensors[index] if index >= 0 else None
-        data = None if tensor is None else self._model.buffers[tensor.buffer].data
+        if index < 0:
+            return None
+        tensor = graph.tensors[index]
+        data = self._model.buffers[tensor.buffer].data
         if not _filled(data) or tensor.type != self._schema.TensorType.FLOAT32 or len(tensor.shape) < 2:
             return None
         return np.frombuffer(bytes(data), np.float32).reshape(tensor.shape)

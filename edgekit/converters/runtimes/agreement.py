@@ -97,7 +97,7 @@ def _micro(path: Path, inputs: Mapping[str, Any]) -> Ran:
             model.set_input(array, place)
         model.invoke()
         results.append([model.get_output(place).copy() for place in range(len(ends))])
-    return Ran(f"TensorFlow Lite Micro {version('tflite-micro')}", _joined(results), _steps(path, ends))
+    return Ran(f"TFLite Micro {version('tflite-micro')}", _joined(results), _steps(path, ends))
 
 
 def _ort(level: str, title: str) -> Callable[[Path, Mapping[str, Any]], Ran]:
@@ -158,7 +158,7 @@ def _steps(path: Path, ends: Sequence[Mapping[str, Any]]) -> list[float | None]:
 TITLES: Final = {
     "reference": "LiteRT reference kernels",
     "plain": "LiteRT kernels without XNNPACK",
-    "micro": "TensorFlow Lite Micro",
+    "micro": "TFLite Micro",
     "unoptimised": "ONNX Runtime without graph optimisation",
 }
 _MISSING: Final = {"micro": "tflite-micro is not installed; its wheels are for Linux on x86-64 only (extra mcu)"}

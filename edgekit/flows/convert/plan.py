@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from edgekit.converters.base import RECIPES, Recipe, choose
-from edgekit.converters.routes import ROUTES
+from edgekit.converters.base import RECIPES, Recipe, choose, recipe_of
+from edgekit.converters.routes import FRAMEWORKS, ROUTES
 from edgekit.converters.settings import Settings
 from edgekit.converters.source import Source, stem
 from edgekit.converters.targets.profile import Profile, load_profile
@@ -65,6 +65,7 @@ def plan(request: ConvertRequest, source_format: str) -> ConvertPlan:
             do=[("give a plain name, and the folder with --out:", "edgekit convert MODEL --name NAME --out FOLDER")],
         )
     settings = replace(request.settings, onnx_activations=profile.onnx_activations) if profile else request.settings
+    recipes = tuple(recipe_of(recipe.key, settings.onnx_activations) for recipe in recipes)
     return ConvertPlan(name=name, recipes=recipes, settings=settings)
 
 
@@ -90,7 +91,7 @@ def _for_target(profile: Profile, request: ConvertRequest, formats: Sequence[str
 
 def require_packages(source: Source, planned: ConvertPlan) -> None:
     """Raise SetupError for the first package that is missing, before anything is started."""
-    needed = ["tensorflow"] if source.format in ("keras", "h5") else []
+    needed = ["tensorflow"] if FRAMEWORKS.get(source.format) == "tensorflow" else []
     if "tflite" in planned.hubs:
         needed += ["ai_edge_litert", "ai_edge_quantizer"]
     if "onnx" in planned.hubs:
