@@ -16,6 +16,7 @@ import pytest
 from edgekit.environments import known, place
 from edgekit.environments.place import MARK
 from tests.conftest import Completed, clean_environment
+from tests.environments.pretending import pretending_python
 from tests.environments.wheels import offline, wheel
 from tests.processes import descendants, wait_until
 
@@ -38,12 +39,9 @@ def index(tmp_path: Path) -> Path:
     return folder
 
 
-def modules(source: str = "") -> dict[str, str]:
-    made: dict[str, str] = {}
-    for module in known()[NAME].modules:
-        package, _, inner = module.partition(".")
-        made |= {f"{package}/__init__.py": "", f"{package}/{inner}.py": source}
-    return made
+def modules() -> dict[str, str]:
+    named = [module.partition(".") for module in known()[NAME].modules]
+    return {path: "" for package, _, inner in named for path in (f"{package}/__init__.py", f"{package}/{inner}.py")}
 
 
 def states(done: Completed) -> dict[str, str]:
@@ -76,38 +74,42 @@ def test_it_is_made_found_used_and_removed(run_edgekit: Edgekit, tmp_path: Path,
     assert run_edgekit("env", "remove", NAME, env=env).returncode == 2
 
 
-@pytest.mark.slow
+@pytest.fixture
+def pretending(tmp_path: Path) -> tuple[str, ...]:
+    """The command that makes an environment with a Python that only pretends, and takes no time."""
+    return ("env", "create", "onnx2tf", "--python", str(pretending_python(tmp_path)))
+
+
 @pytest.mark.parametrize(
-    ("source", "says"), [("raise ImportError('libsomething.so.1 is not there')", "libsomething.so.1"), (None, "No matching distribution")]
+    ("name", "words"),
+    [
+        ("PRETEND_PIP", "ERROR: No matching distribution found for onnx2tf==2.6.9"),
+        ("PRETEND_IMPORT", "echo 'ImportError: libsomething.so.1: cannot open shared object file' >&2; exit 1"),
+    ],
 )
 def test_what_cannot_be_installed_or_does_not_work_leaves_nothing(
-    run_edgekit: Edgekit, tmp_path: Path, index: Path, source: str | None, says: str
+    run_edgekit: Edgekit, tmp_path: Path, pretending: tuple[str, ...], name: str, words: str
 ) -> None:
-    package = known()[NAME].package
-    [old] = index.glob(f"{package.replace('-', '_')}-*.whl")
-    old.unlink()
-    if source is not None:
-        wheel(index, package, dict(pin.split("==") for pin in known()[NAME].pins)[package], modules=modules(source))
-    env = {"EDGEKIT_DATA": str(tmp_path / "data"), **offline(index)}
-    done = run_edgekit(*MAKE, "--json", env=env)
+    done = run_edgekit(*pretending, "--json", env={"EDGEKIT_DATA": str(tmp_path / "data"), name: words})
     assert done.returncode == 6
-    assert done.json()["data"]["code"] == "environment.failed"
-    assert says in done.json()["data"]["why"]
-    assert not place(NAME, tmp_path / "data").exists()
+    error = done.json()["data"]
+    assert error["code"] == "environment.failed"
+    assert error["why"] in words
+    assert len(error["why"]) > 40
+    assert not place("onnx2tf", tmp_path / "data").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_half_way_it_is_not_used(run_edgekit: Edgekit, tmp_path: Path, index: Path, ending: signal.Signals) -> None:
-    package, begun = known()[NAME].package, tmp_path / "begun"
-    slow = f"import pathlib, time; pathlib.Path({str(begun)!r}).touch(); time.sleep(600)"
-    wheel(index, package, dict(pin.split("==") for pin in known()[NAME].pins)[package], modules=modules(slow))
-    env = {"EDGEKIT_DATA": str(tmp_path / "data"), **offline(index)}
-    child = subprocess.Popen([sys.executable, "-m", "edgekit", *MAKE], env=clean_environment(env), cwd=tmp_path, stderr=subprocess.DEVNULL)
+def test_stopped_half_way_it_is_not_used_and_can_be_made_again(
+    run_edgekit: Edgekit, tmp_path: Path, pretending: tuple[str, ...], ending: signal.Signals
+) -> None:
+    begun, env = tmp_path / "begun", {"EDGEKIT_DATA": str(tmp_path / "data")}
+    slow = clean_environment({**env, "PRETEND_IMPORT": f"touch {begun}; sleep 600"})
+    child = subprocess.Popen([sys.executable, "-m", "edgekit", *pretending], env=slow, cwd=tmp_path, stderr=subprocess.DEVNULL)
     below: set[int] = set()
     try:
         wait_until(begun.exists, "the last step of making it")
-        assert run_edgekit(*MAKE, "--json", env=env).json()["data"]["code"] == "environment.busy"
+        assert run_edgekit(*pretending, "--json", env=env).json()["data"]["code"] == "environment.busy"
         below = set(descendants(child.pid))
         child.send_signal(ending)
         child.wait(timeout=60)
@@ -118,9 +120,21 @@ def test_stopped_half_way_it_is_not_used(run_edgekit: Edgekit, tmp_path: Path, i
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
     assert child.returncode == (130 if ending is signal.SIGINT else -9)
-    assert not (place(NAME, tmp_path / "data") / MARK).exists()
-    assert states(run_edgekit("env", "list", "--json", env=env))[NAME] == ("absent" if ending is signal.SIGINT else "unfinished")
-    assert run_edgekit("env", "remove", NAME, env=env).returncode == (2 if ending is signal.SIGINT else 0)
+    assert not (place("onnx2tf", tmp_path / "data") / MARK).exists()
+    assert states(run_edgekit("env", "list", "--json", env=env))["onnx2tf"] == ("absent" if ending is signal.SIGINT else "unfinished")
+    again = run_edgekit(*pretending, "--json", env=env)
+    assert (again.returncode, again.json()["data"]["environment"]["state"]) == (0, "ready")
+
+
+def test_force_makes_a_ready_one_anew(run_edgekit: Edgekit, tmp_path: Path, pretending: tuple[str, ...]) -> None:
+    env = {"EDGEKIT_DATA": str(tmp_path / "data")}
+    assert run_edgekit(*pretending, env=env).returncode == 0
+    left = place("onnx2tf", tmp_path / "data") / "left over"
+    left.touch()
+    assert run_edgekit(*pretending, "--json", env=env).json()["data"]["made"] is False
+    assert left.exists()
+    assert run_edgekit(*pretending, "--force", "--json", env=env).json()["data"]["made"] is True
+    assert not left.exists()
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_made(run_edgekit: Edgekit, tiny_disk: Path) -> None:
