@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("convert", "report", "profile", "measure")))
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("convert", "models", "report", "profile", "measure")))
 BLOCK = re.compile(r"(?ms)^```console\n(.*?)^```$")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from edgekit.converters.base import RECIPES
-from edgekit.flows.models import list_models
+from edgekit.flows.models import ReferenceModel, list_models
 from edgekit.links.files import bundled
-from tests.conftest import clean_environment
+from tests.conftest import REPOSITORY, clean_environment
 
 MODELS = list_models()
 
@@ -44,10 +45,7 @@ def test_a_script_can_be_run_in_its_own_folder(elsewhere: Path) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
-def test_what_is_stated_holds_together(model: object) -> None:
-    from edgekit.flows.models import ReferenceModel
-
-    assert isinstance(model, ReferenceModel)
+def test_what_is_stated_holds_together(model: ReferenceModel) -> None:
     assert set(model.recipes) <= {recipe.name for recipe in RECIPES}
     assert set(model.files) >= {f"{model.name}.keras", f"{model.name}.calib.npz"}
     assert (f"{model.name}.test.npz" in model.files) == model.training == ("sklearn" in model.needs)
@@ -94,3 +92,8 @@ def test_the_arithmetic_of_the_workbench(tmp_path: Path) -> None:
     assert said["held"] == [1, 1, 20]
     assert said["given"] == [list(range(7)), None, [0, 1, 2]]
     assert said["heavy"] == []
+
+
+def test_the_page_of_the_models_says_what_is_stated() -> None:
+    listed = runpy.run_path(str(REPOSITORY / "docs" / "listed.py"))
+    assert listed["tables"]() in listed["PAGE"].read_text(), "renew it: python docs/listed.py"
