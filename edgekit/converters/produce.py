@@ -37,7 +37,11 @@ def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
     make(recipe, work / f"hub.{recipe.hub}", out, calibration, settings)
     stage("loading the result")
     exported = json.loads((work / f"hub.{recipe.hub}.json").read_text(encoding="utf-8"))
-    answer = {"tools": {**exported["tools"], **_tools(recipe)}, "notes": exported["notes"], "graph_sha256": graph_sha256(out, recipe.format)}
+    answer = {
+        "tools": {**exported["tools"], **_tools(recipe)},
+        "notes": exported["notes"],
+        "graph_sha256": graph_sha256(out, recipe.format),
+    }
     try:
         model, found = open_artifact(recipe.format, out)
     except (MemoryError, EdgekitError):

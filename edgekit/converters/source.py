@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import shlex
-import zipfile
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from edgekit.core.errors import ModelError, missing_extra
-from edgekit.links.files import require_file, sha256_of
+from edgekit.converters.keras_file import hdf5_config, keras_config, read_ports
+from edgekit.converters.port import Port
+from edgekit.converters.pt2_file import ports as pt2_ports
+from edgekit.converters.torch_file import function_sha256, is_program, names_function, refuse_pickle
+from edgekit.core.errors import ModelError
+from edgekit.links.files import reading, require_file, sha256_of
 
-_MAX_CONFIG_BYTES: Final = 64 << 20
+__all__ = ["SUFFIXES", "Port", "Source", "keras_config", "recognise", "stem"]
+
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
-_DTYPES: Final = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
-SUFFIXES: Final = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".tflite": "tflite", ".onnx": "onnx"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Port:
-    """Describe one input of a source model: name, shape (batch first, None where free) and dtype."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: str
+_SAVED_MODEL: Final = "saved_model.pb"
+SUFFIXES: Final = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".tflite": "tflite", ".onnx": "onnx", ".pt2": "pt2"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,29 +34,78 @@ class Source:
 
     @property
     def name(self) -> str:
-        """Return the file's name without its suffixes, which names the artifacts unless the user says otherwise."""
-        return self.path.name.removesuffix(self.path.suffix)
+        """Return what the artifacts are called unless the user says otherwise."""
+        return stem(self.path)
 
 
-def recognise(path: Path) -> Source:
-    """Return what `path` holds; raise UsageError when it is absent and ModelError when it is no model edgekit can read."""
+def stem(path: Path) -> str:
+    """Return the name of a model's file without its suffix, or of its folder as it is."""
+    if names_function(path):
+        return path.name.rpartition(":")[2]
+    name = path.name or path.absolute().name
+    return name.removesuffix(path.suffix) if path.suffix.lower() in SUFFIXES or not os.path.isdir(path) else name  # noqa: PTH112
+
+
+def recognise(path: Path, *, allow_unsafe: bool = False) -> Source:
+    """Return what `path` holds; raise UsageError when it is absent and ModelError when it is no model edgekit can read.
+
+    A model that carries Python code is refused unless `allow_unsafe`.
+    """
     if os.path.isdir(path):  # noqa: PTH112 -- a folder that may not be entered is not an error here
-        raise ModelError(
-            f"{path} is a folder, not a model file",
-            code="model.folder",
-            why="edgekit reads .keras, .h5, .tflite and .onnx files",
-            do=[("save the model as one file:", "model.save('model.keras')")],
-        )
+        return _recognise_folder(path)
+    if names_function(path):
+        return Source(path=path, format="torch", sha256=function_sha256(str(path), Path.cwd()))
     require_file(path, "model")
     with path.open("rb") as file:
         head = file.read(16)
     expected = SUFFIXES.get(path.suffix.lower())
     found = _sniff(head, expected)
+    refuse_pickle(path, head)
+    if found == "keras" and expected != "keras" and is_program(path):
+        found = "pt2"
+    if path.name == _SAVED_MODEL:
+        return _recognise_folder(path.parent)
     if found is None or (expected is not None and expected != found):
         raise _not_a(path, expected, head)
-    config = {"keras": keras_config, "h5": _hdf5_config}.get(found)
-    ports = _read_ports(config(path), path) if config else None
+    if found == "pt2":
+        return Source(path=path, format=found, sha256=sha256_of(path), ports=pt2_ports(path))
+    config = {"keras": keras_config, "h5": hdf5_config}.get(found)
+    ports = read_ports(config(path), path, allow_unsafe=allow_unsafe) if config else None
     return Source(path=path, format=found, sha256=sha256_of(path), ports=ports or None)
+
+
+def _recognise_folder(path: Path) -> Source:
+    """Return a TensorFlow SavedModel, whose hash is that of the names and contents of its files."""
+    with reading(path, "the model folder"):
+        files = sorted(_files(path))
+    if _SAVED_MODEL not in files:
+        why = "edgekit reads .keras, .h5, .pt2, .tflite and .onnx files, and SavedModel folders, which hold a saved_model.pb"
+        raise ModelError(
+            f"{path} is a folder, not a model",
+            code="model.folder",
+            why=why if files else "it holds nothing",
+            do=[("save the model as one file:", "model.save('model.keras')"), ("or as a SavedModel:", "model.export('folder')")],
+        )
+    digest = hashlib.sha256()
+    for name in files:
+        require_file(path / name, "the model's file")
+        digest.update(f"{name}\0{sha256_of(path / name)}\n".encode())
+    return Source(path=path, format="saved_model", sha256=digest.hexdigest())
+
+
+def _files(folder: Path) -> list[str]:
+    """Return the files below `folder` that make up a SavedModel, by their path in it; raise ModelError for links that lead out of it."""
+    known = [folder / _SAVED_MODEL, *(file for part in ("variables", "assets") for file in (folder / part).rglob("*"))]
+    inside = folder.resolve()
+    for file in known:
+        if not file.resolve().is_relative_to(inside):
+            raise ModelError(
+                f"{folder} is refused",
+                code="model.config",
+                why=f"{file.relative_to(folder)} is a link to a place outside the folder",
+                do=[("copy it with what its links lead to:", f"cp -rL {shlex.quote(str(folder))} copy")],
+            )
+    return [str(file.relative_to(folder)) for file in known if not file.is_dir() and (file.exists() or file.is_symlink())]
 
 
 def _sniff(head: bytes, expected: str | None) -> str | None:
@@ -90,109 +133,3 @@ def _not_a(path: Path, expected: str | None, head: bytes) -> ModelError:
         why=why,
         do=[("look at what the file is:", f"file {shlex.quote(str(path))}"), ("build a model to try:", "edgekit models build digits_cnn")],
     )
-
-
-def keras_config(path: Path) -> dict[str, Any]:
-    """Return the serialised graph inside a .keras file; raise ModelError when it cannot be read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("config.json").file_size > _MAX_CONFIG_BYTES:
-                raise ModelError(
-                    f"{path} is refused",
-                    code="model.config",
-                    why="its config.json claims to be larger than 64 MiB",
-                    do=[("look inside:", f"unzip -v {shlex.quote(str(path))}")],
-                )
-            config: dict[str, Any] = json.loads(archive.read("config.json"))
-            return config
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RecursionError, RuntimeError, NotImplementedError) as error:
-        raise ModelError(
-            f"{path} is not a whole .keras model",
-            code="model.damaged",
-            why=f"its zip archive or config.json cannot be read: {error}",
-            do=[("save it again with Keras 3:", "model.save('model.keras')")],
-        ) from error
-
-
-def _hdf5_config(path: Path) -> dict[str, Any]:
-    try:
-        import h5py  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise missing_extra("h5py", "convert", "reading an .h5 model") from error
-    try:
-        with h5py.File(path, "r") as file:
-            config: dict[str, Any] = json.loads(file.attrs["model_config"])
-            return config
-    except (OSError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"{path} is not a whole Keras model",
-            code="model.damaged",
-            why=f"it holds no readable model_config: {error}",
-            do=[("save the whole model, not its weights only:", "model.save('model.keras')")],
-        ) from error
-
-
-def _read_ports(config: Any, path: Path) -> tuple[Port, ...]:
-    try:
-        return tuple(_ports(_safe(config, path)))
-    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"{path} is not a whole Keras model",
-            code="model.damaged",
-            why=f"its description of the layers is not what Keras writes: {error}",
-            do=[("save it again with Keras 3:", "model.save('model.keras')")],
-        ) from error
-
-
-def _safe(config: dict[str, Any], path: Path) -> dict[str, Any]:
-    for node in _nodes(config):
-        if node.get("class_name") in ("Lambda", "__lambda__"):
-            name = node.get("name") or node.get("config", {}).get("name") or "unnamed"
-            raise ModelError(
-                f"{path} holds a Lambda layer ({name}) and is not loaded",
-                code="model.lambda",
-                why="a Lambda layer carries Python code that would run on this machine",
-                do=[("replace it by a built-in or a registered layer, then save again:", "model.save('model.keras')")],
-            )
-    return config
-
-
-def _nodes(value: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _nodes(item)
-
-
-def _ports(config: Mapping[str, Any]) -> Iterator[Port]:
-    inner = config.get("config", {})
-    layers = {layer["config"].get("name"): layer["config"] for layer in inner.get("layers", []) if layer["class_name"] == "InputLayer"}
-    order = [item[0] for item in _histories(inner.get("input_layers", []))] or list(layers)
-    for name in order:
-        if name in layers:
-            shape = layers[name].get("batch_shape") or layers[name].get("batch_input_shape") or ()
-            if not all(size is None or (isinstance(size, int) and size > 0) for size in shape):
-                raise ValueError(f"input {name} has the shape {shape}")
-            yield Port(name=name, shape=tuple(shape), dtype=_dtype(name, layers[name].get("dtype") or "float32"))
-
-
-def _dtype(name: str, dtype: Any) -> str:
-    if dtype not in _DTYPES:
-        raise ModelError(
-            f"input {name} cannot be fed",
-            code="model.dtype",
-            why=f"its data type is {dtype}; edgekit feeds {', '.join(_DTYPES)}",
-            do=[("save a model whose inputs are numbers:", "model.save('model.keras')")],
-        )
-    return str(dtype)
-
-
-def _histories(value: Any) -> Iterator[list[Any]]:
-    """Yield each [layer, node, tensor] triple however deeply it is nested in lists and dictionaries."""
-    if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
-        yield value
-    elif isinstance(value, (list, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _histories(item)

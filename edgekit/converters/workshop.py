@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgekit.converters.base import Recipe
+from edgekit.converters.hub import FAILED, NAMES
 from edgekit.converters.limits import Limits, default_limits
-from edgekit.converters.process import Children, run_worker
+from edgekit.converters.process import Children, rebuild, run_worker
+from edgekit.converters.routes import DETOURS, FINAL, Detour, advise, both, without_dead_ends
 from edgekit.converters.settings import Settings
 from edgekit.converters.source import Port, Source
 from edgekit.converters.verify.evidence import Demands
-from edgekit.core.errors import EdgekitError, SetupError, UsageError
+from edgekit.core.errors import EdgekitError, ModelError, SetupError, UsageError
 from edgekit.core.jsonio import as_data, validate
 from edgekit.core.protocols import Progress
 
@@ -54,31 +56,68 @@ class Workshop:
         return tuple(validate(Port, port, where="the converter's answer") for port in answer["ports"])
 
     def make_hubs(self, formats: Sequence[str], shapes: Mapping[str, Sequence[int]]) -> tuple[dict[str, Any], dict[str, EdgekitError]]:
-        """Run the source and make its float hubs in one child; return the facts of the source and the formats that failed.
+        """Run the source and make its float hubs; return the facts of the source and the formats that failed.
 
-        A hub that ends the child is given up, and a new child makes the rest. Raises when the source itself cannot be run.
+        Where the usual way to a hub fails and there is another, that one is tried. Raises when the source itself cannot be run.
         """
-        remaining = ["reference", *formats]
+        failures = self._export(["reference", *formats], {"shapes": shapes})
+        detour = DETOURS.get(self.source.format)
+        if detour is not None and failures:
+            failures = self._take(detour, failures, shapes)
+        failures = without_dead_ends(failures)
+        facts: dict[str, Any] = {"notes": [], **json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))}
+        return facts, failures
+
+    def hub(self, format: str) -> dict[str, Any]:  # noqa: A002
+        """Return what its exporter said of a float hub: tools and notes; nothing where there is no such hub."""
+        said = self.folder / f"hub.{format}.json"
+        found: dict[str, Any] = json.loads(said.read_text(encoding="utf-8")) if said.exists() else {"tools": {}, "notes": []}
+        return found
+
+    def _take(self, detour: Detour, failures: dict[str, EdgekitError], shapes: Mapping[str, Sequence[int]]) -> dict[str, EdgekitError]:
+        """Try the other way for the hubs that failed; return those that are still missing, with what both ways said."""
+        lost = [name for name, error in failures.items() if error.code not in FINAL]
+        if (package := detour.missing()) is not None:
+            return failures | {name: advise(failures[name], detour, package) for name in lost}
+        if not lost:
+            return failures
+        because = {name: str(failures[name]) for name in lost}
+        common = {"shapes": shapes, "route": detour.route, "through": detour.through, "because": because}
+        try:
+            again = self._export(lost, common, by=f" by {detour.through}")
+        except ModelError as error:  # the model cannot even be loaded there
+            again = dict.fromkeys(lost, error)
+        lasting = {name: error for name, error in failures.items() if name not in lost or name in again}
+        return {name: both(error, again[name], detour) if name in again else error for name, error in lasting.items()}
+
+    def _export(self, stages: Sequence[str], common: Mapping[str, Any], by: str = "") -> dict[str, EdgekitError]:
+        """Do the stages of a hub job in one child; return the formats that failed.
+
+        After a hub that ends the child, a new one makes the rest. Raises what is not the fault of one hub.
+        """
+        remaining = [*stages]
         failures: dict[str, EdgekitError] = {}
-        what = f"converting {self.source.path}"
         while remaining:
             begun: list[str] = []
 
             def hear(stage: str, begun: list[str] = begun) -> None:
-                begun.append(stage)
-                self.progress.step(_TITLES[stage])
+                if stage == FAILED:
+                    self.progress.fail()
+                else:
+                    begun.append(stage)
+                    self.progress.step(_TITLES[stage] + (by if stage in NAMES else ""))
 
             try:
-                self._work({"task": "hub", "stages": remaining, "shapes": shapes}, what=what, on_stage=hear)
-                break
+                job = {**common, "task": "hub", "stages": remaining}
+                answer = self._work(job, what=f"converting {self.source.path}", on_stage=hear)
+                return failures | {name: rebuild(error) for name, error in answer["failures"].items()}
             except EdgekitError as error:
-                if not begun or begun[-1] not in formats or isinstance(error, SetupError):
+                if not begun or begun[-1] not in NAMES or isinstance(error, (SetupError, UsageError)):
                     raise
                 failures[begun[-1]] = error
                 self.progress.fail()
                 remaining = remaining[remaining.index(begun[-1]) + 1 :]
-        facts: dict[str, Any] = json.loads((self.folder / "facts.json").read_text())
-        return facts, failures
+        return failures
 
     def make_recipes(
         self,

@@ -84,7 +84,11 @@ def _require_float(proto: Any, path: Path) -> None:
     used = {node.op_type for node in proto.graph.node} | {node.op_type for function in proto.functions for node in function.node}
     if found := sorted(name for name in used if any(word in name for word in _QUANTIZED)):
         raise already_quantized(path, f"the operators {', '.join(found)}")
-    small = [tensor for tensor in proto.graph.initializer if len(tensor.dims) >= 2 and TensorProto.DataType.Name(tensor.data_type).startswith(("FLOAT16", "BFLOAT16", "FLOAT8"))]
+    small = [
+        tensor
+        for tensor in proto.graph.initializer
+        if len(tensor.dims) >= 2 and TensorProto.DataType.Name(tensor.data_type).startswith(("FLOAT16", "BFLOAT16", "FLOAT8"))
+    ]
     if small:
         raise already_quantized(path, f"{TensorProto.DataType.Name(small[0].data_type).lower()} weights")
 

@@ -13,6 +13,7 @@ from edgekit.converters.family import family_of
 from edgekit.converters.hub import Export
 from edgekit.converters.port import Port
 from edgekit.converters.sources.arrays import hash_of_arrays
+from edgekit.converters.sources.tensor_names import shorten
 from edgekit.converters.sources.torch_equal import for_onnx, for_tflite
 from edgekit.converters.sources.torch_graph import canonical
 from edgekit.converters.sources.torch_uniform import NamedOutputs, uniform
@@ -77,6 +78,7 @@ class TorchSource:
             wide = any(port.dtype == "int64" for port in self.ports)  # else it makes int32 of all int64
             model = for_tflite(self._traced(shapes)) or self._model
             litert_torch.convert(model, sample_args=(), sample_kwargs=self._zeros(shapes), enable_x64=wide).export(str(path))
+            shorten(path)
         else:
             self._export_onnx(path, shapes)
         package = "litert-torch" if format == "tflite" else "onnxscript"
@@ -186,7 +188,10 @@ def _batches(program: Any) -> list[Any]:
 def _keeps_batch(program: Any, model: NamedOutputs) -> bool:
     """Return True when all inputs and all outputs have one free size of the first axis."""
     sizes = _batches(program)
-    return all(value.shape[:1] and not isinstance(value.shape[0], int) for value in model.inputs.values()) and len({str(size) for size in sizes}) == 1
+    return (
+        all(value.shape[:1] and not isinstance(value.shape[0], int) for value in model.inputs.values())
+        and len({str(size) for size in sizes}) == 1
+    )
 
 
 def _refuse_training(program: Any, path: Path) -> None:

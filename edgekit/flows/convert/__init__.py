@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from edgekit.converters.agreements import ask_runtimes
 from edgekit.converters.publish import writable_folder
 from edgekit.converters.source import recognise
-from edgekit.converters.workshop import Workshop, workshop
+from edgekit.converters.workshop import Answer, Workshop, workshop
 from edgekit.core.artifact import SourceModel
 from edgekit.core.errors import EdgekitError
+from edgekit.core.jsonio import as_data
 from edgekit.core.protocols import Progress
 from edgekit.flows.convert.data import prepare_data
 from edgekit.flows.convert.plan import ConvertPlan, plan, require_packages
 from edgekit.flows.convert.request import DEFAULT_OUT, ConvertRequest
 from edgekit.flows.convert.result import ConvertResult, ConvertRow, Failure
-from edgekit.flows.convert.rows import advice, row, stale_note, write
+from edgekit.flows.convert.rows import advice, remarks, row, stale_note, write
 
 __all__ = ["DEFAULT_OUT", "ConvertRequest", "ConvertResult", "ConvertRow", "Failure", "conduct", "convert", "plan"]
 
 
 def convert(request: ConvertRequest, *, progress: Progress) -> ConvertResult:
     """Convert, verify and write; raise UsageError, ModelError or SetupError when nothing can be made."""
-    source = recognise(request.model)
-    planned = plan(request, source.format)
-    require_packages(source, planned)
     try:
+        source = recognise(request.model, allow_unsafe=request.settings.allow_unsafe)
+        planned = plan(request, source.format)
+        require_packages(source, planned)
         with writable_folder(request.out), workshop(source, progress=progress, settings=planned.settings) as shop:
             return conduct(request, planned, shop)
     except EdgekitError as error:
@@ -38,6 +40,8 @@ def conduct(request: ConvertRequest, planned: ConvertPlan, shop: Workshop) -> Co
     answers = shop.make_recipes(
         planned.recipes, hubs=failed_hubs, demands=request.demands, file=lambda recipe: shop.folder / planned.file(recipe)
     )
+    if request.settings.runtime_agreement:
+        _add_agreements(planned, shop, answers)
     source = SourceModel(
         path=str(request.model),
         sha256=shop.source.sha256,
@@ -48,10 +52,18 @@ def conduct(request: ConvertRequest, planned: ConvertPlan, shop: Workshop) -> Co
         name=planned.name,
     )
     rows = tuple(
-        row(recipe, answers[recipe.key], source, shop.folder / planned.file(recipe), data, facts["tools"], request)
-        for recipe in planned.recipes
+        row(recipe, answers[recipe.key], source, shop.folder / planned.file(recipe), data, facts, request) for recipe in planned.recipes
     )
     shop.progress.step("writing the artifacts")
     written = write(rows, data, shop.folder, request.out)
-    notes = (*data.calibration_notes, *data.notes, *stale_note(request.out, source, written, data))
+    made = (*remarks(facts["notes"]), *(note for hub in planned.hubs for note in remarks(shop.hub(hub)["notes"])))
+    notes = (*data.calibration_notes, *data.notes, *dict.fromkeys(made), *stale_note(request.out, source, written, data))
     return ConvertResult(source=source, rows=rows, notes=notes)
+
+
+def _add_agreements(planned: ConvertPlan, shop: Workshop, answers: dict[str, Answer]) -> None:
+    """Put into each answer how far other runtimes agree with the gate's on the artifact, where it has one that loads."""
+    files = {recipe.key: shop.folder / planned.file(recipe) for recipe in planned.recipes}
+    loaded = {key: answer["verification"] for key, answer in answers.items() if isinstance(answer, dict) and answer["inputs"]}
+    for key, agreements in ask_runtimes(shop, {key: files[key] for key in loaded}).items():
+        loaded[key]["agreements"] = as_data(agreements)

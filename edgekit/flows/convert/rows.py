@@ -25,7 +25,7 @@ def row(
     source: SourceModel,
     file: Path,
     data: ProofData,
-    tools: Mapping[str, str],
+    facts: Mapping[str, Any],
     request: ConvertRequest,
 ) -> ConvertRow:
     """Return what became of `recipe`: the record of its artifact, or why there is none."""
@@ -57,10 +57,20 @@ def row(
         target=request.settings.target,
         graph_sha256=answer["graph_sha256"],
         kept=tuple(request.settings.keep.get(recipe.key, ())),
-        tools={"edgekit": version("edgekit"), **tools, **answer["tools"]},
-        notes=(*(data.calibration_notes if recipe.needs_calibration else ()), *data.notes),
+        tools={"edgekit": version("edgekit"), **facts["tools"], **answer["tools"]},
+        notes=(
+            *(data.calibration_notes if recipe.needs_calibration else ()),
+            *data.notes,
+            *remarks(facts["notes"]),
+            *remarks(answer["notes"]),
+        ),
     )
     return ConvertRow(recipe=recipe.name, format=recipe.format, path=str(request.out / file.name), artifact=artifact)
+
+
+def remarks(data: Sequence[Any]) -> tuple[Note, ...]:
+    """Return the remarks that a child wrote down."""
+    return tuple(validate(Note, item, where="the converter's answer") for item in data)
 
 
 def advice(error: EdgekitError, request: ConvertRequest) -> tuple[tuple[str, str], ...]:

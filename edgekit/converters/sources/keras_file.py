@@ -1,0 +1,110 @@
+"""Load a Keras file: in safe mode, with the user's own classes, and with what Keras 2 wrote and Keras 3 stumbles over put right."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from edgekit.converters.keras_file import nodes
+from edgekit.converters.settings import Settings
+from edgekit.converters.sources.named import load_named
+from edgekit.core.errors import ModelError
+
+_UNKNOWN: Final = re.compile(
+    r"(?:Could not (?:locate|find|resolve)|Unknown) (?:class|function|layer|object|[\w ]*):? ?'(?:[\w.]+>)?([\w.]+)'"
+)
+_OPTIONS: Final = re.compile(r"Unrecognized keyword arguments passed to (\w+): (\{.*?\})")
+# What Keras 2 wrote for every such layer, and what says nothing there: Keras 3 refuses the words.
+_GROUPS: Final = ("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D", "Conv1DTranspose", "Conv2DTranspose")
+_TIME_MAJOR: Final = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+_LEFTOVERS: Final[Mapping[str, Mapping[str, Any]]] = {
+    **{kind: {"groups": 1} for kind in (*_GROUPS, "Conv3DTranspose")},
+    **{kind: {"time_major": False} for kind in _TIME_MAJOR},
+}
+
+
+def load_model(path: Path, settings: Settings) -> Any:
+    """Return the Keras model in `path`; raise ModelError, naming the class, when it needs one that is not known here."""
+    import keras
+
+    own = {name.rpartition(":")[2]: load_named(name, "--custom-objects") for name in settings.custom_objects}
+    try:
+        with _readable(path) as file:
+            return keras.saving.load_model(file, custom_objects=own, compile=False, safe_mode=not settings.allow_unsafe)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise _explained(error, path) or error from error
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[Any]:
+    """Yield `path`, or its content in memory without the leftovers of Keras 2."""
+    import h5py  # type: ignore[import-untyped]
+
+    if not h5py.is_hdf5(path):
+        yield path
+        return
+    with h5py.File(path, "r") as file:
+        config = json.loads(file.attrs["model_config"])
+    if not _clean(config):
+        yield path
+        return
+    image = h5py.h5f.open(str(path).encode(), h5py.h5f.ACC_RDONLY).get_file_image()
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fapl_core(backing_store=False)
+    access.set_file_image(image)
+    with h5py.File(h5py.h5f.open(b"in memory", h5py.h5f.ACC_RDWR, fapl=access)) as file:
+        file.attrs["model_config"] = json.dumps(config)
+        yield file
+
+
+def _clean(config: Any) -> bool:
+    """Take the leftovers of Keras 2 out of a serialised graph; return True when there were some."""
+    found = False
+    for node in nodes(config):
+        settings = node.get("config")
+        for key, idle in _LEFTOVERS.get(str(node.get("class_name")), {}).items():
+            if isinstance(settings, dict) and key in settings and settings[key] == idle:
+                del settings[key]
+                found = True
+    return found
+
+
+def _explained(error: Exception, path: Path) -> ModelError | None:
+    text = str(error)
+    if found := _UNKNOWN.search(text):
+        return _unknown_class(found[1], path, text)
+    if found := _OPTIONS.search(text):
+        return ModelError(
+            f"{path} cannot be loaded by this Keras",
+            code="model.version",
+            why=f"it was saved by another version, in which a {found[1]} has {found[2]}",
+            do=[
+                ("export it where it was made, then convert the folder:", "model.export('folder')"),
+                ("or install the version it names:", f"unzip -p {path} metadata.json"),
+            ],
+            data={"log": text[:2000]},
+        )
+    return None
+
+
+def _unknown_class(name: str, path: Path, text: str) -> ModelError:
+    export = ("or export it where that is known, then convert the folder:", "tf.saved_model.save(model, 'folder')")
+    if name in ("TFOpLambda", "SlicingOpLambda"):
+        return ModelError(
+            f"{path} cannot be loaded by this Keras",
+            code="model.version",
+            why=f"it was saved by Keras 2 and calls a TensorFlow function ({name}), which Keras 3 does not read",
+            do=[("export it with Keras 2, then convert the folder:", export[1])],
+            data={"log": text[:2000]},
+        )
+    return ModelError(
+        f"{path} needs {name}, which is not part of Keras",
+        code="model.custom",
+        why="the file holds its settings and weights; its code is where the model was made",
+        do=[("name the module that defines it:", f"edgekit convert ... --custom-objects MODULE:{name.rpartition('.')[2]}"), export],
+        data={"log": text[:2000]},
+    )
