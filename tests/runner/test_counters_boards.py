@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edgekit.meters.jetson import JetsonMeter
 from edgekit.runner.counters import jetson, pmic
 from tests.runner import trees
 
@@ -39,6 +40,23 @@ def test_the_step_of_a_rail_is_that_of_its_shunt(tmp_path: Path) -> None:
     (row,) = probe(tmp_path)["channels"]
     assert row["quantum"] == 8 * 5000, "40 µV over 5 mOhm are 8 mA, times 5 V"
     assert row["update_period_s"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("model", "most_w"),
+    [
+        ("NVIDIA Jetson Xavier NX Developer Kit", 40.0),
+        ("NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super", 80.0),
+        ("NVIDIA Jetson AGX Orin Developer Kit", 150.0),
+        ("NVIDIA Jetson AGX Thor Developer Kit", 163.8),  # no more than 163.8 mV over 5 mOhm, at 5 V
+        ("a carrier nobody knows", 163.8),
+    ],
+)
+def test_no_more_is_plausible_than_the_module_may_draw_or_its_shunt_can_show(tmp_path: Path, model: str, most_w: float) -> None:
+    trees.ina3221(tmp_path, 0, {"VDD_IN": (5000, 1200), "VDD_SOC": (5000, 300)})
+    (tmp_path / "firmware/devicetree/base").mkdir(parents=True)
+    (tmp_path / "firmware/devicetree/base/model").write_text(model + "\0")
+    assert JetsonMeter().spec(probe(tmp_path)).max_power_w == pytest.approx(most_w)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from . import offered, refused
-from .files import entries, optional_period_s, optional_text, text_of
+from .files import entries, optional_number, optional_period_s, optional_text, text_of
 from .hwmon import Sensors, pair
 
 _TOTALS = ("VIN", "POM_5V_IN", "VDD_IN")
+_FULL_SCALE_UV = 163_800.0  # of the INA3221's shunt voltage (Texas Instruments SBOS576)
 _NO_RAIL = re.compile(r"(NC|sum of shunt voltages|)$", re.IGNORECASE)
 _DOUBTFUL = ("VIN_SYS_5V0", "VDDQ_VDD2_1V8AO")
 
@@ -29,6 +30,7 @@ def probe(roots: Mapping[str, str]) -> Dict[str, Any]:
     total = next((label for label in _TOTALS if any(row["label"] == label for row in rows)), None)
     model = optional_text(f"{sysfs}/firmware/devicetree/base/model")
     for row in rows:
+        row["model"] = model
         row["identity"] = ", ".join(filter(None, (model, optional_text(f"{sysfs}/firmware/devicetree/base/serial-number"))))
         row["domain"] = "module" if row["label"] == total else "soc_rail"
         row["parent"] = f"jetson.{total}" if total and row["label"] != total else None
@@ -86,8 +88,15 @@ def _new(sysfs: str) -> List[Dict[str, Any]]:
                 label = optional_text(f"{folder}/in{n}_label")
                 if not _NO_RAIL.match(label) and os.path.exists(f"{folder}/curr{n}_input"):
                     two = pair(f"{folder}/in{n}_input", f"{folder}/curr{n}_input", label, label, folder, n)
-                    rows.append({**two, **_row(label, folder), "update_period_s": optional_period_s(f"{folder}/update_interval")})
+                    more = {"update_period_s": optional_period_s(f"{folder}/update_interval"), "full_scale_w": _full_scale_w(folder, n)}
+                    rows.append({**two, **_row(label, folder), **more})
     return rows
+
+
+def _full_scale_w(folder: str, n: int) -> Optional[float]:
+    """Return the watts at which the shunt of input `n` is at the end of its range, at the present voltage; None where it is not stated."""
+    shunt_uohm, millivolts = optional_number(f"{folder}/shunt{n}_resistor"), optional_number(f"{folder}/in{n}_input")
+    return _FULL_SCALE_UV / shunt_uohm * millivolts / 1e3 if shunt_uohm and millivolts else None
 
 
 def _thor(sysfs: str) -> List[Dict[str, Any]]:
