@@ -140,11 +140,6 @@ class CounterSeries:
         return f"the counter stood still for {still_s:.3g} s of the window, while it usually moves every {usual_s:.2g} s"
 
 
-def counter_energy(trace: Trace, channel: Channel, *, start_ns: int, end_ns: int, max_power_w: float) -> WindowEnergy | None:
-    """Return the energy of [start_ns, end_ns] on the trace's clock from a counter; None when the readings do not reach both edges."""
-    return interpolated(CounterSeries(trace, channel, max_power_w=max_power_w), start_ns=start_ns, end_ns=end_ns)
-
-
 def interpolated(series: CounterSeries, *, start_ns: int, end_ns: int) -> WindowEnergy | None:
     """Return the energy of a window with both edges interpolated between updates; None when the readings do not reach them.
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.core.trace import FLAG_INVALID
-from edgekit.energy.counter import Step, classify, counter_energy, unwrap
+from edgekit.energy.counter import Step, classify, unwrap
 from edgekit.sim.virtual import RAPL_UNIT_NJ, RAPL_WRAP_UJ
-from tests.energy.traces import counter, trace
+from tests.energy.traces import counted, counter, trace
 
 S = 1_000_000_000
 
@@ -60,24 +60,24 @@ def test_a_wrap_anywhere_even_at_the_edge_changes_nothing(offset):
     wrapped = trace(t, (80.0 * t / 1e3 + offset) % RAPL_WRAP_UJ)
     channel = counter(wrap=RAPL_WRAP_UJ)
     for start_ns, end_ns in ((S, 2 * S), (S + 3_333_333, 2 * S + 7_777_777)):
-        a, b = (counter_energy(item, channel, start_ns=start_ns, end_ns=end_ns, max_power_w=500.0) for item in (straight, wrapped))
+        a, b = (counted(item, channel, start_ns=start_ns, end_ns=end_ns, max_power_w=500.0) for item in (straight, wrapped))
         assert a.joules == pytest.approx(b.joules, abs=1e-5)
 
 
 def test_a_counter_that_froze_for_part_of_the_window_is_no_measurement():
     t = np.arange(0, 10 * S + 1, S // 100)
     running = np.where(t < 4 * S, t, np.where(t < 7 * S, 4 * S, t - 3 * S))
-    found = counter_energy(trace(t, 50.0 * running / 1e3), counter(), start_ns=S, end_ns=9 * S, max_power_w=500.0)
+    found = counted(trace(t, 50.0 * running / 1e3), counter(), start_ns=S, end_ns=9 * S, max_power_w=500.0)
     assert found.reason.startswith("the counter stood still for 3")
     assert math.isnan(found.joules)
-    before = counter_energy(trace(t, 50.0 * running / 1e3), counter(), start_ns=S, end_ns=3 * S, max_power_w=500.0)
+    before = counted(trace(t, 50.0 * running / 1e3), counter(), start_ns=S, end_ns=3 * S, max_power_w=500.0)
     assert before.joules == pytest.approx(100.0)
 
 
 def test_readings_that_are_missing_are_no_standstill():
     t = np.arange(0, 10 * S + 1, S // 100)
     kept = (t < 4 * S) | (t >= 7 * S)
-    found = counter_energy(trace(t[kept], 50.0 * t[kept] / 1e3), counter(), start_ns=S, end_ns=9 * S, max_power_w=500.0)
+    found = counted(trace(t[kept], 50.0 * t[kept] / 1e3), counter(), start_ns=S, end_ns=9 * S, max_power_w=500.0)
     assert found.reason is None
     assert found.joules == pytest.approx(400.0)
 
@@ -86,7 +86,7 @@ def test_invalid_and_missing_values_are_no_counts():
     t = np.arange(0, 5 * S + 1, S // 10)
     torn = trace(t, 50.0 * t / 1e3)
     torn.value[20], torn.value[25], torn.flags[25] = np.nan, 0.0, FLAG_INVALID
-    found = counter_energy(torn, counter(wrap=RAPL_WRAP_UJ), start_ns=S, end_ns=4 * S, max_power_w=500.0)
+    found = counted(torn, counter(wrap=RAPL_WRAP_UJ), start_ns=S, end_ns=4 * S, max_power_w=500.0)
     assert found.joules == pytest.approx(150.0)
 
 
@@ -94,19 +94,19 @@ def test_cpu_time_may_rest():
     t = np.arange(0, 10 * S + 1, S // 100)
     busy = trace(t, np.maximum(0, t - 5 * S))
     sleeper = replace(counter(scale=8e-9), origin="estimated")
-    found = counter_energy(busy, sleeper, start_ns=S, end_ns=9 * S, max_power_w=500.0)
+    found = counted(busy, sleeper, start_ns=S, end_ns=9 * S, max_power_w=500.0)
     assert found.reason is None
     assert found.joules == pytest.approx(32.0, rel=0.01)
 
 
 @given(st.lists(st.integers(0, 5_000_000), min_size=5, max_size=40), st.floats(0.1, 0.9))
-def test_counter_energy_adds_over_adjacent_windows(units, share):
+def test_energy_adds_over_adjacent_windows(units, share):
     raw = np.concatenate([[0], np.cumsum(np.array(units) + 1)])
     t = np.arange(len(raw), dtype=np.int64) * (S // 10)
     whole = trace(t, raw)
     middle = int(t[-1] * share)
-    parts = [counter_energy(whole, counter(), start_ns=a, end_ns=b, max_power_w=1000.0) for a, b in ((0, middle), (middle, int(t[-1])))]
-    both = counter_energy(whole, counter(), start_ns=0, end_ns=int(t[-1]), max_power_w=1000.0)
+    parts = [counted(whole, counter(), start_ns=a, end_ns=b, max_power_w=1000.0) for a, b in ((0, middle), (middle, int(t[-1])))]
+    both = counted(whole, counter(), start_ns=0, end_ns=int(t[-1]), max_power_w=1000.0)
     if all(item.reason is None for item in (*parts, both)):
         assert sum(item.joules for item in parts) == pytest.approx(both.joules, rel=1e-9, abs=1e-12)
 

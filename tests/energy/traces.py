@@ -10,6 +10,8 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Channel, Measurand
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import Trace
+from edgekit.energy.counter import CounterSeries, interpolated
+from edgekit.energy.window_energy import WindowEnergy
 
 
 def trace(t_ns: Sequence[int], value: Sequence[float], channel: str = "c", clock: str = "host") -> Trace:
@@ -22,6 +24,11 @@ def trace(t_ns: Sequence[int], value: Sequence[float], channel: str = "c", clock
         value=np.asarray(value, np.float64),
         flags=np.zeros(size, np.uint8),
     )
+
+
+def counted(trace: Trace, channel: Channel, *, start_ns: int, end_ns: int, max_power_w: float) -> WindowEnergy | None:
+    """Return the energy of [start_ns, end_ns] as the analysis takes it from a counter whose updates are not waited for."""
+    return interpolated(CounterSeries(trace, channel, max_power_w=max_power_w), start_ns=start_ns, end_ns=end_ns)
 
 
 def counter(*, scale: float = 1e-6, wrap: int | None = None, quantum: float | None = 1.0, name: str = "c") -> Channel:
