@@ -29,15 +29,15 @@ def open_subject(path: Path) -> Subject:
         raise UsageError(
             f"artifact {path} is a folder",
             code="artifact.folder",
-            why="one .tflite or .onnx file is expected",
+            why="one .tflite, .onnx or .ort file is expected",
             do=[("look inside:", f"ls {shlex.quote(str(path))}")],
         )
     require_file(path, "artifact")
-    if path.suffix not in (".tflite", ".onnx"):
+    if path.suffix not in (".tflite", ".onnx", ".ort"):
         raise UsageError(
             f"artifact {path} cannot be benchmarked",
             code="artifact.format",
-            why=f"{path.suffix or 'a file without suffix'} is not .tflite or .onnx",
+            why=f"{path.suffix or 'a file without suffix'} is not .tflite, .onnx or .ort",
             do=[("convert it first:", f"edgekit convert {shlex.quote(str(path))}")],
         )
     _check_magic(path)

@@ -11,6 +11,7 @@ from .delegate import Wanted, refuse
 _BY_ENDING: Dict[str, Tuple[List[str], List[str]]] = {  # ending: engines tried in this order, engines that must be named
     ".tflite": (["litert", "tflite_runtime"], []),
     ".onnx": (["onnxruntime"], ["onnxruntime-cuda", "torch_onnx", "torch_onnx-cuda"]),
+    ".ort": (["onnxruntime"], ["onnxruntime-cuda"]),
 }
 
 
