@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgekit.runner import engines
@@ -31,6 +32,23 @@ def test_a_delegate_that_takes_everything_computes_the_model(tmp_path: Path, lib
     inputs, _ = prepare(engine, None, 1)
     assert engine.infer(inputs[0])[0].tolist() == [[42.0] * 4]
     assert engine.describe()["delegate"] == "answering.so (3 of 3 operators)"
+
+
+@pytest.mark.parametrize(
+    ("mode", "batch", "said"),
+    [
+        ("all", 2, "answering.so (3 of 3 operators)"),
+        ("first", 1, "answering.so (1 of 3 operators)"),
+        ("first", 2, "answering.so (1 of 3 operators)"),
+    ],
+)
+def test_what_it_took_is_told_for_every_batch(tmp_path: Path, library: Path, mode: str, batch: int, said: str) -> None:
+    model = str(chain(tmp_path))
+    engine = engines.load(model, None, 1, batch, Wanted(str(library), {"mode": mode}))
+    inputs, _ = prepare(engine, None, batch)
+    np.testing.assert_allclose(engine.infer(inputs[0])[0], np.full((batch, 4), 42.0))  # the mean of its inputs is all a layer computes
+    rest = " + xnnpack" if mode == "first" and engines.load(model, None, 1, 1).describe()["delegate"] == "xnnpack" else ""
+    assert engine.describe()["delegate"] == said + rest
 
 
 def test_a_delegate_that_takes_nothing_is_not_said_to_have_been_used(tmp_path: Path, library: Path) -> None:

@@ -27,7 +27,7 @@ class LiteRT:
         self.version = _version(distribution)
         self.threads = threads
         self._wanted = delegate
-        self._taken = (0, 0)
+        self._taken, self._parts = (0, 0), 0
         try:
             self._interpreter = self._open(module, path)
             self._interpreter.allocate_tensors()
@@ -108,7 +108,8 @@ class LiteRT:
             return module.Interpreter(model_path=path, num_threads=self.threads)
         opened = delegates.open_delegate(module, self._wanted)
         interpreter = module.Interpreter(model_path=path, num_threads=self.threads, experimental_delegates=[opened])
-        self._taken = delegates.share(interpreter._get_ops_details())
+        operators = interpreter._get_ops_details()
+        self._taken, self._parts = delegates.share(operators), _marks(operators)
         return interpreter
 
     def _explained(self, error: Exception, distribution: str) -> Refusal:
@@ -140,14 +141,18 @@ class LiteRT:
     def _delegate(self) -> Optional[str]:
         """Return what computes the model: the delegate that was asked for with how much it took, and XNNPACK where it is in use."""
         try:
-            marks = sum(detail["op_name"] == delegates.MARK for detail in self._interpreter._get_ops_details())
+            marks = _marks(self._interpreter._get_ops_details())
         except Exception:
             return None
         if self._wanted is None:
             return "xnnpack" if marks else "none"
         taken, operators = self._taken
-        rest = " + xnnpack" if marks and taken < operators else ""
+        rest = " + xnnpack" if marks > self._parts else ""
         return f"{self._wanted.name} ({taken} of {operators} operators){rest}"
+
+
+def _marks(operators: Sequence[Dict[str, Any]]) -> int:
+    return sum(operator["op_name"] == delegates.MARK for operator in operators)
 
 
 def _tensor(detail: Dict[str, Any], names: Dict[int, str]) -> Tensor:

@@ -1,5 +1,6 @@
 /* A delegate as small as the interface of LiteRT's external delegates allows. What it does is told by its option "mode":
  *   none    takes no operator                all     takes every operator and answers 42 in every place of the last one's output
+ *   first   takes the first operator only
  *   refuse  is not created, and says why     crash   dies while it is created     unwell  fails when it is shown the model
  */
 #include <stddef.h>
@@ -57,9 +58,9 @@ struct Context {
     int (*replace)(Context *, Registration, const Ints *, void *);
 };
 
-typedef struct {
+typedef struct Delegate {
     void *data;
-    int (*prepare)(Context *, void *);
+    int (*prepare)(Context *, struct Delegate *);
     void *from, *to, *release;
     int64_t flags;
     void *builder;
@@ -73,17 +74,18 @@ static int answer(Context *context, Node *node) {
     return 0;
 }
 
-static int decline(Context *context, void *delegate) { return 0; }
+static int decline(Context *context, Delegate *delegate) { return 0; }
 
-static int fail(Context *context, void *delegate) { return 1; }
+static int fail(Context *context, Delegate *delegate) { return 1; }
 
-static int take(Context *context, void *delegate) {
+static int take(Context *context, Delegate *delegate) {
     Registration own = {.prepare = nothing, .invoke = answer, .name = "Answering", .version = 1};
     Ints *plan;
     if (context->plan(context, &plan)) return 1;
     size_t bytes = sizeof(Ints) + plan->size * sizeof(int);
     Ints *all = malloc(bytes);
     memcpy(all, plan, bytes);
+    if (delegate->data) all->size = 1; /* where the mode is "first" */
     int status = context->replace(context, own, all, delegate);
     free(all);
     return status;
@@ -99,7 +101,8 @@ Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count
         return NULL;
     }
     Delegate *made = calloc(1, sizeof(Delegate));
-    made->prepare = !strcmp(mode, "all") ? take : !strcmp(mode, "unwell") ? fail : decline;
+    made->data = strcmp(mode, "first") ? NULL : made;
+    made->prepare = made->data || !strcmp(mode, "all") ? take : !strcmp(mode, "unwell") ? fail : decline;
     return made;
 }
 
