@@ -127,7 +127,7 @@ class Two(nn.Module):
 
     def forward(self, right: Tensor, left: Tensor) -> dict[str, Any]:
         hidden = torch.cat([F.relu(self.left(left)), F.relu(self.right(right))], 1)
-        return {"scores": self.scores(hidden), "parts": (hidden, hidden.sum(1, keepdim=True))}
+        return {"scores": self.scores(hidden), "parts": (hidden, hidden[:, :2])}
 
 
 def two() -> Made:
