@@ -40,10 +40,11 @@ DRAWS = 200_000
 
 @dataclass(frozen=True, kw_only=True)
 class Bracket:
-    """Hold the width of one edge's bracket in seconds, and whether a tick was seen in it."""
+    """Hold the width of one edge's bracket in seconds, whether a tick was seen in it, and the watts that an error of its date costs."""
 
     width_s: float
     tick: bool
+    watts: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,28 +62,26 @@ class Waited:
 
 def half_width_j(
     *,
-    mean_w: float,
     energy_j: float,
-    brackets: tuple[Bracket, Bracket],
+    brackets: Sequence[Bracket],
     quantum_j: Sequence[float],
     gain_rel: float,
     waited: Waited | None = None,
     samples: bool = False,
 ) -> float:
-    """Return the half-width in joules; `quantum_j` has the quantum of each counter that the figure adds up, for each rounds for itself."""
+    """Return the half-width in joules; `brackets` and `quantum_j` have those of each counter that the figure adds up."""
     import numpy as np
 
     draw = np.random.default_rng(0)
     error = gain_rel * energy_j * draw.standard_normal(DRAWS)
     for quantum in quantum_j:
         error += quantum * (draw.random(DRAWS) - draw.random(DRAWS))
-    outside_w = math.fsum(waited.watts) / len(waited.watts) if waited else mean_w
     unseen_j = 0.0
     for bracket in brackets:
         if bracket.tick or samples:
-            error += (outside_w if bracket.tick else mean_w) * bracket.width_s * (draw.random(DRAWS) - 0.5)
+            error += bracket.watts * bracket.width_s * (draw.random(DRAWS) - 0.5)
         else:
-            unseen_j += mean_w * bracket.width_s / 2
+            unseen_j += bracket.watts * bracket.width_s / 2
     error += unseen_j * (2 * draw.random(DRAWS) - 1)
     if waited and len(waited.watts) > 1:
         error += tail_j(waited, draw)

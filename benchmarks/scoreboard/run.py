@@ -138,17 +138,9 @@ def exact_half_j(row: Row, plant: Plant, trial: dict[str, Any], truth_j: float) 
     known = sum(u for u in gains if u) / trial["reported_j"] if trial["reported_j"] else 0.0
     if fraction < 1:
         return exact.unseen_half_width_j(seconds=seconds, sampled_fraction=fraction, limit_w=700.0)
-    first, last = (  # the counters tick together
-        exact.Bracket(
-            width_s=max(each[f"{edge}_ns"] / 1e9 + (0.0 if each[f"{edge}_tick"] else period_s) for each in trial["dated"]),
-            tick=all(each[f"{edge}_tick"] for each in trial["dated"]),
-        )
-        for edge in ("first", "last")
-    )
     return exact.half_width_j(
-        mean_w=truth_j / seconds,
         energy_j=truth_j,
-        brackets=(first, last),
+        brackets=[bracket for each in trial["dated"] for bracket in brackets(row, plant, trial, each, period_s)],
         quantum_j=[quantum_j] * len(trial["dated"]),
         gain_rel=known,
         waited=waited(row, plant, trial),
@@ -156,17 +148,41 @@ def exact_half_j(row: Row, plant: Plant, trial: dict[str, Any], truth_j: float) 
     )
 
 
+def brackets(row: Row, plant: Plant, trial: dict[str, Any], dated: dict[str, Any], period_s: float) -> list[exact.Bracket]:
+    """Return the brackets of both edges of one counter: at a tick the power of waiting counts, elsewhere the mean power of the region."""
+    start_ns, end_ns = trial["region_ns"]
+    rail = rail_of(row, dated["channel"])
+    reach_ns = round(period_s * 1e9)
+    outside = {"first": (start_ns - reach_ns, start_ns), "last": (end_ns, end_ns + reach_ns)}
+    found = []
+    for edge in ("first", "last"):
+        tick = dated[f"{edge}_tick"]
+        since_ns, until_ns = outside[edge] if tick else (start_ns, end_ns)
+        watts = plant.energy_j(rail, since_ns, until_ns) * 1e9 / (until_ns - since_ns)
+        found.append(exact.Bracket(width_s=dated[f"{edge}_ns"] / 1e9 + (0.0 if tick else period_s), tick=tick, watts=watts))
+    return found
+
+
+def rail_of(row: Row, channel: str) -> str:
+    """Return the plant's rail behind a channel: "rapl.package-1.dram" counts "dram-1"."""
+    place, _, inner = channel.partition(".")[2].partition(".")
+    name = f"{inner}-{place.rpartition('-')[2]}" if inner else place
+    return name if name in row.rails else row.rails[0]
+
+
 def waited(row: Row, plant: Plant, trial: dict[str, Any]) -> exact.Waited | None:
     """Return what was drawn while edgekit waited for ticks after a region, from the plant; None where it did not wait."""
-    ticks_ns = [round(tick_ns) for tick_ns in trial["dated"][0]["waited_ns"]]
-    if len(ticks_ns) < 2:
+    leading = [each for each in trial["dated"] if len(each["waited_ns"]) > 1]
+    if not leading:
         return None
-    energies_j = [sum(plant.energy_j(rail, early, late) for rail in row.rails) for early, late in pairwise(ticks_ns)]
+    ticks_ns = [round(tick_ns) for tick_ns in leading[0]["waited_ns"]]
+    rails = [rail_of(row, each["channel"]) for each in leading]
+    energies_j = [sum(plant.energy_j(rail, early, late) for rail in rails) for early, late in pairwise(ticks_ns)]
     return exact.Waited(
         watts=[energy_j * 1e9 / (late - early) for energy_j, (early, late) in zip(energies_j, pairwise(ticks_ns), strict=True)],
         seconds=(ticks_ns[-1] - ticks_ns[0]) / 1e9,
         tail_s=max(0.0, ticks_ns[0] - trial["region_ns"][1]) / 1e9,
-        most_j=sum(each["since_end_j"] for each in trial["dated"]),
+        most_j=sum(each["since_end_j"] for each in leading),
     )
 
 

@@ -108,12 +108,13 @@ class Waiting:
     longest_s: float
     length_s: float
     ends_s: float
+    quantum_j: float
 
 
-def waiting(ticks: Sequence[Edge], joules: Sequence[float]) -> Waiting | None:
+def waiting(ticks: Sequence[Edge], joules: Sequence[float], *, quantum_j: float = 0.0) -> Waiting | None:
     """Return the power over successive ticks with the `joules` between them; None for fewer than two ticks.
 
-    The spread is the standard deviation, less what the dates of the ticks make of it (the same half-widths are counted at the edges); two
+    The spread is the standard deviation, less what the dates and the quantum of the counts make of it (both are counted at the edges); two
     ticks do not say it, and the power itself stands for it. The most power and the longest tick are those that the dates prove.
     """
     from statistics import fmean, variance  # here, for a program that opens a region needs neither
@@ -128,7 +129,9 @@ def waiting(ticks: Sequence[Edge], joules: Sequence[float]) -> Waiting | None:
     spread, freedom = mean, math.inf
     if len(watts) > 1:
         freedom = len(watts) - 1.0
-        dating = fmean((w * half_s / cell_s) ** 2 / 3 for w, half_s, cell_s in zip(watts, halves_s, cells_s, strict=True))
+        dating = fmean(
+            ((w * half_s) ** 2 / 3 + quantum_j**2 / 6) / cell_s**2 for w, half_s, cell_s in zip(watts, halves_s, cells_s, strict=True)
+        )
         spread = math.sqrt(max(0.0, variance(watts) - dating))
     proven_s = [(late.t_ns - early.t_ns - early.half_ns - late.half_ns) / 1e9 for early, late in pairs if not late.passed]
     return Waiting(
@@ -140,6 +143,7 @@ def waiting(ticks: Sequence[Edge], joules: Sequence[float]) -> Waiting | None:
         longest_s=max(proven_s, default=0.0),
         length_s=math.fsum(cells_s),
         ends_s=max(ticks[0].half_ns, ticks[-1].half_ns) / 1e9,
+        quantum_j=quantum_j,
     )
 
 
@@ -209,9 +213,13 @@ def span_energy(
 
 
 def _dating(wait: Waiting, time_s: float, half_s: float) -> list[Spread]:
-    """Return what the dates of the edge beside which somebody waited, and of the far end of the wait, do to the energy of `time_s`."""
+    """Return what the dates of the edge beside which somebody waited, and of the far end of the wait, do to the energy of `time_s`.
+
+    So does the quantum of the counts at both ends of the wait.
+    """
     share = time_s / wait.length_s
-    return [rectangle(wait.watts * half_s * (1 + share)), rectangle(wait.watts * wait.ends_s * share)]
+    dates = [rectangle(wait.watts * half_s * (1 + share)), rectangle(wait.watts * wait.ends_s * share)]
+    return [*dates, normal(wait.quantum_j / 6**0.5 * share)]
 
 
 def _wander_j(wait: Waiting, time_s: float) -> float:

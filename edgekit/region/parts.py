@@ -132,7 +132,8 @@ def _steps_j(gauge: Gauge, spec: MeterSpec, path: Sequence[tuple[float, float]],
 
 def _waited(channel: Channel, spec: MeterSpec, ticks: Sequence[Edge]) -> Waiting | None:
     steps = [_step_j(channel, spec, early, late) for early, late in pairwise(ticks)]
-    return waiting(ticks, [step for step in steps if step is not None]) if None not in steps else None
+    quantum_j = (channel.quantum or 0.0) * channel.scale
+    return waiting(ticks, [step for step in steps if step is not None], quantum_j=quantum_j) if None not in steps else None
 
 
 def _step_j(channel: Channel, spec: MeterSpec, early: Edge, late: Edge) -> float | None:

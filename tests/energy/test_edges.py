@@ -57,7 +57,9 @@ def test_what_lies_outside_the_window_is_taken_off(power_w: float, wait_w: float
     last = Edge(t_ns=end_ns + tail_ms * 1e6, half_ns=0.0, value=0.0)
     truth = power_w * (end_ns - start_ns) / 1e9
     joules = truth + wait_w * (lead_ms + tail_ms) / 1e3
-    wait = Waiting(watts=wait_w, most_w=wait_w, spread_w=0.0, freedom=4, cell_s=1e-3, longest_s=1e-3, length_s=5e-3, ends_s=0.0)
+    wait = Waiting(
+        watts=wait_w, most_w=wait_w, spread_w=0.0, freedom=4, cell_s=1e-3, longest_s=1e-3, length_s=5e-3, ends_s=0.0, quantum_j=0.0
+    )
     found = span_energy(first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, wait=wait)
     assert found is not None
     assert found.joules == pytest.approx(truth, rel=1e-6)

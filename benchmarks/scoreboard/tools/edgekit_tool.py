@@ -52,6 +52,7 @@ def _dated(channel: Any, reach: Any) -> dict[str, Any]:
     first, last = reach.first_tick, reach.last_ticks[0] if reach.last_ticks else None
     counted = last.value - reach.last.value if last else 0.0
     return {
+        "channel": channel.id,
         "waited_ns": [tick.t_ns for tick in reach.last_ticks],
         "since_end_j": (counted + (channel.wrap or 0.0) if counted < 0 else counted) * channel.scale,
         "first_tick": first is not None,
