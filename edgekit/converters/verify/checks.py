@@ -43,10 +43,10 @@ def varies_check(outputs: Sequence[Any], reference: Sequence[Any]) -> Check:
 def share_checks(recipe: Recipe, found: Contents, demands: Demands) -> tuple[Check, Check]:
     """Return whether weights are stored, and layers computed, in the number formats of the recipe; those kept in float are no failure."""
     compute = found.compute or found.activations
-    floor = recipe.min_share if not demands.kept else 0.0
+    kept = bool(demands.kept)  # of the layers that stay in float the weights are known, their share of the work is not
     return (
-        _share_check("weights", found.weights, recipe.weights, floor, recipe),
-        _share_check("compute", compute, recipe.activations, floor, recipe),
+        _share_check("weights", found.weights, recipe.weights, recipe.min_share * (1 - demands.kept_share), recipe),
+        _share_check("compute", compute, recipe.activations, 0.0 if kept else recipe.min_share, recipe),
     )
 
 

@@ -45,11 +45,15 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demands:
-    """Hold what the user asks of the result: another floor in dB, a largest loss of accuracy (a share), layers kept in float."""
+    """Hold what the user asks of the result: another floor in dB, a largest loss of accuracy (a share), layers kept in float.
+
+    `kept_share` is the part of the weights in those layers.
+    """
 
     min_sqnr_db: float | None = None
     max_accuracy_drop: float | None = None
     kept: tuple[str, ...] = ()
+    kept_share: float = 0.0
 
 
 def read_evidence(work: Path, hub: str) -> Evidence:

@@ -112,6 +112,7 @@ def _unproved(recipe: Recipe, model: RunnableModel, found: Contents, verdicts: S
 
 def _refused(error: Exception, what: str) -> Check:
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    said = said.partition(" failed:")[2] or said  # ONNX Runtime names its class, a number and a temporary file first
     return Check(name="loads", passed=False, seen=f"{what}: {said[:200]}", advice="convert to the other format, or to another precision")
 
 
