@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from edgekit.core.errors import EdgekitError, ModelError, SetupError
+from edgekit.environments import Environment, find, known
+from edgekit.environments.pythons import choose
+from edgekit.links.shell import LocalShell, Shell
 
 NAME: Final = "onnx2tf"
 _PATIENCE_S: Final = 1800.0
@@ -49,17 +52,24 @@ def to_tflite(prepared: Path, out: Path, shapes: Mapping[str, Sequence[int]], *,
         shutil.copyfile(made, out)
 
 
-def absent() -> SetupError:
-    """Return the refusal for a machine that has no such environment, with the command that makes one."""
-    return SetupError(
-        "ONNX is not converted to TFLite here yet",
-        code="environment.onnx2tf",
-        why="onnx2tf does that; it needs Python 3.12 or newer and packages that exclude edgekit's own, so it gets an environment of its own",
-        do=[
-            ("make that environment once (700 MB), then convert again:", "edgekit env create onnx2tf"),
-            ("without a Python 3.12, stay with ONNX, which runs on the same devices:", "edgekit convert ... --to onnx"),
-        ],
+def require_environment(shell: Shell | None = None) -> Environment:
+    """Return the environment of onnx2tf; raise SetupError with the command that makes one, or why none can be made here."""
+    found = find(NAME)
+    if found is not None:
+        return found
+    wanted = known()[NAME]
+    make = ("make that environment once (700 MB), then convert again:", f"edgekit env create {NAME}")
+    stay = ("stay with ONNX, which runs on the same devices:", "edgekit convert ... --to onnx")
+    why = (
+        f"onnx2tf does that; it needs {wanted.wanted_python} and packages that exclude edgekit's own, so it gets an environment of its own"
     )
+    try:
+        choose(wanted, named=None, shell=shell or LocalShell())
+        do = [make, stay]
+    except EdgekitError:
+        why += f"; no {wanted.wanted_python} was found on this machine"
+        do = [stay, (f"or install a {wanted.wanted_python} (the system's packages, pyenv or uv), then:", make[1])]
+    raise SetupError("ONNX is not converted to TFLite here yet", code="environment.onnx2tf", why=why, do=do)
 
 
 def _command(place: Place, shapes: Mapping[str, Sequence[int]]) -> list[str]:
@@ -68,13 +78,24 @@ def _command(place: Place, shapes: Mapping[str, Sequence[int]]) -> list[str]:
 
 def _run(command: Sequence[str], folder: Path, place: Place, time_s: float | None) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_ITS_OWN}
-    environment |= {"PATH": f"{place.bin}{os.pathsep}{environment.get('PATH', os.defpath)}", "PYTHONNOUSERSITE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment |= {
+        "PATH": f"{place.bin}{os.pathsep}{environment.get('PATH', os.defpath)}",
+        "PYTHONNOUSERSITE": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
     patience = _PATIENCE_S if time_s is None else time_s
     try:
-        done = subprocess.run(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=patience,
+        done = subprocess.run(  # ends with this process: it stays in its group
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=patience,
             check=False,
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired as error:
         raise ModelError(
             "onnx2tf took too long",

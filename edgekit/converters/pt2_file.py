@@ -6,7 +6,6 @@ is read here first, by the standard library: what a float model needs is checked
 
 from __future__ import annotations
 
-import ast
 import io
 import json
 import re
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgekit.converters.port import Port
+from edgekit.converters.pt2_checks import carries, check_expression, check_tree, expressions, objects
 from edgekit.core.errors import ModelError
 
 _MODEL: Final = "models/model.json"
@@ -30,16 +30,6 @@ _TARGET: Final = re.compile(
     r"|torch\.ops\.higher_order\.(cond|while_loop|scan|map_impl|wrap_with_set_grad_enabled|wrap_with_autocast)"
     r"|_operator\.(getitem|add|sub|mul|truediv|floordiv|mod|pow|neg|abs|eq|ne|lt|le|gt|ge|and_|or_|not_)"
 )
-_SYMBOLS: Final = re.compile(r"[a-zA-Z_]\w*")
-_CALLS: Final = frozenset(
-    {
-        *("Symbol", "Integer", "Float", "Max", "Min", "Mod", "PythonMod", "FloorDiv", "CleanDiv", "CeilDiv", "CeilToInt", "FloorToInt"),
-        *("TruncToInt", "TruncToFloat", "RoundToInt", "RoundDecimal", "ToFloat", "ModularIndexing", "Where", "LShift", "RShift", "PowByNatural"),
-        *("FloatPow", "FloatTrueDiv", "IntTrueDiv", "Identity", "Eq", "Ne", "Le", "Lt", "Ge", "Gt", "And", "Or", "Not"),
-    }
-)
-_ARITHMETIC: Final = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.operator, ast.unaryop, ast.cmpop, ast.Load)
-_TREES: Final = (None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict")
 # torch._export.serde.schema.ScalarType
 _DTYPES: Final = {1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64", 12: "bool"}
 
@@ -85,10 +75,10 @@ class _Archive:
             raise _damaged(path, error) from error
         if len(set(names)) < len(names) or not {_MODEL, _WEIGHTS, _CONSTANTS} <= set(names):
             if any(name.startswith("data/") and name.endswith("/model.pt") and name != _SAMPLE for name in names):
-                raise _carries(path, "its weights are pickled, as PyTorch did before 2.9")
+                raise carries(path, "its weights are pickled, as PyTorch did before 2.9")
             raise _damaged(path, f"{_MODEL} or a table of its tensors is missing, or a part is there twice")
         if odd := [name for name in names if not self._known(name)]:
-            raise _carries(path, f"it holds {odd[0]}, which is neither a graph nor a tensor")
+            raise carries(path, f"it holds {odd[0]}, which is neither a graph nor a tensor")
         self.names = [name for name in names if not name.startswith("extra/")]
 
     def read(self, name: str) -> bytes:
@@ -111,22 +101,22 @@ def _program(archive: _Archive, path: Path) -> dict[str, Any]:
         for table in (_WEIGHTS, _CONSTANTS):
             for name, entry in json.loads(archive.read(table))["config"].items():
                 if entry.get("use_pickle") or not _TENSOR.fullmatch(f"{table.rpartition('/')[0]}/{entry['path_name']}"):
-                    raise _carries(path, f"{name} is not stored as a plain tensor")
+                    raise carries(path, f"{name} is not stored as a plain tensor")
         module = program["graph_module"]
         for node in _nodes(module["graph"]):
             if "quantized" in node["target"]:
                 raise _quantized(path, node["target"])
             if not _TARGET.fullmatch(node["target"]):
-                raise _carries(path, f"its operator {node['target']} is none of PyTorch's own")
+                raise carries(path, f"its operator {node['target']} is none of PyTorch's own")
             node["metadata"] = {}
         module["module_call_graph"] = [entry for entry in module["module_call_graph"] if entry["fqn"] == ""]
         for signature in (entry["signature"] for entry in module["module_call_graph"]):
             for side in ("in_spec", "out_spec"):
-                _check_tree(json.loads(signature[side])[1], path)
-        if odd := next(_objects(module["graph"]), None):
-            raise _carries(path, f"it holds an argument of the kind {odd}")
-        for text in (*_expressions(program), *program["range_constraints"]):
-            _check_expression(text, path)
+                check_tree(json.loads(signature[side])[1], path)
+        if odd := next(objects(module["graph"]), None):
+            raise carries(path, f"it holds an argument of the kind {odd}")
+        for text in (*expressions(program), *program["range_constraints"]):
+            check_expression(text, path)
         module["metadata"] = {}
         program["guards_code"] = []
         return program
@@ -144,55 +134,6 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
             yield from _nodes(item)
 
 
-def _objects(value: Any) -> Iterator[str]:
-    """Yield the kind of each argument that is neither a number, a text, a tensor nor a graph."""
-    if isinstance(value, dict):
-        yield from (kind for kind in ("as_custom_obj", "as_operator", "as_opaque_value") if kind in value)
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _objects(item)
-
-
-def _expressions(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if "expr_str" in value:
-            yield value["expr_str"]
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _expressions(item)
-
-
-def _check_expression(text: str, path: Path) -> None:
-    """Raise ModelError unless `text` is arithmetic on symbols: PyTorch hands it to Python's eval."""
-    try:
-        tree = ast.parse(text, mode="eval")
-    except (SyntaxError, MemoryError) as error:
-        raise _carries(path, f"a shape in it is {text[:60]!r}") from error
-    functions = {id(node.func): node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(tree):
-        fine = isinstance(node, _ARITHMETIC)
-        if isinstance(node, ast.Name):
-            fine = bool(_SYMBOLS.fullmatch(node.id)) and "__" not in node.id and (id(node) not in functions or node.id in _CALLS)
-        elif isinstance(node, ast.Constant):
-            fine = isinstance(node.value, (int, float)) or bool(isinstance(node.value, str) and _SYMBOLS.fullmatch(node.value))
-        elif isinstance(node, (ast.Call, ast.keyword)):
-            fine = not isinstance(node, ast.Call) or isinstance(node.func, ast.Name)
-        if not fine:
-            raise _carries(path, f"a shape in it is {text[:60]!r}")
-
-
-def _check_tree(tree: Mapping[str, Any], path: Path) -> None:
-    """Raise ModelError unless inputs and outputs are tuples, lists and dictionaries: other types are imported by name."""
-    context = json.loads(tree["context"]) if isinstance(tree["context"], str) else tree["context"]
-    keys = context if isinstance(context, list) else [context]
-    if tree["type"] not in _TREES or not all(key is None or isinstance(key, (str, int)) for key in keys):
-        raise _carries(path, f"its inputs or outputs have the Python type {tree['type']}")
-    for child in tree["children_spec"]:
-        _check_tree(child, path)
-
-
 def _inputs(program: Mapping[str, Any]) -> Iterator[str]:
     for spec in program["graph_module"]["signature"]["input_specs"]:
         argument = spec.get("user_input", {}).get("arg", {})
@@ -203,18 +144,6 @@ def _inputs(program: Mapping[str, Any]) -> Iterator[str]:
 def _port(name: str, value: Mapping[str, Any]) -> Port:
     shape = tuple(size.get("as_int") for size in value["sizes"])
     return Port(name=name, shape=shape, dtype=_DTYPES[value["dtype"]])
-
-
-def _carries(path: Path, why: str) -> ModelError:
-    return ModelError(
-        f"{path} is not loaded",
-        code="model.carries_code",
-        why=f"{why}, and loading that could run code on this machine",
-        do=[
-            ("export it with a present PyTorch, tensors in and out:", "torch.export.save(torch.export.export(model.eval(), inputs), 'model.pt2')"),
-            ("or, when the model is your own, name the function that builds it:", "edgekit convert module:function"),
-        ],
-    )
 
 
 def _quantized(path: Path, target: str) -> ModelError:

@@ -24,7 +24,10 @@ def names_function(path: Path) -> bool:
 def function_sha256(name: str, folder: Path) -> str:
     """Return the hash of the file below `folder` that defines "module:function"; raise UsageError where there is none."""
     module, _, function = name.partition(":")
-    places = [folder.joinpath(*module.split(".")[:-1], f"{module.rpartition('.')[2]}.py"), folder.joinpath(*module.split("."), "__init__.py")]
+    places = [
+        folder.joinpath(*module.split(".")[:-1], f"{module.rpartition('.')[2]}.py"),
+        folder.joinpath(*module.split("."), "__init__.py"),
+    ]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         raise UsageError(

@@ -101,7 +101,9 @@ def upsample() -> Made:
 
 
 def activations() -> Made:
-    return nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 16), nn.SiLU(), nn.Linear(16, 16), nn.Hardswish(), nn.Linear(16, 4)), torch.zeros(1, 8)
+    return nn.Sequential(
+        nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 16), nn.SiLU(), nn.Linear(16, 16), nn.Hardswish(), nn.Linear(16, 4)
+    ), torch.zeros(1, 8)
 
 
 class Resizing(nn.Module):
@@ -159,4 +161,18 @@ def _settled(model: nn.Module, example: Tensor) -> Made:
     return model, example
 
 
-ZOO = ("mlp", "cnn", "conv1d", "lstm", "gru", "bilstm", "attention", "dot_product", "embedding", "upsample", "activations", "resizing", "two")
+ZOO = (
+    "mlp",
+    "cnn",
+    "conv1d",
+    "lstm",
+    "gru",
+    "bilstm",
+    "attention",
+    "dot_product",
+    "embedding",
+    "upsample",
+    "activations",
+    "resizing",
+    "two",
+)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +29,8 @@ def convert(name: str, folder: Path, recipes: Sequence[str]) -> dict[str, Any]:
 
     work = folder / name
     work.mkdir(parents=True)
-    job = {"format": "torch", "source": f"tests.converters.torch_models:{name}", "work": str(work), "settings": as_data(Settings()), "demands": {}}
+    source = f"tests.converters.torch_models:{name}"
+    job = {"format": "torch", "source": source, "work": str(work), "settings": as_data(Settings()), "demands": {}}
     ports = hub.inspect(dict(job), lambda _: None)["ports"]
     generator = np.random.default_rng(0)
     for file, count in (("calib", 48), ("proof", 16)):
@@ -40,10 +40,8 @@ def convert(name: str, folder: Path, recipes: Sequence[str]) -> dict[str, Any]:
     shapes = {port["name"]: port["shape"][1:] for port in ports}
     failed = {}
     for stage in ("reference", "tflite", "onnx"):
-        begun = time.monotonic()
         answer = hub.run({**job, "stages": [stage], "shapes": shapes}, lambda _: None) or {}
         failed.update(answer.get("failures", {}))
-        print(name, stage, f"{time.monotonic() - begun:.1f} s", file=sys.stderr)
     rows: dict[str, Any] = {"facts": json.loads((work / "facts.json").read_text())}
     for key in recipes:
         try:
@@ -59,7 +57,9 @@ def convert(name: str, folder: Path, recipes: Sequence[str]) -> dict[str, Any]:
 
 def _draw(generator: Any, count: int, port: Any) -> Any:
     shape = (count, *port["shape"][1:])
-    return generator.standard_normal(shape).astype("float32") if port["dtype"] == "float32" else generator.integers(0, 32, shape, port["dtype"])
+    if port["dtype"] == "float32":
+        return generator.standard_normal(shape).astype("float32")
+    return generator.integers(0, 32, shape, port["dtype"])
 
 
 def main(folder: Path, names: Sequence[str], recipes: Sequence[str]) -> None:

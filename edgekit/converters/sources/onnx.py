@@ -15,12 +15,11 @@ from edgekit.converters.hub import Export
 from edgekit.converters.port import Port, known_dtype
 from edgekit.converters.runtimes.ort import OrtModel
 from edgekit.converters.settings import Settings
-from edgekit.converters.sources.float_only import already_quantized, fixed_batch
 from edgekit.converters.sources.arrays import hash_of_arrays
+from edgekit.converters.sources.float_only import already_quantized, fixed_batch
 from edgekit.converters.sources.onnx_file import read_onnx
 from edgekit.converters.sources.onnx_graph import canonical
 from edgekit.converters.sources.onnx_limits import require_runnable
-from edgekit.environments import find
 
 _QUANTIZED: Final = ("Quantize", "QLinear", "Integer", "NBits", "QGemm", "QAttention", "QEmbed", "QOrdered")
 _FLOAT: Final = (1, 11)  # float32, float64
@@ -64,9 +63,7 @@ class OnnxSource:
             return Export()
         from edgekit.converters.preflight import prepare
 
-        place = find(onnx2tf.NAME)
-        if place is None:
-            raise onnx2tf.absent()
+        place = onnx2tf.require_environment()
         prepared = path.with_suffix(".prepared.onnx")
         prepare(self._proto, shapes, prepared)
         onnx2tf.to_tflite(prepared, path, shapes, place=place, time_s=self._settings.time_s)

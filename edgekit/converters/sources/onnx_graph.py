@@ -57,7 +57,12 @@ class _Walk:
             return ["weight", str(array.dtype), list(array.shape)]
         if node is not None:
             settings = sorted((attribute.name, self._setting(attribute)) for attribute in node.attribute)
-            return [node.domain, node.op_type, [[key, value] for key, value in settings], [self._places.get(item, []) for item in node.input]]
+            return [
+                node.domain,
+                node.op_type,
+                [[key, value] for key, value in settings],
+                [self._places.get(item, []) for item in node.input],
+            ]
         if name in self._inputs:
             number, port = self._inputs[name]
             kind = port.type.tensor_type

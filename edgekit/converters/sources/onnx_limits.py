@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from edgekit.core.errors import ModelError
 
-_OWN: Final = frozenset({"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training", "com.microsoft", "com.microsoft.nchwc"})
+_OWN: Final = frozenset(
+    {"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training", "com.microsoft", "com.microsoft.nchwc"}
+)
 _LIMITS: Final = (("IR version", r"max supported IR version: (\d+)"), ("opset", r"is till opset (\d+)"))
 
 
@@ -37,7 +39,10 @@ def refused(error: Exception, proto: Any, path: Path) -> ModelError | None:
                 f"{path} is newer than the ONNX Runtime installed",
                 code="model.too_new",
                 why=f"the model has {name} {stated[name]}; onnxruntime {onnxruntime.__version__} takes {name} up to {found[1]}",
-                do=[("update the runtime:", "pip install -U onnxruntime"), ("or export the model with an older one:", f"opset_version={found[1]}")],
+                do=[
+                    ("update the runtime:", "pip install -U onnxruntime"),
+                    ("or export the model with an older one:", f"opset_version={found[1]}"),
+                ],
                 data={"log": str(error)},
             )
     return None
@@ -45,7 +50,9 @@ def refused(error: Exception, proto: Any, path: Path) -> ModelError | None:
 
 def _refuse_foreign(proto: Any, path: Path) -> None:
     own = {(function.domain, function.name) for function in proto.functions}
-    foreign = sorted({f"{node.domain}.{node.op_type}" for node in proto.graph.node if node.domain not in _OWN and (node.domain, node.op_type) not in own})
+    foreign = sorted(
+        {f"{node.domain}.{node.op_type}" for node in proto.graph.node if node.domain not in _OWN and (node.domain, node.op_type) not in own}
+    )
     if foreign:
         raise ModelError(
             f"{path} has operators that ONNX Runtime does not have",

@@ -12,7 +12,10 @@ _WRAPPER: Final = "_module"
 
 
 def shorten(path: Path) -> None:
-    """Rename all tensors but inputs and outputs: "block.0.conv" for what its layer computes and stores, numbered where there are several."""
+    """Rename all tensors but inputs and outputs: "block.0.conv" for what that layer computes and stores, numbered where there are several.
+
+    Names stay unique, which the quantizer relies on.
+    """
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(path.read_bytes()))

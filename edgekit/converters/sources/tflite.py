@@ -13,8 +13,8 @@ from edgekit.converters.family import family_of
 from edgekit.converters.hub import Export
 from edgekit.converters.port import Port, known_dtype
 from edgekit.converters.runtimes.litert import LiteRtModel
-from edgekit.converters.sources.float_only import already_quantized, fixed_batch
 from edgekit.converters.sources.arrays import hash_of_arrays
+from edgekit.converters.sources.float_only import already_quantized, fixed_batch
 from edgekit.converters.sources.tflite_file import TfliteFile
 from edgekit.core.quantity import Note
 

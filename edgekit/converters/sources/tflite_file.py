@@ -30,7 +30,9 @@ class TfliteFile:
         try:
             self._model: Any = flatbuffer_utils.convert_bytearray_to_object(bytearray(path.read_bytes()))
             signatures = list(self._model.signatureDefs or ())
-            self._signature = next((item for item in signatures if _text(item.signatureKey) == _USUAL), signatures[0] if signatures else None)
+            self._signature = next(
+                (item for item in signatures if _text(item.signatureKey) == _USUAL), signatures[0] if signatures else None
+            )
             self._main = self._model.subgraphs[self._signature.subgraphIndex if self._signature else 0]
             self._dropped = [_text(item.signatureKey) for item in signatures if item is not self._signature]
             self._names = self._port_names()
@@ -66,7 +68,9 @@ class TfliteFile:
         if self._signature is None:
             said.append("the source has no signature: its inputs and outputs are called as its tensors are")
         elif self._dropped:
-            said.append(f"the source has several signatures: {_text(self._signature.signatureKey)} is converted, not {', '.join(self._dropped)}")
+            said.append(
+                f"the source has several signatures: {_text(self._signature.signatureKey)} is converted, not {', '.join(self._dropped)}"
+            )
         free = {name: shape for name, shape, _ in self.inputs() if None in shape}
         said += [f"the free sizes of input {name} are fixed: {[1, *shapes[name]]}" for name in free]
         if said:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -15,10 +13,10 @@ from edgekit.converters.port import Port
 from edgekit.converters.sources.arrays import hash_of_arrays
 from edgekit.converters.sources.tensor_names import shorten
 from edgekit.converters.sources.torch_equal import for_onnx, for_tflite
+from edgekit.converters.sources.torch_function import batch_sizes, build, exported, random_weights
 from edgekit.converters.sources.torch_graph import canonical
 from edgekit.converters.sources.torch_uniform import NamedOutputs, uniform
-from edgekit.core.errors import ModelError, UsageError
-from edgekit.core.quantity import Note
+from edgekit.core.errors import ModelError
 
 _BATCH = 32
 _EXPORT = "torch.export.save(torch.export.export(model.eval(), inputs), 'model.pt2')"
@@ -38,9 +36,10 @@ class TorchSource:
             self._model: NamedOutputs = uniform(program.module(check_guards=False), program)
         else:
             module, args, kwargs = build(str(path))
-            program = _exported(module, args, kwargs)
+            program = exported(module, args, kwargs)
             self._model = uniform(module, program)
         _refuse_training(program, path)
+        _require_float32(program, path)
         self.ports = tuple(_port(name, value, path) for name, value in self._model.inputs.items())
         self._free_batch = _keeps_batch(program, self._model)
 
@@ -82,7 +81,7 @@ class TorchSource:
         else:
             self._export_onnx(path, shapes)
         package = "litert-torch" if format == "tflite" else "onnxscript"
-        return Export(tools={package: version(package)}, notes=_random_weights(self._origin))
+        return Export(tools={package: version(package)}, notes=random_weights(self._origin))
 
     def _export_onnx(self, path: Path, shapes: Mapping[str, Sequence[int]]) -> None:
         import onnx
@@ -111,83 +110,9 @@ class TorchSource:
         return {port.name: torch.zeros((batch, *shapes[port.name]), dtype=getattr(torch, port.dtype)) for port in self.ports}
 
 
-def build(name: str) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-    """Call "module:function" of the current folder; return (module in inference mode, example arguments, example keywords).
-
-    The function returns (module, inputs) or an object with `module` and `inputs`; inputs are a tensor, several of them, or a mapping by name.
-    Random numbers start from a fixed seed. Raises UsageError when it is not there and ModelError when it returns something else.
-    """
-    import torch
-
-    sys.path.insert(0, str(Path.cwd()))
-    torch.manual_seed(0)
-    return _call(name)
-
-
-def _call(name: str) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-    import torch
-
-    place, _, function = name.partition(":")
-    try:
-        make = getattr(importlib.import_module(place), function)
-    except (AttributeError, ModuleNotFoundError) as error:
-        if isinstance(error, ModuleNotFoundError) and not f"{place}.".startswith(f"{error.name}."):
-            raise  # something that the user's own module needs
-        raise UsageError(
-            f"there is no function {name}",
-            code="model.function",
-            why=str(error),
-            do=[("look at what the module defines:", f"grep -n 'def ' {place.replace('.', '/')}.py")],
-        ) from error
-    made = make()
-    pair = made if isinstance(made, tuple) and len(made) == 2 else (getattr(made, "module", None), getattr(made, "inputs", None))
-    module, inputs = pair
-    if not isinstance(module, torch.nn.Module) or inputs is None:
-        raise ModelError(
-            f"{name} did not return a model",
-            code="model.function",
-            why=f"it returned {type(made).__name__}; expected (module, example inputs)",
-            do=[("end the function with both:", "return model, (torch.zeros(1, 3, 32, 32),)")],
-        )
-    args = () if isinstance(inputs, Mapping) else tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
-    return module.eval(), args, dict(inputs) if isinstance(inputs, Mapping) else {}
-
-
-def _exported(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return the exported program with a free batch where the module allows one, else with a batch of one."""
-    import torch
-    from torch.utils import _pytree as tree
-
-    given = (args, kwargs)
-    if not all(isinstance(leaf, torch.Tensor) and leaf.ndim and len(leaf) for leaf in tree.tree_leaves(given)):
-        raise ModelError(
-            "the example inputs are not tensors with samples along the first axis",
-            code="model.function",
-            why="each input needs a first axis that counts samples",
-            do=[("return examples such as:", "return model, (torch.zeros(1, 3, 32, 32),)")],
-        )
-    one = tree.tree_map(lambda leaf: leaf[:1], given)
-    two = tree.tree_map(lambda leaf: torch.cat([leaf[:1], leaf[:1]]), given)
-    free = tree.tree_map(lambda _: {0: torch.export.Dim.AUTO}, given)
-    try:
-        program = torch.export.export(module, *two, dynamic_shapes=free[1] or free[0])
-        if all(not isinstance(size, int) for size in _batches(program)):
-            return program
-    except Exception:  # noqa: S110 -- it cannot take two samples at once, for whichever reason it gives
-        pass
-    return torch.export.export(module, *one)
-
-
-def _batches(program: Any) -> list[Any]:
-    """Return the size of the first axis of each input and each output."""
-    names = {*program.graph_signature.user_inputs, *program.graph_signature.user_outputs}
-    values = [node.meta["val"] for node in program.graph.nodes if node.name in names]
-    return [value.shape[0] if value.ndim else 0 for value in values if hasattr(value, "shape")]
-
-
 def _keeps_batch(program: Any, model: NamedOutputs) -> bool:
     """Return True when all inputs and all outputs have one free size of the first axis."""
-    sizes = _batches(program)
+    sizes = batch_sizes(program)
     return (
         all(value.shape[:1] and not isinstance(value.shape[0], int) for value in model.inputs.values())
         and len({str(size) for size in sizes}) == 1
@@ -195,16 +120,29 @@ def _keeps_batch(program: Any, model: NamedOutputs) -> bool:
 
 
 def _refuse_training(program: Any, path: Path) -> None:
+    """Raise ModelError when a layer behaves as in training: its place among the arguments is that of PyTorch's schema."""
     for node in program.graph.nodes:
-        name = str(node.target)
-        at = {"aten.dropout.default": 2, "aten.batch_norm.default": 5, "aten.instance_norm.default": 5}.get(name)
-        if at is not None and name != "aten.instance_norm.default" and len(node.args) > at and node.args[at] is True:
+        at = {"aten.dropout.default": 2, "aten.batch_norm.default": 5}.get(str(node.target))
+        if at is not None and len(node.args) > at and node.args[at] is True:
             raise ModelError(
                 f"{path} was exported in training mode",
                 code="model.training",
-                why=f"its {name.split('.')[1]} would change the outputs at random or from sample to sample",
+                why=f"its {str(node.target).split('.')[1]} changes the outputs at random or from sample to sample",
                 do=[("export it in inference mode:", _EXPORT)],
             )
+
+
+def _require_float32(program: Any, path: Path) -> None:
+    import torch
+
+    kinds = {weight.dtype for weight in program.state_dict.values() if weight.is_floating_point()} - {torch.float32}
+    if kinds:
+        raise ModelError(
+            f"{path} is not a float32 model",
+            code="model.dtype",
+            why=f"its weights are {', '.join(sorted(str(kind).removeprefix('torch.') for kind in kinds))}",
+            do=[("convert its weights, then export it:", "model = model.float()")],
+        )
 
 
 def _port(name: str, value: Any, path: Path) -> Port:
@@ -221,20 +159,3 @@ def _port(name: str, value: Any, path: Path) -> Port:
 
 def _sizes(shape: Sequence[int | None]) -> list[int]:
     return [size or 8 for size in shape]
-
-
-def _random_weights(origin: Path | None) -> tuple[Note, ...]:
-    """Return a remark when a function gives other weights from another seed: they were drawn, not trained."""
-    import torch
-
-    if origin is None:
-        return ()
-    torch.manual_seed(0)
-    first = _call(str(origin))[0].state_dict()
-    torch.manual_seed(1)
-    second = _call(str(origin))[0].state_dict()
-    drawn = [name for name in first if first[name].is_floating_point() and not torch.equal(first[name], second[name])]
-    if not drawn:
-        return ()
-    text = f"{origin} draws {len(drawn)} of its {len(first)} weights at random: agreement is proved, accuracy means nothing"
-    return (Note(code="torch.random", text=text, advice=f"load trained weights in {str(origin).rpartition(':')[2]}"),)

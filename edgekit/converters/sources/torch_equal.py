@@ -20,7 +20,10 @@ def for_tflite(program: Any) -> Any:
 
 
 def for_onnx(program: Any) -> Any:
-    """Return the module of `program` as torch.onnx can be trusted with, None where that is the program itself: it knows attention of four axes only."""
+    """Return the module of `program` as torch.onnx can be trusted with, None where that is the program itself.
+
+    It knows attention of four axes only.
+    """
     return _rewritten(program, {"aten.scaled_dot_product_attention.default": _attention})
 
 
@@ -31,7 +34,7 @@ def _rewritten(program: Any, equals: Mapping[str, Operator]) -> Any:
         return None
     module = program.module(check_guards=False)
 
-    class Rewritten(torch.nn.Module):
+    class Rewritten(torch.nn.Module):  # type: ignore[misc] # PyTorch may be absent when types are checked
         def __init__(self) -> None:
             super().__init__()
             self.module = module
@@ -41,7 +44,7 @@ def _rewritten(program: Any, equals: Mapping[str, Operator]) -> Any:
             result = _Interpreter(self.module).run(*leaves, enable_io_processing=False)
             return torch.utils._pytree.tree_unflatten(list(result), program.call_spec.out_spec)
 
-    class _Interpreter(torch.fx.Interpreter):
+    class _Interpreter(torch.fx.Interpreter):  # type: ignore[misc]
         def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
             return equals.get(str(target), target)(*args, **kwargs)
 
@@ -54,9 +57,10 @@ def _nearest(image: Any, output_size: Any, scale_factors: Any = None) -> Any:
     import torch
 
     for axis, size in enumerate(image.shape[2:], start=2):
-        factor = None if scale_factors is None else scale_factors[axis - 2]
-        wanted = output_size[axis - 2] if output_size is not None else int(size * factor)
-        step = size / wanted if output_size is not None else 1.0 / factor
+        if output_size is not None:
+            wanted, step = output_size[axis - 2], size / output_size[axis - 2]
+        else:
+            wanted, step = int(size * scale_factors[axis - 2]), 1.0 / scale_factors[axis - 2]
         if wanted % size == 0:
             image = image.repeat_interleave(wanted // size, dim=axis) if wanted != size else image
         else:
@@ -67,13 +71,22 @@ def _nearest(image: Any, output_size: Any, scale_factors: Any = None) -> Any:
 
 def _transposed(convolve: str) -> Operator:
     def apply(
-        data: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1, dilation: Any = 1
+        data: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        dilation: Any = 1,
     ) -> Any:
         import torch
 
         function, axes = getattr(torch.nn.functional, convolve), data.ndim - 2
-        steps, cut, more, gaps = (list(value) * (axes if len(value) == 1 else 1) if isinstance(value, (list, tuple)) else [value] * axes
-                                  for value in (stride, padding, output_padding, dilation))  # fmt: skip
+        steps, cut, more, gaps = (
+            list(value) * (axes if len(value) == 1 else 1) if isinstance(value, (list, tuple)) else [value] * axes
+            for value in (stride, padding, output_padding, dilation)
+        )
         if max(steps) == 1 or max(cut) == 0 == max(more):
             return function(data, weight, bias, steps, cut, more, groups, gaps)
         whole = function(data, weight, None, steps, 0, 0, groups, gaps)
@@ -94,7 +107,9 @@ _TRANSPOSED: Mapping[str, Operator] = {
 }
 
 
-def _attention(query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False, **more: Any) -> Any:
+def _attention(
+    query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False, **more: Any
+) -> Any:
     import torch
 
     attend = torch.nn.functional.scaled_dot_product_attention

@@ -23,7 +23,7 @@ def uniform(module: Any, program: Any) -> NamedOutputs:
     import torch
     from torch.utils import _pytree as tree
 
-    class Uniform(torch.nn.Module):
+    class Uniform(torch.nn.Module):  # type: ignore[misc] # PyTorch may be absent when types are checked
         def __init__(self) -> None:
             super().__init__()
             values = {node.name: node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"}

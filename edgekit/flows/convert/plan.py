@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from edgekit.converters.base import RECIPES, Recipe, choose, recipe_of
+from edgekit.converters.onnx2tf import require_environment
 from edgekit.converters.routes import FRAMEWORKS, ROUTES
 from edgekit.converters.settings import Settings
 from edgekit.converters.source import Source, stem
@@ -103,3 +104,5 @@ def require_packages(source: Source, planned: ConvertPlan) -> None:
         if find_spec(package) is None:
             extra = "torch" if package in ("torch", "litert_torch", "onnxscript") else "convert"
             raise missing_extra(package.replace("_", "-"), extra, "this conversion")
+    if source.format == "onnx" and "tflite" in planned.hubs:
+        require_environment()
