@@ -21,6 +21,9 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.machine import machine
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "results"
 LIMIT, LIMIT_MB = 0.8, 150.0
@@ -78,7 +81,7 @@ def main() -> int:
         "load": os.getloadavg()[0],
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "machine": machine(),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "convert.json").write_text(json.dumps(result, indent=1) + "\n")

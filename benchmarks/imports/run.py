@@ -19,6 +19,9 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.machine import machine
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 ROUNDS, LIMIT = 15, 2.0
@@ -59,7 +62,7 @@ def main() -> int:
         "python": platform.python_version(),
         "codecarbon": told[0],
         "zeus": told[1],
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "machine": machine(),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "imports.json").write_text(json.dumps(result, indent=1) + "\n")

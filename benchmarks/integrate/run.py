@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import platform
 import resource
 import statistics
@@ -31,6 +30,9 @@ import pyarrow.parquet as pq
 from edgekit.core.trace import ChunkedTrace, Trace
 from edgekit.energy.integrate import Rule, integrate
 from edgekit.store.traces import CHUNK_ROWS, open_trace
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.machine import machine
 
 ROUNDS = 5
 RATIO, PEAK_MB = 1.5, 300.0
@@ -139,7 +141,7 @@ def main() -> int:
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "pyarrow": version("pyarrow"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "machine": machine(),
         "edgekit_s": statistics.median(ours for ours, _, _ in rounds),
         "numpy_s": statistics.median(theirs for _, theirs, _ in rounds),
         "ratios": [ours / theirs for ours, theirs, _ in rounds],

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import platform
 import statistics
 import subprocess
@@ -30,6 +29,9 @@ from edgekit.core.run import RunPlan
 from edgekit.core.window import Phase
 from edgekit.devices.base import RunnerModel
 from edgekit.devices.local import LocalDevice
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.machine import machine
 
 ROUNDS = 7
 LIMIT = 1.03
@@ -144,14 +146,6 @@ def page(result: dict[str, object], cases: dict[str, dict[str, object]]) -> str:
         + "\n".join(rows)
         + "\n"
     )
-
-
-def machine() -> str:
-    """Return the processor, and how the programs were scheduled where that is not the usual way."""
-    told = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
-    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) == os.SCHED_FIFO:
-        told += f", all programs at real-time priority on {len(os.sched_getaffinity(0))} core(s)"
-    return told
 
 
 def main() -> int:

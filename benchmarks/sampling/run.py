@@ -25,6 +25,9 @@ from edgekit.core.hardware import DeviceSpec
 from edgekit.core.trace import Reading
 from edgekit.devices.local import LocalDevice
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.machine import machine
+
 ROUNDS = 5
 LIMIT = 0.01
 LIMIT_CASE = ("one package", 100.0)
@@ -113,14 +116,6 @@ def measured(roots: dict[str, Path], seconds: float) -> list[dict[str, float | s
         }
         for (name, hz), runs in found.items()
     ]
-
-
-def machine() -> str:
-    """Return the processor, and how the programs were scheduled where that is not the usual way."""
-    told = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
-    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) == os.SCHED_FIFO:
-        told += f", all programs at real-time priority on {len(os.sched_getaffinity(0))} core(s)"
-    return told
 
 
 def main() -> int:

@@ -8,7 +8,6 @@ With --check the exit status is 1 when the ratio is above 1.5.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import statistics
 import subprocess
@@ -17,6 +16,9 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.machine import machine
 
 ROUNDS = 11
 LIMIT = 1.5
@@ -74,7 +76,7 @@ def main() -> int:
         "median_ratio": ratios,
         "python": platform.python_version(),
         "typer": version("typer"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "machine": machine(),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "startup.json").write_text(json.dumps(result, indent=1) + "\n")
