@@ -20,6 +20,9 @@ _PREFIXES: Final[tuple[tuple[float, str], ...]] = (
 _SCALED: Final = frozenset({"J", "W", "s", "B", "Hz"})
 
 
+_EXACT_REL, _EXACT_DIGITS = 1e-6, 6  # closer than this only arithmetic and emulated instruments are, and nobody reads more digits
+
+
 def significant_digits(value: float, low: float | None = None, high: float | None = None, *, most: int = 5) -> int:
     """Return how many digits of `value` its interval supports (2 to `most`; 3 without an interval).
 
@@ -77,11 +80,21 @@ def format_scaled(value: float, unit: str, low: float | None = None, high: float
     return f"{text} {shown}".rstrip()
 
 
+def _exact(value: float, unit: str) -> tuple[str, str, str]:
+    """Return ("732.000", "0.001", "µJ"): six digits, one step of the last of them, and the unit, for what is known better than that."""
+    divisor, shown = scale_for(value, unit)
+    last = math.floor(math.log10(abs(value / divisor))) + 1 - _EXACT_DIGITS
+    return format_number(value / divisor, _EXACT_DIGITS), f"{10.0**last:.{max(0, -last)}f}", shown
+
+
 def format_with_interval(value: float, low: float, high: float, unit: str) -> str:
     """Return "1.920 mJ ± 0.041 mJ", both to the same decimal; "1.92 mJ (0.60 mJ to 5.8 mJ)" where the interval is not even."""
     below, above = value - low, high - value
     if max(below, above) == 0:
         return format_scaled(value, unit)
+    if max(below, above) < _EXACT_REL * abs(value):
+        number, step, shown = _exact(value, unit)
+        return f"{number} {shown} ± <{step} {shown}".replace("  ", " ").rstrip()
     if abs(above - below) > 0.05 * max(above, below):
         return f"{format_scaled(value, unit, low, high)} ({format_scaled(low, unit)} to {format_scaled(high, unit)})"
     divisor, shown = scale_for(value, unit)
@@ -92,6 +105,9 @@ def format_with_interval(value: float, low: float, high: float, unit: str) -> st
 def format_compact(value: float, low: float, high: float, unit: str) -> str:
     """Return "850 ± 190 mJ" for a narrow column; "0.600 to 5.80 mJ" where the interval is not even."""
     below, above = value - low, high - value
+    if 0 < max(below, above) < _EXACT_REL * abs(value):
+        number, step, shown = _exact(value, unit)
+        return f"{number} ± <{step} {shown}".rstrip()
     if abs(above - below) > 0.05 * max(above, below):
         return format_interval(low, high, unit)
     divisor, shown = scale_for(value, unit)

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edgekit.core.units import format_compact, format_interval, format_number, format_scaled, scale_for, significant_digits
+from edgekit.core.units import (
+    format_compact,
+    format_interval,
+    format_number,
+    format_scaled,
+    format_with_interval,
+    scale_for,
+    significant_digits,
+)
 
 FACTORS = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6, "n": 1e-9, "p": 1e-12}
 values = st.floats(min_value=1e-11, max_value=1e11) | st.floats(min_value=-1e11, max_value=-1e-11)
@@ -81,4 +89,7 @@ def test_an_interval_reads_back_in_order_and_in_one_unit(one: float, other: floa
 def test_a_narrow_column_holds_value_and_interval() -> None:
     assert format_compact(0.85, 0.66, 1.04, "J") == "850 ± 190 mJ"
     assert format_compact(2.0, 2.0, 2.0, "W") == "2.00 W"
+    assert format_compact(732e-6, 732e-6 - 1.3e-18, 732e-6 + 1.4e-18, "J") == "732.000 ± <0.001 µJ"
+    assert format_with_interval(732e-6, 732e-6 - 1.3e-18, 732e-6 + 1.3e-18, "J") == "732.000 µJ ± <0.001 µJ"
+    assert format_with_interval(1.5, 1.5 - 1e-9, 1.5 + 1e-9, "1") == "1.50000 ± <0.00001"
     assert format_compact(1.9e-3, 0.6e-3, 5.8e-3, "J") == format_interval(0.6e-3, 5.8e-3, "J")
