@@ -61,7 +61,7 @@ def recognise(path: Path, *, allow_unsafe: bool = False) -> Source:
     expected = SUFFIXES.get(path.suffix.lower())
     found = _sniff(head, expected)
     refuse_pickle(path, head)
-    if found == "keras" and expected != "keras" and is_program(path):
+    if found == "keras" and expected != "keras" and (is_program(path) or expected == "pt2"):
         found = "pt2"
     if path.name == _SAVED_MODEL:
         return _recognise_folder(path.parent)
