@@ -12,9 +12,10 @@ from typing import Any, Final
 from edgekit.core.errors import ModelError
 
 _SYMBOLS: Final = re.compile(r"[a-zA-Z_]\w*")
-_CALLS: Final = frozenset(
-    "Symbol Integer Float Max Min Mod PythonMod FloorDiv CleanDiv CeilDiv CeilToInt FloorToInt TruncToInt TruncToFloat RoundToInt RoundDecimal"
-    " ToFloat ModularIndexing Where LShift RShift PowByNatural FloatPow FloatTrueDiv IntTrueDiv Identity Eq Ne Le Lt Ge Gt And Or Not".split()
+_CALLS: Final = re.compile(
+    r"Symbol|Integer|Float|Max|Min|Mod|PythonMod|FloorDiv|CleanDiv|CeilDiv|CeilToInt|FloorToInt|TruncToInt|TruncToFloat|RoundToInt"
+    r"|RoundDecimal|ToFloat|ModularIndexing|Where|LShift|RShift|PowByNatural|FloatPow|FloatTrueDiv|IntTrueDiv|Identity"
+    r"|Eq|Ne|Le|Lt|Ge|Gt|And|Or|Not"
 )
 _ARITHMETIC: Final = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.operator, ast.unaryop, ast.cmpop, ast.Load)
 _TREES: Final = (None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict")
@@ -51,7 +52,11 @@ def check_expression(text: str, path: Path) -> None:
     for node in ast.walk(tree):
         fine = isinstance(node, _ARITHMETIC)
         if isinstance(node, ast.Name):
-            fine = bool(_SYMBOLS.fullmatch(node.id)) and "__" not in node.id and (id(node) not in functions or node.id in _CALLS)
+            fine = (
+                _SYMBOLS.fullmatch(node.id) is not None
+                and "__" not in node.id
+                and (id(node) not in functions or _CALLS.fullmatch(node.id) is not None)
+            )
         elif isinstance(node, ast.Constant):
             fine = isinstance(node.value, (int, float)) or bool(isinstance(node.value, str) and _SYMBOLS.fullmatch(node.value))
         elif isinstance(node, (ast.Call, ast.keyword)):
