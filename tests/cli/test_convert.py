@@ -139,7 +139,7 @@ def test_of_many_calibration_inputs_some_are_kept_apart_to_test_on(desk: Path, r
         assert (kept["x"] == given["x"][4::5]).all()
     proof = artifact["verification"]
     assert (proof["data"], proof["samples"], proof["calibration_samples"]) == ("held-out", 20, 32)
-    assert abs(proof["sqnr_db"] - proof["calibration_sqnr_db"]) < 6
+    assert proof["calibration_sqnr_db"] > proof["sqnr_db"] > 20
     assert proof["calibration_max_abs_error"] is not None
 
 

@@ -6,14 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgekit.converters.base import RECIPES
 from edgekit.converters.contents.found import Contents
+from edgekit.converters.port import Port
 from edgekit.converters.verify.accuracy import accuracy, wilson
 from edgekit.converters.verify.evidence import Demands, Evidence
 from edgekit.converters.verify.gate import verify
 from edgekit.converters.verify.metrics import sqnr_db
-from edgekit.core.artifact import Verification
+from edgekit.converters.verify.paired import accuracy_change, mcnemar_p, tango
+from edgekit.converters.verify.ports import changes, input_check, output_check
+from edgekit.core.artifact import TensorSpec, Verification
 from edgekit.core.quantity import Estimate, Unknown
 
 INT8 = next(recipe for recipe in RECIPES if recipe.key == "int8.tflite")
@@ -193,3 +198,154 @@ def test_two_models_with_a_single_output_agree_where_they_decide_alike() -> None
     measured = judge(said, reference=[reference], threshold=0.0, labels=reference[:, 0])
     assert measured.top1_agreement is None
     assert isinstance(measured.accuracy, Unknown)
+
+
+# the figures of M. W. Fagerland, S. Lydersen, P. Laake, Statistics in Medicine 33 (2014) 2850: 1 gained, 7 lost of 21
+def test_the_interval_of_a_paired_difference_is_the_published_one() -> None:
+    low, high = tango(1, 7, 21)
+    assert (low, high) == (pytest.approx(-0.517, abs=5e-4), pytest.approx(-0.026, abs=5e-4))
+
+
+@given(st.integers(1, 300).flatmap(lambda count: st.tuples(st.integers(0, count), st.integers(0, count), st.just(count))))
+def test_a_paired_interval_holds_its_value_and_mirrors_when_both_models_change_places(counts: tuple[int, int, int]) -> None:
+    gained, lost, count = counts[0], min(counts[1], counts[2] - counts[0]), counts[2]
+    low, high = tango(gained, lost, count)
+    assert -1 <= low <= (gained - lost) / count <= high <= 1
+    assert high > low
+    assert tango(lost, gained, count) == (pytest.approx(-high), pytest.approx(-low))
+
+
+def paired(gained: int, lost: int, both: int) -> tuple[Any, Any]:
+    after, before = [True] * gained + [False] * lost + [True] * both, [False] * gained + [True] * lost + [True] * both
+    return np.array(after), np.array(before)
+
+
+def test_the_exact_p_of_mcnemar_is_that_of_the_binomial_distribution() -> None:
+    assert mcnemar_p(*paired(1, 7, 13)) == pytest.approx(2 * (1 + 8) / 2**8)
+    assert mcnemar_p(*paired(0, 0, 9)) == 1.0
+    assert mcnemar_p(*paired(4, 4, 9)) == 1.0
+    assert 0 < mcnemar_p(*paired(900, 1100, 10)) < 1e-4
+
+
+def test_the_change_of_accuracy_is_told_with_its_interval() -> None:
+    change = accuracy_change(*paired(2, 5, 93))
+    assert (change.value, change.n) == (pytest.approx(-0.03), 100)
+    assert (change.low, change.high) == tango(2, 5, 100)
+
+
+LABELS = REFERENCE.argmax(1)
+ROUGH = np.eye(10, dtype=np.float32)[LABELS] * 5  # decides as the source does, and is nothing like it
+
+
+def test_a_low_sqnr_is_excused_where_labelled_data_shows_no_loss() -> None:
+    allowed = Demands(max_accuracy_drop=0.10)
+    strict, excused = judge(ROUGH, labels=LABELS), judge(ROUGH, labels=LABELS, demands=allowed)
+    assert failed(strict) == {"sqnr"}
+    assert failed(excused) == set()
+    assert "loss of accuracy is within 10.00%" in next(check.seen for check in excused.checks if check.name == "sqnr")
+
+
+def test_too_few_labels_excuse_nothing() -> None:
+    """No sample of fifty differs, and still a loss of 3 % cannot be ruled out."""
+    assert failed(judge(ROUGH, labels=LABELS, demands=Demands(max_accuracy_drop=0.03))) == {"sqnr"}
+
+
+def test_a_loss_of_accuracy_fails_even_with_a_good_sqnr() -> None:
+    broken = REFERENCE.copy()
+    broken[:5, LABELS[:5]] -= 0.001
+    broken[np.arange(5), (LABELS[:5] + 1) % 10] = broken[:5].max(1) + 0.01
+    verification = judge(broken, labels=LABELS, demands=Demands(max_accuracy_drop=0.05, min_sqnr_db=0))
+    assert failed(verification) == {"accuracy"}
+    assert verification.mcnemar_p == pytest.approx(2 / 2**5)
+
+
+def test_ranges_that_are_too_narrow_for_other_inputs_are_told() -> None:
+    calibration = {"calibration": {"x": np.zeros((50, 3))}, "calibration_reference": [REFERENCE + 0.1 * NOISE]}
+    seen = judge(REFERENCE + 0.1 * NOISE, **calibration)
+    assert seen.calibration_samples == 50
+    assert seen.calibration_sqnr_db is None, "identical"
+    assert seen.sqnr_db == pytest.approx(20, abs=1)
+    assert [note.code for note in seen.notes] == ["calibration.narrow"]
+    assert judge(REFERENCE + 0.1 * NOISE, data="calibration", **calibration).calibration_samples == 0
+
+
+X = Port(name="x", shape=(None, 8, 8, 3), dtype="float32")
+
+
+def spec(name: str = "x", shape: tuple[int, ...] = (1, 8, 8, 3), dtype: str = "float32") -> TensorSpec:
+    return TensorSpec(name=name, shape=shape, dtype=dtype)
+
+
+def inputs_seen(recipe: Any, *specs: TensorSpec, **more: Any) -> Any:
+    return input_check(recipe, Evidence(proof={}, reference=[], inputs=(X,), **more), specs)
+
+
+FULL = next(recipe for recipe in RECIPES if recipe.key == "int8-full.tflite")
+
+
+def test_inputs_may_change_only_as_declared() -> None:
+    assert inputs_seen(INT8, spec()).passed
+    assert inputs_seen(INT8, spec(shape=(-1, 8, 8, 3))).passed
+    assert inputs_seen(FULL, spec(dtype="int8")).passed
+    assert inputs_seen(INT8, spec("serving_x"), renamed={"x": "serving_x"}).passed
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (spec(dtype="int8"), "x is int8"),
+        (spec(shape=(1, 8, 3, 8)), "axes were moved"),
+        (spec(shape=(1, 3, 8, 8)), "axes were moved"),
+        (spec(shape=(4, 8, 8, 3)), "x is (4, 8, 8, 3)"),
+        (spec(shape=(1, 8, 8)), "x is (1, 8, 8)"),
+        (spec("image"), "x is not an input of the artifact; image is an input that the source does not have"),
+    ],
+)
+def test_inputs_that_changed_otherwise_are_caught(found: TensorSpec, said: str) -> None:
+    check = inputs_seen(INT8, found)
+    assert (check.passed, said in check.seen) == (False, True), check.seen
+
+
+def test_a_declared_change_is_a_remark() -> None:
+    evidence = Evidence(proof={}, reference=[], inputs=(X,), renamed={"x": "serving_x"})
+    assert [note.code for note in changes(FULL, evidence, [spec("serving_x", dtype="int8")])] == ["io.batch", "io.dtype", "io.renamed"]
+
+
+def test_outputs_of_another_dtype_or_name_are_caught() -> None:
+    said = np.zeros((5, 4), np.float32)
+    evidence = Evidence(proof={}, reference=[said], outputs=(spec("scores", (1, 4)),))
+    assert output_check(INT8, evidence, [spec("scores", (1, 4))], [said]).passed
+    assert not output_check(INT8, evidence, [spec("Identity", (1, 4))], [said]).passed
+    assert not output_check(INT8, evidence, [spec("scores", (1, 4), "int8")], [said]).passed
+    assert output_check(FULL, evidence, [spec("scores", (1, 4), "int8")], [said]).passed
+
+
+def test_an_artifact_that_opens_and_cannot_be_run_fails_and_says_why() -> None:
+    class Refusing(Saying):
+        def run(self, inputs: Any) -> list[Any]:
+            raise RuntimeError("Node number 3 (GATHER) failed to invoke.")
+
+    verification = verify(INT8, Refusing(), WHOLE, Evidence(proof={"x": np.zeros((5, 3))}, reference=[REFERENCE]))
+    assert failed(verification) == {"loads"}
+    assert "GATHER" in verification.checks[0].seen
+
+
+def test_layers_that_were_to_stay_in_float_are_no_failure() -> None:
+    part = Contents(weights={"int8": 370, "float32": 630}, activations={"int8": 6})
+    assert failed(judge(REFERENCE + 0.01 * NOISE, found=part, demands=Demands(kept=("conv2",), kept_share=0.65))) == set()
+    nothing = Contents(weights={"float32": 1000}, activations={"float32": 6})
+    assert failed(judge(REFERENCE, found=nothing, demands=Demands(kept=("conv2",), kept_share=0.65))) == {"weights", "compute"}
+
+
+def test_compute_counts_by_multiplications_where_they_are_known() -> None:
+    lopsided = Contents(weights={"int8": 1000}, activations={"int8": 1, "float32": 5}, compute={"int8": 990, "float32": 10})
+    verification = judge(REFERENCE + 0.01 * NOISE, found=lopsided)
+    assert failed(verification) == set()
+    assert verification.computed_share == pytest.approx(0.99)
+
+
+def test_a_source_that_is_not_finite_itself_is_said_to_be_so() -> None:
+    broken = REFERENCE.copy()
+    broken[0, 0] = np.nan
+    verification = judge(REFERENCE, reference=[broken])
+    assert "the source's own" in next(check.seen for check in verification.checks if check.name == "finite")

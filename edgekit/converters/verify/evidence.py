@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from edgekit.converters.source import Port
+from edgekit.converters.port import Port
 from edgekit.core.artifact import TensorSpec
 from edgekit.core.jsonio import validate
 

@@ -93,11 +93,10 @@ def _input_problem(recipe: Recipe, port: Port, spec: TensorSpec | None) -> str |
 
 
 def _fits(wanted: Sequence[int | None], found: Sequence[int]) -> bool:
-    if len(wanted) != len(found):
-        return False
-    return all(
-        size in _FREE or got in (size, -1) or (axis == 0 and got == 1) for axis, (size, got) in enumerate(zip(wanted, found, strict=True))
-    )
+    if not wanted or len(wanted) != len(found):
+        return tuple(wanted) == tuple(found)
+    batch, *sizes = zip(wanted, found, strict=True)
+    return batch[1] in (batch[0], -1, 1) and all(size in _FREE or got in (size, -1) for size, got in sizes)
 
 
 def _shown(port: Port | TensorSpec) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from edgekit.converters.data import Samples, read_samples, synthetic_samples
+from edgekit.converters.port import Port
 from edgekit.converters.settings import MINMAX
-from edgekit.converters.source import Port
 from edgekit.converters.verify.evidence import CALIBRATION, HELD_OUT, SYNTHETIC
 from edgekit.core.artifact import CalibrationSet
 from edgekit.core.errors import UsageError
