@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from edgekit.core.artifact import Agreement, Verification
+    from edgekit.core.artifact import Agreement, Layers, Verification
     from edgekit.flows.convert import ConvertResult, ConvertRow, Failure
 
 _UNTOLD: Final = ("io.batch", "io.dtype")  # they are in the record, and surprise nobody
 _COLUMNS: Final = ("artifact\nsize, status", "SQNR\ntop-1", "weights\ncompute")
+_WORST: Final = 12  # layers that are listed; a deep network has a hundred
 _LABELLED: Final = ("accuracy\n95 % interval", "change\n95 % interval")
 
 
@@ -28,7 +29,27 @@ def tables(result: ConvertResult) -> RenderableType:
 
     proofs = _proofs(result)
     agreements = {row.artifact.path: found for row in result.rows if row.artifact and (found := _agreements(row))}
-    return Group(proofs, _runtimes(agreements)) if agreements else proofs
+    return Group(proofs, *([_runtimes(agreements)] if agreements else []), *map(_layers, result.layers))
+
+
+def _layers(found: Layers) -> Table:
+    """Return the layers that lose most when they alone are quantized."""
+    from rich.table import Table
+
+    title = f"{found.recipe}.{found.format}: each of {len(found.layers)} layers quantized alone; all together {found.joint_db:.1f} dB"
+    table = Table(title=title, title_justify="left", padding=(0, 1), caption=_mixed(found), caption_justify="left")
+    for column in ("layer", "weights", "SQNR", "stays float"):
+        table.add_column(column, justify="left" if column == "layer" else "right", no_wrap=column != "layer", overflow="fold")
+    for loss in found.layers[:_WORST]:
+        stays = "yes" if loss.layer in (found.kept or ()) else ""
+        table.add_row(loss.layer.partition(";")[0], f"{loss.weights:,}", f"{loss.sqnr_db:.1f} dB", stays)  # fused ones have several names
+    if len(found.layers) > _WORST:
+        table.add_row(f"and {len(found.layers) - _WORST} better ones, all in --json", "", "", "")
+    return table
+
+
+def _mixed(found: Layers) -> str | None:
+    return None if found.mixed_db is None else f"{len(found.kept or ())} in float: {found.mixed_db:.1f} dB together"
 
 
 def status(result: ConvertResult) -> str:

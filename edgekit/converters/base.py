@@ -18,7 +18,7 @@ class Recipe:
 
     `weights` is how they are stored, `activations` the number format in which layers are computed ("dynamic int8": float in and out,
     quantized as they go), `io` that of inputs and outputs. `min_sqnr_db` is the least agreement with the source's outputs, `min_share`
-    the least share of weight elements held in `weights`. `usual` recipes are made when none is named.
+    the least share of weight elements held in `weights`, `min_computed` that of multiply-accumulates made in `activations`. `usual` recipes are made when none is named.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Recipe:
     activations: str
     min_sqnr_db: float
     min_share: float = 0.95
+    min_computed: float = 0.95
     needs_calibration: bool = False
     io: str = "float32"
     usual: bool = False
@@ -57,12 +58,13 @@ def _recipe(name: str, format: str, weights: str, activations: str, min_sqnr_db:
 
 
 _FOUR_BITS: Final = 0.7  # depthwise convolutions stay in eight: LiteRT has no kernels, and so few weights share a scale
+_HALF: Final = 0.5  # products of two activations, as in attention, and transposed convolutions have no dynamic form
 
 # The floors are those of one trained network (33.7 dB at int8): low enough for harder ones, high enough to catch a wrong path.
 RECIPES: Final = (
     _recipe("fp32", "tflite", "float32", "float32", 80.0, usual=True),
     _recipe("fp16", "tflite", "float16", "float32", 40.0, usual=True),
-    _recipe("dynamic", "tflite", "int8", "dynamic int8", 20.0),
+    _recipe("dynamic", "tflite", "int8", "dynamic int8", 20.0, min_computed=_HALF),
     _recipe("w8", "tflite", "int8", "float32", 20.0),
     _recipe("w4", "tflite", "int4", "float32", 10.0, min_share=_FOUR_BITS),
     _recipe("int8", "tflite", "int8", "int8", 20.0, needs_calibration=True, usual=True),
@@ -70,7 +72,7 @@ RECIPES: Final = (
     _recipe("int16x8", "tflite", "int8", "int16", 25.0, needs_calibration=True),
     _recipe("fp32", "onnx", "float32", "float32", 80.0, usual=True),
     _recipe("fp16", "onnx", "float16", "float16", 40.0),
-    _recipe("dynamic", "onnx", "int8", "dynamic int8", 20.0),
+    _recipe("dynamic", "onnx", "int8", "dynamic int8", 20.0, min_computed=_HALF),
     _recipe("w8", "onnx", "int8", "float32", 20.0),
     _recipe("w4", "onnx", "int4", "float32", 10.0, min_share=_FOUR_BITS),
     _recipe("int8", "onnx", "int8", "uint8", 20.0, needs_calibration=True, usual=True),
@@ -80,10 +82,25 @@ RECIPES: Final = (
 )
 
 
+_MIXED: Final = "-mixed"
+
+
 def recipe_of(key: str, onnx_activations: str = "uint8") -> Recipe:
     """Return the recipe with a key, its activations signed in ONNX where `onnx_activations` is "int8"."""
-    recipe = next(recipe for recipe in RECIPES if recipe.key == key)
+    name, _, format = key.rpartition(".")  # noqa: A001
+    recipe = next(recipe for recipe in RECIPES if recipe.key == f"{name.removesuffix(_MIXED)}.{format}")
+    recipe = mixed(recipe) if name.endswith(_MIXED) else recipe
     return signed(recipe) if onnx_activations == "int8" else recipe
+
+
+def mixed(recipe: Recipe) -> Recipe:
+    """Return `recipe` as one that keeps some layers in float: it has a name of its own, so that nobody takes it for the whole."""
+    return replace(recipe, name=recipe.name + _MIXED)
+
+
+def whole(recipe: Recipe) -> Recipe:
+    """Return the recipe that `mixed` made another of; any other as it is."""
+    return replace(recipe, name=recipe.name.removesuffix(_MIXED))
 
 
 def signed(recipe: Recipe) -> Recipe:

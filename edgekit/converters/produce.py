@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edgekit.converters.base import Recipe, recipe_of
+from edgekit.converters.base import Recipe, recipe_of, whole
 from edgekit.converters.canonical import graph_sha256
 from edgekit.converters.contents.found import Contents
 from edgekit.converters.contents.layout import with_layouts
@@ -50,7 +50,7 @@ def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
         refused = as_data(not_loaded(error, "LiteRT" if recipe.format == "tflite" else "ONNX Runtime"))
         return {**answer, "inputs": [], "outputs": [], "scheme": "unknown", "operators": [], "opsets": {}, "verification": refused}
     stage("verifying")
-    demands = validate(Demands, job["demands"], where="the job")
+    demands = _with_kept(validate(Demands, job["demands"], where="the job"), recipe, work)
     verification = verify(recipe, model, found, read_evidence(work, recipe.hub), demands)
     verification = replace(verification, notes=(*verification.notes, *model.notes))
     fitted = Fit(checks=())
@@ -71,8 +71,23 @@ def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
         "opsets": as_data(found.opsets),
         "verification": as_data(verification),
         "npu": as_data(fitted.npu),
+        "kept": list(demands.kept),
         "notes": [*exported["notes"], *as_data(fitted.notes)],
     }
+
+
+def _with_kept(demands: Demands, recipe: Recipe, work: Path) -> Demands:
+    """Return demands that name the layers kept in float, and say how many of the weights are theirs."""
+    from edgekit.converters.quantize import onnx, tflite
+    from edgekit.converters.quantize.keep import kept
+    from edgekit.converters.quantize.shared import prepared_hub
+
+    if not demands.kept:
+        return demands
+    hub = work / f"hub.{recipe.hub}"
+    sizes = tflite.layer_sizes(hub) if recipe.hub == "tflite" else onnx.layer_sizes(prepared_hub(hub))
+    names = kept(demands.kept, tuple(sizes))
+    return replace(demands, kept=names, kept_share=sum(sizes[name] for name in names) / max(1, sum(sizes.values())))
 
 
 def make(recipe: Recipe, hub: Path, out: Path, calibration: dict[str, Any], settings: Settings) -> None:
@@ -98,7 +113,7 @@ def make(recipe: Recipe, hub: Path, out: Path, calibration: dict[str, Any], sett
     float_hub = hub if recipe.format == "tflite" else prepared_hub(hub)
     ranges = ranges_of(float_hub, calibration, settings.calibration) if recipe.needs_calibration else None
     quantize = tflite.quantize if recipe.format == "tflite" else onnx.quantize
-    quantize(float_hub, out, recipe, ranges, keep)
+    quantize(float_hub, out, whole(recipe), ranges, keep)
 
 
 def open_artifact(format: str, path: Path) -> tuple[LiteRtModel | OrtModel, Contents]:  # noqa: A002

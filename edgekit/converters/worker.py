@@ -29,6 +29,8 @@ _TASKS: Final = {
     "produce": "produce:run",
     "describe": "describe:run",
     "agree": "runtimes.agreement:run",
+    "sensitivity": "sensitivity:run",
+    "mix": "sensitivity:mix",
 }
 _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -20,6 +20,7 @@ from edgekit.converters.routes import DETOURS, FINAL, Detour, advise, both, with
 from edgekit.converters.settings import Settings
 from edgekit.converters.source import Port, Source
 from edgekit.converters.verify.evidence import Demands
+from edgekit.core.artifact import Layers
 from edgekit.core.errors import EdgekitError, ModelError, SetupError, UsageError
 from edgekit.core.jsonio import as_data, validate
 from edgekit.core.protocols import Progress
@@ -147,6 +148,13 @@ class Workshop:
                 answers[futures[future].key] = error
             self.progress.advance(done, futures[future].key)
         return answers
+
+    def weigh_layers(self, recipe: Recipe, *, floor_db: float | None) -> Layers:
+        """Return what each layer loses by `recipe`, and with a floor which ones to keep in float; raise ModelError where that is unknown."""
+        self.progress.step(f"weighing the layers for {recipe.key}")
+        task = {"task": "sensitivity"} if floor_db is None else {"task": "mix", "floor_db": floor_db}
+        answer = self._work({**task, "recipe": recipe.key}, what=f"weighing the layers for {recipe.key}")
+        return validate(Layers, {"recipe": recipe.name, "format": recipe.format, **answer}, where="the converter's answer")
 
     def _work(self, job: Mapping[str, Any], *, what: str, on_stage: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
         common: dict[str, Any] = {"source": str(self.source.path), "format": self.source.format, "work": str(self.folder), "what": what}

@@ -59,6 +59,30 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerLoss:
+    """Hold what one layer of `weights` elements loses when it alone is quantized: agreement of the outputs with the float model, in dB."""
+
+    layer: str
+    weights: int
+    sqnr_db: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """Hold what the layers of a model lose by one recipe, the worst first, with `joint_db` when all are quantized together.
+
+    `kept` are those that a mixed precision leaves in float, `mixed_db` what it then reaches; None where nobody asked for one.
+    """
+
+    recipe: str
+    format: str
+    layers: tuple[LayerLoss, ...]
+    joint_db: float
+    kept: tuple[str, ...] | None = None
+    mixed_db: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NpuReport:
     """Hold what the compiler of an NPU said of a model. Cycles, memory and time are its own estimates for `system`, nothing measured.
 

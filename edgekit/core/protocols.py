@@ -15,7 +15,7 @@ from edgekit.core.trace import ClockMap, Reading, Trace
 from edgekit.core.window import Phase, Window
 
 ReadingSink = Callable[[Sequence[Reading] | Trace], None]
-"""Take readings one by one, of any channels, or as a block of one channel, which is how an instrument of many readings a second delivers."""
+"""Take readings one by one, of any channels, or as a block of one channel, as an instrument of many readings a second delivers."""
 
 
 class Clock(Protocol):

@@ -5,6 +5,7 @@ All start from a prepared hub: shapes inferred, batch normalisation folded, and 
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,14 +14,17 @@ from typing import Any, Final
 from edgekit.converters.base import Recipe
 from edgekit.converters.data import one_by_one
 from edgekit.converters.quantize.keep import kept
-from edgekit.converters.quantize.onnx_weights import store_weights
+from edgekit.converters.quantize.onnx_loops import open_loops
+from edgekit.converters.quantize.onnx_weights import lookups, store_rest, store_tables, store_weights
 from edgekit.converters.quantize.ranges import Observer, Ranges
+from edgekit.core.errors import ModelError
 
 _LAYERS: Final = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "LSTM", "GRU", "RNN")
+_LOOPS: Final = ("LSTM", "GRU", "RNN", "Loop", "Scan")
 
 
 def prepare(hub: Path, out: Path) -> None:
-    """Write `hub` ready to be quantized: fused and with shapes, and every node named."""
+    """Write `hub` ready to be quantized: fused and with shapes, every node named, and the weights of loops in sight."""
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -30,16 +34,18 @@ def prepare(hub: Path, out: Path) -> None:
     for number, node in enumerate(model.graph.node):
         if not node.name:
             node.name = next(name for end in ("", "_") if (name := f"{node.op_type}_{number}{end}") not in taken)
+    open_loops(model.graph)
     onnx.save(model, out)
 
 
-def layers(prepared: Path) -> tuple[str, ...]:
-    """Return the names of the layers with weights, which `quantize` may be told to keep."""
+def layer_sizes(prepared: Path) -> dict[str, int]:
+    """Return the layers that `quantize` may be told to keep, in order, with how many weight elements they have."""
     import onnx
 
     graph = onnx.load(prepared, load_external_data=False).graph
-    constants = {tensor.name for tensor in graph.initializer if len(tensor.dims) >= 2}
-    return tuple(node.name for node in graph.node if node.op_type in _LAYERS and constants & set(node.input))
+    sizes = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer if len(tensor.dims) >= 2}
+    found = {node.name: sum(sizes.get(name, 0) for name in node.input) for node in graph.node if node.op_type in _LAYERS}
+    return {name: size for name, size in found.items() if size}
 
 
 def calibrate(prepared: Path, inputs: Mapping[str, Any], method: str) -> Ranges:
@@ -68,22 +74,26 @@ def quantize(prepared: Path, out: Path, recipe: Recipe, ranges: Ranges | None, k
 
     Raises UsageError for layers that it does not have and ModelError where there is nothing to quantize.
     """
-    float_layers = kept(keep, layers(prepared)) if keep else ()
+    float_layers = kept(keep, tuple(layer_sizes(prepared))) if keep else ()
     if ranges is not None:
         _static(prepared, out, recipe, ranges, float_layers)
     else:
         _SCHEMES[recipe.name](prepared, out, float_layers)
     _tidy(out)
+    if ranges is not None and not float_layers:
+        _refuse_loops(out, recipe)
 
 
 def _static(prepared: Path, out: Path, recipe: Recipe, ranges: Ranges, keep: Sequence[str]) -> None:
     """Write QDQ with int8 weights per channel and activations as the recipe says, with `ranges` in the place of a calibration."""
     import numpy as np
+    import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
 
     bounds: dict[str, Any] = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.bounds.items()}
     kinds = {"uint8": QuantType.QUInt8, "int8": QuantType.QInt8, "uint16": QuantType.QUInt16, "int16": QuantType.QInt16}
+    tables = lookups(onnx.load(prepared))
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder) / "ranges.json"
         save_tensors_data(TensorsData(CalibrationMethod.MinMax, bounds), cache)
@@ -94,15 +104,26 @@ def _static(prepared: Path, out: Path, recipe: Recipe, ranges: Ranges, keep: Seq
             per_channel=True,
             activation_type=kinds[recipe.activations],
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=list(keep),
+            nodes_to_exclude=[*keep, *tables],
             calibration_cache_path=cache,
         )
+    onnx.save(store_tables(onnx.load(out), keep), out)
 
 
 def _dynamic(prepared: Path, out: Path, keep: Sequence[str]) -> None:
+    """Write layers that quantize their inputs as they go, those in loops included; what has no such form keeps int8 weights only."""
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(str(prepared), str(out), per_channel=True, weight_type=QuantType.QInt8, nodes_to_exclude=list(keep))
+    quantize_dynamic(
+        str(prepared),
+        str(out),
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+        nodes_to_exclude=[*keep, *lookups(onnx.load(prepared))],
+        extra_options={"EnableSubgraph": True},
+    )
+    onnx.save(store_rest(onnx.load(out), keep), out)
 
 
 def _fp16(prepared: Path, out: Path, keep: Sequence[str]) -> None:
@@ -128,6 +149,21 @@ _SCHEMES: Final[Mapping[str, Callable[[Path, Path, Sequence[str]], None]]] = {
     "w8": _weights(8),
     "w4": _weights(4),
 }
+
+
+def _refuse_loops(path: Path, recipe: Recipe) -> None:
+    """Raise ModelError where recurrent layers, which have no static form, hold more than the recipe lets be left in float."""
+    from edgekit.converters.contents import onnx
+
+    found = onnx.read(path)
+    loops = sorted({operator.name for operator in found.operators} & set(_LOOPS))
+    if loops and found.weights.get(recipe.weights, 0) < recipe.min_share * sum(found.weights.values()):
+        raise ModelError(
+            "static int8 unavailable for this graph",
+            code="recipe.recurrent",
+            why=f"a recurrent layer is a loop ({', '.join(loops)}) that ONNX Runtime leaves in float; dynamic int8 offered",
+            do=[("quantize activations as they go:", "edgekit convert ... --to onnx -r dynamic")],
+        )
 
 
 def _activations(model: Any) -> list[str]:

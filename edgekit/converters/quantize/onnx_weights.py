@@ -1,11 +1,12 @@
 """Store the weights of an .onnx in fewer bits and compute in float: a DequantizeLinear stands between each and its layer.
 
 Products of matrices in four bits become ONNX Runtime's MatMulNBits, which keeps a scale per block of 32 and has kernels of its own.
+A lookup reads its table in int8, and what it finds is dequantized.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from edgekit.core.errors import ModelError
@@ -16,7 +17,7 @@ _IR: Final = 10  # the file format that has them
 _OWN: Final = "com.microsoft"
 
 
-def store_weights(model: Any, bits: int, keep: Sequence[str]) -> Any:
+def store_weights(model: Any, bits: int, keep: Collection[str]) -> Any:
     """Return `model` with its weights in `bits` (8 or 4) per output channel; nodes named in `keep` stay as they are.
 
     Convolutions with one channel per group stay in eight bits, since so few weights share a channel that four cost much and save little.
@@ -26,8 +27,9 @@ def store_weights(model: Any, bits: int, keep: Sequence[str]) -> Any:
         model = _products_in_blocks(model, keep)
     opset = next(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
     own = bits < 8 and opset < _FOUR_BITS_SINCE
-    done = sum(1 for graph in _graphs(model.graph) for _ in _store(graph, bits, keep, _OWN if own else ""))
-    if not done and not any(node.op_type == "MatMulNBits" for node in model.graph.node):
+    store = _Store(bits, keep, _OWN if own else "")
+    store.rewrite(model.graph)
+    if not store.done and not any(node.op_type == "MatMulNBits" for node in model.graph.node):
         raise ModelError(
             "the model has no weights to store in fewer bits",
             code="recipe.weights",
@@ -41,52 +43,121 @@ def store_weights(model: Any, bits: int, keep: Sequence[str]) -> Any:
     return model
 
 
-def _products_in_blocks(model: Any, keep: Sequence[str]) -> Any:
+def store_tables(model: Any, keep: Collection[str]) -> Any:
+    """Return `model` with the float tables of its lookups in int8, in which ONNX Runtime's quantizer would store them as activations."""
+    _Store(8, keep, "", kinds=("Gather",)).rewrite(model.graph)
+    return model
+
+
+def store_rest(model: Any, keep: Collection[str]) -> Any:
+    """Return `model` with the weights that are still in float in int8."""
+    _Store(8, keep, "").rewrite(model.graph)
+    return model
+
+
+def lookups(model: Any) -> list[str]:
+    """Return the names of the nodes that look up in a constant table."""
+    tables = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) >= 2 and tensor.data_type == tensor.FLOAT}
+    return [node.name for node in model.graph.node if node.op_type == "Gather" and node.input[0] in tables]
+
+
+def _products_in_blocks(model: Any, keep: Collection[str]) -> Any:
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
-    thin = [node.name for node in model.graph.node if node.op_type == "MatMul" and _rows(node, model.graph) < _BLOCK]
+    rows = {tensor.name: tensor.dims[0] for tensor in model.graph.initializer if tensor.dims}
+    thin = [node.name for node in model.graph.node if node.op_type == "MatMul" and rows.get(node.input[1], 0) < _BLOCK]
     quantizer = MatMulNBitsQuantizer(model, block_size=_BLOCK, is_symmetric=True, nodes_to_exclude=[*keep, *thin])
     quantizer.process()
     return quantizer.model.model
 
 
-def _rows(node: Any, graph: Any) -> int:
-    shapes = {tensor.name: tensor.dims for tensor in graph.initializer}
-    return int(shapes.get(node.input[1], (0, 0))[0])
+class _Scope:
+    """Hold one graph while it is rewritten: its float weights, and what is put in front of its nodes in their place."""
+
+    def __init__(self, graph: Any) -> None:
+        self.graph = graph
+        self.weights = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) >= 2 and tensor.data_type == tensor.FLOAT}
+        self.front: list[Any] = []
+        self._made: dict[str, str] = {}
+
+    def channels(self, name: str, axis: int, bits: int, domain: str) -> str:
+        """Return the name of a weight dequantized from `bits` with a scale per index of `axis`."""
+        from onnx import helper
+
+        tensor = self.weights[name]
+        place = axis % len(tensor.dims)
+        made = f"{name}:axis{place}"
+        if made not in self._made:
+            codes, scale = encoded(tensor, place, bits, made)
+            self.graph.initializer.extend((codes, scale))
+            settings = {"name": f"{made}:dequantize", "domain": domain if bits < 8 else "", "axis": place}
+            self.front.append(helper.make_node("DequantizeLinear", [codes.name, scale.name], [made], **settings))
+            self._made[made] = made
+        return made
+
+    def table(self, name: str) -> tuple[str, str]:
+        """Return the names of a table in int8 and of its scale."""
+        made = f"{name}:table"
+        if made not in self._made:
+            codes, scale = encoded(self.weights[name], None, 8, made)
+            self.graph.initializer.extend((codes, scale))
+            self._made[made] = scale.name
+        return f"{made}:int8", self._made[made]
+
+    def close(self, nodes: Sequence[Any]) -> None:
+        """Take the rewritten nodes, and drop the weights that nothing reads any more."""
+        del self.graph.node[:]
+        self.graph.node.extend([*self.front, *nodes])
+        read = {name for node in _nodes(self.graph) for name in node.input} | {item.name for item in self.graph.output}
+        for tensor in [tensor for name, tensor in self.weights.items() if name not in read]:
+            self.graph.initializer.remove(tensor)
 
 
-def _store(graph: Any, bits: int, keep: Sequence[str], domain: str) -> Iterator[str]:
-    """Put a DequantizeLinear behind each weight of one graph; yield their names."""
-    from onnx import NodeProto, helper
+class _Store:
+    """Rewrite the graphs of a model; constants are dequantized in the graph that holds them, so that a loop does not do it each turn."""
 
-    weights = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) >= 2 and tensor.data_type == tensor.FLOAT}
-    stored: dict[tuple[str, int], str] = {}
-    nodes = []
-    for original in graph.node:
-        node = NodeProto()
-        node.CopyFrom(original)  # it dies with the list it stands in
-        for place, axis in _places(node) if node.name not in keep else ():
-            if (tensor := weights.get(node.input[place])) is None:
+    def __init__(self, bits: int, keep: Collection[str], domain: str, kinds: Collection[str] = ()) -> None:
+        self.done = False
+        self._bits, self._keep, self._domain, self._kinds = bits, keep, domain, kinds
+
+    def rewrite(self, graph: Any, around: Sequence[_Scope] = ()) -> None:
+        """Rewrite one graph and those inside its nodes, which see the constants of the graphs `around` them, the nearest first."""
+        from onnx import NodeProto
+
+        scopes = (_Scope(graph), *around)
+        nodes = []
+        for original in graph.node:
+            node = NodeProto()
+            node.CopyFrom(original)  # it dies with the list it stands in
+            for attribute in node.attribute:
+                for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                    self.rewrite(inner, scopes)
+            wanted = node.name not in self._keep and (not self._kinds or node.op_type in self._kinds)
+            nodes += self._layer(node, scopes) if wanted else [node]
+        scopes[0].close(nodes)
+
+    def _layer(self, node: Any, scopes: Sequence[_Scope]) -> list[Any]:
+        """Return what stands for a node: itself, with its weights in fewer bits, and what follows a lookup."""
+        from onnx import helper
+
+        settings = {item.name: item.i for item in node.attribute}
+        for place, axis in _places(node.op_type, settings):
+            name = node.input[place]
+            owner = next((scope for scope in scopes if name in scope.weights), None)
+            if owner is None:
                 continue
-            key = (tensor.name, axis % len(tensor.dims))
-            if key not in stored:
-                name = stored[key] = f"{tensor.name}:axis{key[1]}"
-                width = 8 if node.op_type == "Conv" and tensor.dims[1] == 1 else bits
-                codes, scale = _encode(tensor, key[1], width, name)
-                graph.initializer.extend((codes, scale))
-                made = {"name": f"{name}:dequantize", "domain": domain if width < 8 else "", "axis": key[1]}
-                nodes.append(helper.make_node("DequantizeLinear", [codes.name, scale.name], [name], **made))
-                yield tensor.name
-            node.input[place] = stored[key]
-        nodes.append(node)
-    del graph.node[:]
-    graph.node.extend(nodes)
-    _drop_unused(graph, {name for name, _ in stored})
+            self.done = True
+            if node.op_type == "Gather":
+                node.input[0], scale = owner.table(name)
+                result, node.output[0] = node.output[0], f"{node.output[0]}:codes"
+                return [node, helper.make_node("DequantizeLinear", [node.output[0], scale], [result], name=f"{result}:dequantize")]
+            few = node.op_type == "Conv" and owner.weights[name].dims[1] == 1
+            node.input[place] = owner.channels(name, axis, 8 if few else self._bits, self._domain)
+        return [node]
 
 
-def _places(node: Any) -> Sequence[tuple[int, int]]:
+def _places(kind: str, settings: Mapping[str, int]) -> Sequence[tuple[int, int]]:
     """Return (place among the inputs, axis of the output channels) of a layer's weights."""
-    settings = {item.name: item.i for item in node.attribute}
     known: Mapping[str, Sequence[tuple[int, int]]] = {
         "Conv": [(1, 0)],
         "ConvTranspose": [(1, 1 if settings.get("group", 1) == 1 else 0)],
@@ -95,23 +166,24 @@ def _places(node: Any) -> Sequence[tuple[int, int]]:
         "Gather": [(0, 0)] if settings.get("axis", 0) == 0 else [],
         **{name: [(1, 1), (2, 1)] for name in ("LSTM", "GRU", "RNN")},
     }
-    return known.get(node.op_type, ())
+    return known.get(kind, ())
 
 
-def _encode(tensor: Any, axis: int, bits: int, name: str) -> tuple[Any, Any]:
-    """Return symmetric integers and their scales along `axis`."""
+def encoded(tensor: Any, axis: int | None, bits: int, name: str) -> tuple[Any, Any]:
+    """Return symmetric integers and their scale, one per index of `axis` or a single one."""
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 
     values = numpy_helper.to_array(tensor)
     most = 2 ** (bits - 1) - 1
-    largest = np.abs(values).max(axis=tuple(other for other in range(values.ndim) if other != axis), keepdims=True)
+    others = tuple(other for other in range(values.ndim) if other != axis)
+    largest = np.abs(values).max(axis=others, keepdims=True)
     scale = np.where(largest > 0, largest / most, 1).astype(np.float32)
     codes = np.clip(np.rint(values / scale), -most, most).astype(np.int8)
     kind = TensorProto.INT8 if bits == 8 else TensorProto.INT4
     raw = codes.tobytes() if bits == 8 else _packed(codes.ravel())
-    encoded = helper.make_tensor(f"{name}:int{bits}", kind, values.shape, raw, raw=True)
-    return encoded, numpy_helper.from_array(scale.ravel(), f"{name}:scale")
+    scales = scale.ravel() if axis is not None else scale.reshape(())
+    return helper.make_tensor(f"{name}:int{bits}", kind, values.shape, raw, raw=True), numpy_helper.from_array(scales, f"{name}:scale")
 
 
 def _packed(codes: Any) -> bytes:
@@ -122,15 +194,9 @@ def _packed(codes: Any) -> bytes:
     return bytes(halves[::2] | halves[1::2] << 4)
 
 
-def _drop_unused(graph: Any, replaced: set[str]) -> None:
-    """Delete the float weights that no node and no loop inside reads any more."""
-    read = {name for inner in _graphs(graph) for node in inner.node for name in node.input} | {item.name for item in graph.output}
-    for tensor in [tensor for tensor in graph.initializer if tensor.name in replaced - read]:
-        graph.initializer.remove(tensor)
-
-
-def _graphs(graph: Any) -> Iterator[Any]:
-    yield graph
-    for attribute in (attribute for node in graph.node for attribute in node.attribute):
-        for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-            yield from _graphs(inner)
+def _nodes(graph: Any) -> Iterator[Any]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _nodes(inner)

@@ -12,14 +12,15 @@ from edgekit.converters.base import Recipe
 from edgekit.converters.data import one_by_one
 from edgekit.converters.quantize.keep import kept
 from edgekit.converters.quantize.ranges import Observer, Ranges
+from edgekit.converters.quantize.tflite_finish import finish
 from edgekit.converters.quantize.tflite_graph import FloatGraph
 from edgekit.core.errors import ModelError
 
 _ANY: Final = ".*"
 
 
-def layers(hub: Path) -> tuple[str, ...]:
-    """Return the names of the layers with weights, which `quantize` may be told to keep."""
+def layer_sizes(hub: Path) -> dict[str, int]:
+    """Return the layers that `quantize` may be told to keep, in order, with how many weight elements they have."""
     return FloatGraph(hub).layers()
 
 
@@ -59,7 +60,8 @@ def quantize(hub: Path, out: Path, recipe: Recipe, ranges: Ranges | None, keep: 
     if recipe.needs_calibration and recipe.io == "float32":
         for port in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
             rules.add_quantization_config(_ANY, port, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    for name in kept(keep, graph.layers()):
+    float_layers = kept(keep, tuple(graph.layers()))
+    for name in float_layers:
         rules.add_quantization_config(f"^{re.escape(name)}$", TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
     source: str | bytes = str(hub)
     bounds = None
@@ -73,7 +75,7 @@ def quantize(hub: Path, out: Path, recipe: Recipe, ranges: Ranges | None, keep: 
         warnings.simplefilter("ignore")
         quantizer = Quantizer(source, rules.get_quantization_recipe())
         result = quantizer.quantize(bounds, enable_progress_bar=False, enable_progress_report=False)
-    out.write_bytes(result.quantized_model)
+    out.write_bytes(finish(bytes(result.quantized_model), tables="float16" if recipe.name == "fp16" else "int8", keep=float_layers))
 
 
 def _fp16(rules: Any) -> None:
@@ -101,6 +103,8 @@ def _static(bits: int) -> Callable[[Any], None]:
     def add(rules: Any) -> None:
         rules.add_dynamic_config(_ANY, _operator("EMBEDDING_LOOKUP"), num_bits=8)  # has no static form
         rules.add_static_config(_ANY, _operator("ALL_SUPPORTED"), activation_num_bits=bits, weight_num_bits=8)
+        if bits > 8:  # it would store tables in 16 bits, as activations
+            rules.add_quantization_config(_ANY, _operator("GATHER"), algorithm_key="no_quantize")
 
     return add
 

@@ -30,14 +30,17 @@ class FloatGraph:
         """Return the kinds of recurrent operators in it."""
         return _LOOPS & {self._name(op) for graph in self._model.subgraphs for op in graph.operators}
 
-    def layers(self) -> tuple[str, ...]:
-        """Return the names of the layers with weights, in order: those of the tensors they make, as the quantizer's rules see them."""
-        return tuple(
-            ";".join(graph.tensors[index].name.decode() for index in op.outputs) + ";"
-            for graph in self._model.subgraphs
-            for op in graph.operators
-            if self._name(op) in _LAYERS and any(self._constant(graph, index) is not None for index in op.inputs)
-        )
+    def layers(self) -> dict[str, int]:
+        """Return the layers with weights, in order, with their elements: named by the tensors they make, as the quantizer sees them."""
+        found: dict[str, int] = {}
+        for graph in self._model.subgraphs:
+            for op in graph.operators:
+                weights = [self._constant(graph, index) for index in op.inputs] if self._name(op) in _LAYERS else []
+                size = sum(array.size for array in weights if array is not None)
+                if size:
+                    name = ";".join(graph.tensors[index].name.decode() for index in op.outputs) + ";"
+                    found[name] = found.get(name, 0) + size
+        return found
 
     def activations(self) -> dict[str, int]:
         """Return the float32 tensors of the main graph that are no constants: name and place."""

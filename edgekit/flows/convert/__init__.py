@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgekit.converters.agreements import ask_runtimes
 from edgekit.converters.publish import writable_folder
 from edgekit.converters.source import recognise
 from edgekit.converters.workshop import Answer, Workshop, workshop
-from edgekit.core.artifact import SourceModel
+from edgekit.core.artifact import Layers, SourceModel
 from edgekit.core.errors import EdgekitError
 from edgekit.core.jsonio import as_data
 from edgekit.core.protocols import Progress
+from edgekit.core.quantity import Note
 from edgekit.flows.convert.data import prepare_data
+from edgekit.flows.convert.mixing import weigh
 from edgekit.flows.convert.plan import ConvertPlan, plan, require_packages
 from edgekit.flows.convert.request import DEFAULT_OUT, ConvertRequest
 from edgekit.flows.convert.result import ConvertResult, ConvertRow, Failure
@@ -37,6 +41,11 @@ def conduct(request: ConvertRequest, planned: ConvertPlan, shop: Workshop) -> Co
     data = prepare_data(request, planned, shop.source.ports or shop.inspect(), shop.folder)
     shapes = {name: list(array.shape[1:]) for name, array in data.proof.inputs.items()}
     facts, failed_hubs = shop.make_hubs(planned.hubs, shapes)
+    layers: tuple[Layers, ...] = ()
+    weighed: tuple[Note, ...] = ()
+    if request.mixed or request.sensitivity:
+        planned, layers, weighed = weigh(request, planned, shop, failed_hubs)
+        request, shop = replace(request, settings=planned.settings), replace(shop, settings=planned.settings)
     answers = shop.make_recipes(
         planned.recipes, hubs=failed_hubs, demands=request.demands, file=lambda recipe: shop.folder / planned.file(recipe)
     )
@@ -57,8 +66,8 @@ def conduct(request: ConvertRequest, planned: ConvertPlan, shop: Workshop) -> Co
     shop.progress.step("writing the artifacts")
     written = write(rows, data, shop.folder, request.out)
     made = (*remarks(facts["notes"]), *(note for hub in planned.hubs for note in remarks(shop.hub(hub)["notes"])))
-    notes = (*data.calibration_notes, *data.notes, *dict.fromkeys(made), *stale_note(request.out, source, written, data))
-    return ConvertResult(source=source, rows=rows, notes=notes)
+    notes = (*weighed, *data.calibration_notes, *data.notes, *dict.fromkeys(made), *stale_note(request.out, source, written, data))
+    return ConvertResult(source=source, rows=rows, notes=notes, layers=layers)
 
 
 def _add_agreements(planned: ConvertPlan, shop: Workshop, answers: dict[str, Answer]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgekit.converters.base import Recipe
+from edgekit.converters.base import Recipe, whole
 from edgekit.converters.settings import MINMAX, Settings
 from edgekit.converters.verify.evidence import Demands
 
@@ -38,7 +38,7 @@ class ConvertRequest:
     def demands(self, recipe: Recipe) -> Demands:
         """Return what the artifact of `recipe` has to meet."""
         return Demands(
-            min_sqnr_db=self.min_sqnr_db.get(recipe.name),
+            min_sqnr_db=self.min_sqnr_db.get(whole(recipe).name),
             max_accuracy_drop=self.max_accuracy_drop,
             kept=tuple(self.settings.keep.get(recipe.key, ())),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgekit.core.artifact import ModelArtifact, SourceModel
+from edgekit.core.artifact import Layers, ModelArtifact, SourceModel
 from edgekit.core.errors import GateError, ModelError
 from edgekit.core.quantity import Note
 
@@ -33,11 +33,15 @@ class ConvertRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertResult:
-    """Hold what became of every recipe. Exit code: 5 when one gave no artifact, else 3 when one failed its gate."""
+    """Hold what became of every recipe, and what was found out about the layers where that was asked.
+
+    Exit code: 5 when one gave no artifact, else 3 when one failed its gate.
+    """
 
     source: SourceModel
     rows: tuple[ConvertRow, ...]
     notes: tuple[Note, ...] = ()
+    layers: tuple[Layers, ...] = ()
 
     @property
     def exit_code(self) -> int:

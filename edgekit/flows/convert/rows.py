@@ -56,7 +56,7 @@ def row(
         calibration=data.calibration_set(request.settings.calibration) if recipe.needs_calibration else None,
         target=request.settings.target,
         graph_sha256=answer["graph_sha256"],
-        kept=tuple(request.settings.keep.get(recipe.key, ())),
+        kept=tuple(answer.get("kept", ())),
         tools={"edgekit": version("edgekit"), **facts["tools"], **answer["tools"]},
         notes=(
             *(data.calibration_notes if recipe.needs_calibration else ()),
