@@ -18,7 +18,8 @@ class Recipe:
 
     `weights` is how they are stored, `activations` the number format in which layers are computed ("dynamic int8": float in and out,
     quantized as they go), `io` that of inputs and outputs. `min_sqnr_db` is the least agreement with the source's outputs, `min_share`
-    the least share of weight elements held in `weights`, `min_computed` that of multiply-accumulates made in `activations`. `usual` recipes are made when none is named.
+    the least share of weight elements held in `weights`, `min_computed` that of multiply-accumulates made in `activations`.
+    `usual` recipes are made when none is named.
     """
 
     name: str

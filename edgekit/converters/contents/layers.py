@@ -44,7 +44,7 @@ def count(graph: Graph, *, opsets: Mapping[str, int], version: int | None) -> Co
         if node.name in _OPERANDS:
             computed = _computed(node, used, search)
             activations[computed] += bool(used)
-            compute[computed] += _macs(node, operands, search) or 0
+            compute[computed] += _macs(node, operands, used, search) or 0
     return Contents(
         weights=dict(weights),
         activations=dict(+activations),
@@ -119,7 +119,7 @@ def _computed(node: Node, used: list[str], search: _Search) -> str:
     return next((name for name in formats if name in ("float16", "bfloat16")), left if left.startswith(("float", "bfloat")) else "float32")
 
 
-def _macs(node: Node, operands: list[str], search: _Search) -> int | None:
+def _macs(node: Node, operands: list[str], used: list[str], search: _Search) -> int | None:
     """Return the multiply-accumulates of one call; None where a shape is not known."""
     left, right = (search.value(name).shape for name in operands[:2])
     result = search.value(node.outputs[0]).shape
@@ -130,5 +130,5 @@ def _macs(node: Node, operands: list[str], search: _Search) -> int | None:
         where = left if node.name == "ConvTranspose" else result
         return None if where is None or right is None else math.prod(where) * math.prod(right[1:])
     if result is None or not left:
-        return None
+        return None if right is None or not used else math.prod(right)  # of a row, where it is not known how many there are
     return math.prod(result) * left[-2 if node.attributes.get("transA") and len(left) > 1 else -1]

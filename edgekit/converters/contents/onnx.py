@@ -10,6 +10,7 @@ from edgekit.converters.contents.found import Contents
 from edgekit.converters.contents.graph import Graph, Node, Value
 from edgekit.converters.contents.layers import count
 
+_TURNS_AND_GO: Final = 2  # inputs of a loop before its state
 _STANDARD: Final = ("", "ai.onnx")
 # operators of ONNX Runtime's own, as standard ones with the same shapes: (name, places of the inputs that shape the result)
 _ALIKE: Final = {
@@ -79,10 +80,14 @@ def _node(node: Any, opsets: Mapping[str, int]) -> Node:
 
 
 def _handed(node: Any) -> Iterator[tuple[str, str]]:
-    """Yield (name inside, name outside) of what goes into a loop: it stands in one order on both sides."""
-    if node.op_type in ("Loop", "Scan"):
+    """Yield (name inside, name outside) of what a loop hands from turn to turn as it is: it stands in one order on both sides."""
+    if node.op_type == "Loop":
         body = next(attribute.g for attribute in node.attribute if attribute.name == "body")
-        yield from ((inside.name, outside) for inside, outside in zip(body.input, node.input, strict=False) if outside)
+        same = {inner.output[0]: inner.input[0] for inner in body.node if inner.op_type == "Identity"}
+        for place in range(_TURNS_AND_GO, len(node.input)):
+            inside, passed_on = body.input[place].name, body.output[place - 1].name
+            if same.get(passed_on, passed_on) == inside:
+                yield inside, node.input[place]
 
 
 def _values(model: Any) -> dict[str, Value]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from edgekit.converters.contents.found import Contents
 from edgekit.converters.contents.graph import Graph, Node, Value
 from edgekit.converters.contents.layers import count
+
+_TURNS_AND_GO: Final = 2  # inputs of a loop before its state
 
 
 def read(path: Path) -> Contents:
@@ -58,11 +60,15 @@ def _node(node: Any) -> Node:
 
 
 def _handed(node: Any) -> Iterator[tuple[str, str]]:
-    """Yield (name inside, name outside) of what goes into a loop: it stands in one order on both sides."""
-    if _text(node.OpType()) in ("Loop", "Scan"):
+    """Yield (name inside, name outside) of what a loop hands from turn to turn as it is: it stands in one order on both sides."""
+    if _text(node.OpType()) == "Loop":
         body = next(item.G() for item in _listed(node, "Attributes") if _text(item.Name()) == "body")
-        pairs = zip(_listed(body, "Inputs"), _listed(node, "Inputs"), strict=False)
-        yield from ((_text(inside), _text(outside)) for inside, outside in pairs if outside)
+        identities = [inner for inner in _listed(body, "Nodes") if _text(inner.OpType()) == "Identity"]
+        same = {_text(inner.Outputs(0)): _text(inner.Inputs(0)) for inner in identities}
+        for place in range(_TURNS_AND_GO, node.InputsLength()):
+            inside, passed_on = _text(body.Inputs(place)), _text(body.Outputs(place - 1))
+            if same.get(passed_on, passed_on) == inside:
+                yield inside, _text(node.Inputs(place))
 
 
 def _constant(tensor: Any, types: Mapping[int, str]) -> Value:

@@ -46,7 +46,7 @@ def share_checks(recipe: Recipe, found: Contents, demands: Demands) -> tuple[Che
     kept = bool(demands.kept)  # of the layers that stay in float the weights are known, their share of the work is not
     return (
         _share_check("weights", found.weights, recipe.weights, recipe.min_share * (1 - demands.kept_share), recipe),
-        _share_check("compute", compute, recipe.activations, 0.0 if kept else recipe.min_share, recipe),
+        _share_check("compute", compute, recipe.activations, 0.0 if kept else recipe.min_computed, recipe),
     )
 
 
