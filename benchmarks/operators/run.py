@@ -3,9 +3,9 @@
     python benchmarks/operators/run.py PYTHON...
 
 Each PYTHON has a runtime installed: ai-edge-litert, tflite-runtime, tflite-micro or onnxruntime; where it has several, PYTHON=NAME says
-which one. The answer goes to
-edgekit/converters/targets/runtimes/NAME-VERSION.toml. A model that only lists an operator is enough to ask: runtimes look up every
-listed operator when a model is opened, before anything is allocated (TFLite Micro: every one in the graph). This script itself needs ai-edge-litert (for the schema) and onnx.
+which one. The answer goes to edgekit/converters/targets/runtimes/NAME-VERSION.toml. A model that only lists an operator is enough to ask:
+runtimes look up every listed operator when a model is opened, before anything is allocated (TFLite Micro: every one in the graph). This
+script itself needs ai-edge-litert (for the schema) and onnx.
 """
 
 from __future__ import annotations
