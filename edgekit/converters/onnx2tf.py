@@ -21,6 +21,7 @@ from edgekit.links.shell import LocalShell, Shell
 
 NAME: Final = "onnx2tf"
 _PATIENCE_S: Final = 1800.0
+_ALREADY_SIMPLE: Final = ("-nuo",)  # its own simplifier would undo what pins the layout of outputs
 _NOT_ITS_OWN: Final = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP")
 
 
@@ -73,7 +74,7 @@ def require_environment(shell: Shell | None = None) -> Environment:
 
 
 def _command(place: Place, shapes: Mapping[str, Sequence[int]]) -> list[str]:
-    return [str(place.bin / "onnx2tf"), "-i", "model.onnx", "-o", "made", "-n", "-kat", *shapes]
+    return [str(place.bin / "onnx2tf"), "-i", "model.onnx", "-o", "made", "-n", *_ALREADY_SIMPLE, "-kat", *shapes]
 
 
 def _run(command: Sequence[str], folder: Path, place: Place, time_s: float | None) -> None:

@@ -11,7 +11,8 @@ def prepare(proto: Any, shapes: Mapping[str, Sequence[int]], out: Path) -> None:
     """Write `proto` to `out` with a batch of one, no free sizes, constants folded, and products with a constant matrix as Gemm.
 
     `shapes` gives each input's shape without its batch. A free batch leaves SHAPE and FILL in the result, which microcontrollers do not
-    have; a product with a constant that becomes BATCH_MATMUL turns to zeros when it is quantized.
+    have; a product with a constant that becomes BATCH_MATMUL turns to zeros when it is quantized; an output right behind a convolution comes
+    out with its channels last.
     """
     import onnx
     import onnxruntime
@@ -27,6 +28,7 @@ def prepare(proto: Any, shapes: Mapping[str, Sequence[int]], out: Path) -> None:
     onnxruntime.InferenceSession(inferred.SerializeToString(), options, providers=["CPUExecutionProvider"])
     optimised = onnx.shape_inference.infer_shapes(onnx.load(out))
     _matmul_as_gemm(optimised)
+    _pin_layouts(optimised)
     onnx.checker.check_model(optimised)
     onnx.save(optimised, out)
 
@@ -72,6 +74,24 @@ def _matmul_as_gemm(proto: Any) -> None:
         ]
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def _pin_layouts(proto: Any) -> None:
+    """Bring each output of three axes or more into one row and back: its axes can then not be moved without a word."""
+    from onnx import helper
+
+    graph = proto.graph
+    for port in graph.output:
+        shape = _sizes(port)
+        if len(shape) < 3 or min(shape) < 1:
+            continue
+        free, row = f"{port.name}_free", f"{port.name}_row"
+        for node in graph.node:
+            for side in (node.input, node.output):
+                side[:] = [free if name == port.name else name for name in side]
+        graph.initializer.extend([_ints(f"{row}_shape", [1, -1]), _ints(f"{free}_shape", shape)])
+        graph.node.append(helper.make_node("Reshape", [free, f"{row}_shape"], [row], name=row))
+        graph.node.append(helper.make_node("Reshape", [row, f"{free}_shape"], [port.name], name=free))
 
 
 def _sizes(port: Any) -> list[int]:
