@@ -16,7 +16,7 @@ from edgekit.converters.base import Recipe
 from edgekit.converters.hub import FAILED, NAMES
 from edgekit.converters.limits import Limits, default_limits
 from edgekit.converters.process import Children, rebuild, run_worker
-from edgekit.converters.routes import DETOURS, FINAL, Detour, advise, both, without_dead_ends
+from edgekit.converters.routes import DETOURS, FINAL, FRAMEWORKS, Detour, advise, both, reason, without_dead_ends
 from edgekit.converters.settings import Settings
 from edgekit.converters.source import Port, Source
 from edgekit.converters.verify.evidence import Demands
@@ -31,6 +31,8 @@ _TITLES: Final = {
     "tflite": "exporting float TFLite",
     "onnx": "exporting float ONNX",
 }
+
+_SHORT: Final = {"tflite": "TFLite", "onnx": "ONNX"}
 
 Answer = dict[str, Any] | EdgekitError
 
@@ -61,7 +63,7 @@ class Workshop:
 
         Where the usual way to a hub fails and there is another, that one is tried. Raises when the source itself cannot be run.
         """
-        failures = self._export(["reference", *formats], {"shapes": shapes})
+        failures = self._export_all(formats, {"shapes": shapes})
         detour = DETOURS.get(self.source.format)
         if detour is not None and failures:
             failures = self._take(detour, failures, shapes)
@@ -82,7 +84,7 @@ class Workshop:
             return failures | {name: advise(failures[name], detour, package) for name in lost}
         if not lost:
             return failures
-        because = {name: str(failures[name]) for name in lost}
+        because = {name: reason(failures[name]) for name in lost}
         common = {"shapes": shapes, "route": detour.route, "through": detour.through, "because": because}
         try:
             again = self._export(lost, common, by=f" by {detour.through}")
@@ -91,7 +93,24 @@ class Workshop:
         lasting = {name: error for name, error in failures.items() if name not in lost or name in again}
         return {name: both(error, again[name], detour) if name in again else error for name, error in lasting.items()}
 
-    def _export(self, stages: Sequence[str], common: Mapping[str, Any], by: str = "") -> dict[str, EdgekitError]:
+    def _export_all(self, formats: Sequence[str], common: Mapping[str, Any]) -> dict[str, EdgekitError]:
+        """Run the source and make its hubs, one child for each format; return the formats that failed.
+
+        Loading a framework twice costs less than waiting for one export after the other, where there are cores for both.
+        """
+        if len(formats) == 1 or self.source.format not in FRAMEWORKS or (os.cpu_count() or 1) == 1:
+            return self._export(["reference", *formats], common)
+        self.progress.step(f"running the source model, exporting float {' and '.join(_SHORT[name] for name in formats)}")
+        chains = [["reference", formats[-1]], *([name] for name in formats[:-1])]
+        futures = [self.pool.submit(self._export, chain, common, tell=False) for chain in chains]
+        failures: dict[str, EdgekitError] = {}
+        for future in futures:
+            failures.update(future.result())
+        if failures:
+            self.progress.fail()
+        return failures
+
+    def _export(self, stages: Sequence[str], common: Mapping[str, Any], by: str = "", *, tell: bool = True) -> dict[str, EdgekitError]:
         """Do the stages of a hub job in one child; return the formats that failed.
 
         After a hub that ends the child, a new one makes the rest. Raises what is not the fault of one hub.
@@ -102,10 +121,13 @@ class Workshop:
             begun: list[str] = []
 
             def hear(stage: str, begun: list[str] = begun) -> None:
+                if stage != FAILED:
+                    begun.append(stage)
+                if not tell:
+                    return
                 if stage == FAILED:
                     self.progress.fail()
                 else:
-                    begun.append(stage)
                     self.progress.step(_TITLES[stage] + (by if stage in NAMES else ""))
 
             try:
@@ -116,7 +138,8 @@ class Workshop:
                 if not begun or begun[-1] not in NAMES or isinstance(error, (SetupError, UsageError)):
                     raise
                 failures[begun[-1]] = error
-                self.progress.fail()
+                if tell:
+                    self.progress.fail()
                 remaining = remaining[remaining.index(begun[-1]) + 1 :]
         return failures
 
@@ -150,7 +173,7 @@ class Workshop:
         return answers
 
     def weigh_layers(self, recipe: Recipe, *, floor_db: float | None) -> Layers:
-        """Return what each layer loses by `recipe`, and with a floor which ones to keep in float; raise ModelError where that is unknown."""
+        """Return what each layer loses by `recipe`, with a floor also which to keep in float; raise ModelError where that is unknown."""
         self.progress.step(f"weighing the layers for {recipe.key}")
         task = {"task": "sensitivity"} if floor_db is None else {"task": "mix", "floor_db": floor_db}
         answer = self._work({**task, "recipe": recipe.key}, what=f"weighing the layers for {recipe.key}")
