@@ -153,6 +153,8 @@ def _next(built: BuildResult) -> list[tuple[str, str]]:
     command = ["edgekit", "convert", built.source]
     if set(built.model.recipes) != {recipe.name for recipe in RECIPES if recipe.usual}:
         command += [word for recipe in built.model.recipes for word in ("-r", recipe)]
+    if built.data is None and (floor := built.model.int8_floor_db) is not None:
+        command += [word for recipe in built.model.recipes if recipe.startswith("int8") for word in ("--min-sqnr", f"{recipe}={floor:g}")]
     command += ["--calib", built.calibration] if built.calibration else []
     command += ["--eval", built.evaluation] if built.evaluation else []
     return [("convert it:", shlex.join(command))]

@@ -37,7 +37,8 @@ class ReferenceModel:
     """Describe one model that ships as code.
 
     `architecture` is where the graph was published, `recipes` what it is meant to be converted to, `training` whether it is trained on
-    data that is at hand, `images` whether a folder of images can train it. `references` counts its stored run records.
+    data that is at hand, `images` whether a folder of images can train it. `references` counts its stored run records. `int8_floor_db` is
+    the least SQNR that fits random weights, where the usual floor, which is that of trained networks, would fail at int8.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ReferenceModel:
     needs: tuple[str, ...]
     files: tuple[str, ...]
     data: ModelData
+    int8_floor_db: float | None = None
     references: int = 0
 
 
