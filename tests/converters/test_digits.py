@@ -18,6 +18,7 @@ from edgekit.converters.verify.evidence import Evidence
 from edgekit.converters.verify.gate import verify
 from edgekit.core.artifact import ModelArtifact
 from edgekit.core.jsonio import load_record
+from edgekit.core.quantity import Estimate
 from edgekit.links.files import sha256_of
 from tests.conftest import Completed
 from tests.converters.digits import Digits
@@ -100,6 +101,38 @@ def test_int8_keeps_the_accuracy_of_the_source(converted: Path) -> None:
 def test_onnx_keeps_a_free_batch_and_tflite_has_a_batch_of_one(converted: Path) -> None:
     assert record(converted, "fp32.onnx").inputs[0].shape[0] == -1
     assert record(converted, "fp32.tflite").inputs[0].shape[0] == 1
+
+
+def test_the_same_model_converts_to_the_same_bytes_or_at_least_the_same_graph(
+    converted: Path, digits: Digits, tmp_path: Path, run_edgekit: Callable[..., Completed]
+) -> None:
+    """TFLite is written byte for byte as before; the exporter to ONNX shuffles what it writes, and the hash of the graph holds."""
+    words = ["-r", "fp32", "-r", "int8", *digits.data, "--out", tmp_path, "--name", "digits_cnn"]
+    done = run_edgekit("convert", digits.model, *words, env={"PYTHONHASHSEED": "7"})
+    assert done.returncode == 0, done.stderr
+    for key in ("fp32.tflite", "int8.tflite"):
+        assert record(tmp_path, key).sha256 == record(converted, key).sha256
+    for key in ("fp32.tflite", "int8.tflite", "fp32.onnx", "int8.onnx"):
+        assert record(tmp_path, key).graph_sha256 == record(converted, key).graph_sha256
+    assert len({record(tmp_path, key).graph_sha256 for key in ("fp32.tflite", "int8.tflite", "fp32.onnx", "int8.onnx")}) == 4
+
+
+def test_a_record_says_what_the_artifact_holds_and_how_it_was_proved(converted: Path) -> None:
+    for key in KEYS:
+        artifact, proof = record(converted, key), record(converted, key).verification
+        assert proof is not None
+        assert artifact.operators
+        assert artifact.inputs[0].layout == ("NHWC" if key.endswith("tflite") else None)  # a reshape in front tells nothing
+        assert (proof.data, proof.samples, proof.calibration_samples) == ("held-out", 597, 32)
+        assert isinstance(proof.accuracy_change, Estimate)
+        assert proof.accuracy_change.low <= 0 <= proof.accuracy_change.high
+        assert proof.mcnemar_p is not None
+        assert proof.mcnemar_p > 0.05
+    known = record(converted, "int8.tflite").calibration
+    assert known is not None
+    assert known.samples == 128
+    assert record(converted, "fp32.tflite").calibration is None
+    assert record(converted, "fp32.onnx").opsets["ai.onnx"] == 17
 
 
 def doctored(path: Path, key: str, digits: Digits, converted: Path) -> Any:
