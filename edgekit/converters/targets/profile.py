@@ -79,14 +79,9 @@ def load_profile(target: str) -> Profile:
     try:
         stated = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"the target profile {target} cannot be read",
-            code="target.profile",
-            why=str(error),
-            do=[("start from one that ships with edgekit:", "edgekit targets show pi5 --toml > mine.toml")],
-        ) from error
+        raise _not_a_profile(target, str(error)) from error
     if unknown := sorted(set(stated) - {item.name for item in fields(Profile)}):
-        raise unknown_name("key of a target profile", unknown[0], {item.name for item in fields(Profile)}, list_command="edgekit targets")
+        raise _not_a_profile(target, f"it has no key {unknown[0]}; known: {', '.join(item.name for item in fields(Profile))}")
     profile = validate(Profile, {"name": path.stem, **stated}, where=target)
     for runtime in profile.runtimes.values():
         load_runtime(runtime)
@@ -103,3 +98,12 @@ def load_runtime(name: str) -> Runtime:
     if name not in known:
         raise unknown_name("runtime", name, known, list_command="edgekit targets")
     return validate(Runtime, tomllib.loads((RUNTIMES / f"{name}.toml").read_text(encoding="utf-8")), where=name)
+
+
+def _not_a_profile(target: str, why: str) -> UsageError:
+    return UsageError(
+        f"the target profile {target} cannot be read",
+        code="target.profile",
+        why=why,
+        do=[("start from one that ships with edgekit:", "edgekit targets show pi5 --toml > mine.toml")],
+    )
