@@ -68,6 +68,18 @@ def test_a_wrong_key_is_named_with_its_line(text: str, line: int, key: str, hint
     assert caught.value.exit_code == 6
 
 
+def test_floors_of_a_project_are_decibels_by_recipe() -> None:
+    assert parse("[convert.floors]\nint8 = 18\nw4 = 7.5\n", FILE).floors == {"int8": 18.0, "w4": 7.5}
+
+
+@pytest.mark.parametrize("floor", ["'high'", "true", "[1]", "nan", "1e9"])
+def test_a_floor_that_is_no_number_of_decibels_is_named(floor: str) -> None:
+    with pytest.raises(SetupError) as caught:
+        parse(f"[convert.floors]\nint8 = {floor}\n", FILE)
+    assert "convert.floors.int8" in str(caught.value)
+    assert "line 2" in str(caught.value)
+
+
 def test_a_syntax_error_names_file_and_line() -> None:
     with pytest.raises(SetupError, match=r"edgekit\.toml is not TOML.*line 2"):
         parse('runs = "x"\n[devices\n', FILE)

@@ -63,7 +63,9 @@ def convert(
     ] = False,
     percentile: Annotated[
         float | None,
-        typer.Option(min=50, max=100, help="Clip calibration ranges to this percentile, such as 99.99.", show_default="minimum and maximum"),
+        typer.Option(
+            min=50, max=100, help="Clip calibration ranges to this percentile, such as 99.99.", show_default="minimum and maximum"
+        ),
     ] = None,
     allow_unsafe_model: Annotated[
         bool, typer.Option("--allow-unsafe-model", help="Load a model that carries code (Lambda layers). Only for models you wrote.")
@@ -80,6 +82,7 @@ def convert(
     fails its gate; 5: a recipe gave none.
     """
     from edgekit.cli.converted import next_commands, remarks, status, tables
+    from edgekit.config import load
     from edgekit.converters.settings import MINMAX, Settings
     from edgekit.flows.convert import ConvertRequest
     from edgekit.flows.convert import convert as make
@@ -93,7 +96,7 @@ def convert(
         calibration=calib,
         evaluation=evaluation,
         name=name,
-        min_sqnr_db=dict(_floor(text) for text in min_sqnr or ()),
+        min_sqnr_db={**load().floors, **dict(_floor(text) for text in min_sqnr or ())},
         max_accuracy_drop=None if max_accuracy_drop is None else _share(max_accuracy_drop),
         settings=Settings(
             calibration=MINMAX if percentile is None else f"{percentile:g}",

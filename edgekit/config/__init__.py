@@ -12,6 +12,9 @@
     address = "traces/desk"
     options = { hz = "10" }
 
+    [convert.floors]       # of `edgekit convert`, in dB by recipe
+    int8 = 18
+
 The file is looked for from the working directory upward; EDGEKIT_CONFIG names another one. EDGEKIT_DATA comes before `data`; without
 either it is the user's data folder.
 """
@@ -52,13 +55,17 @@ class MeterChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Hold what edgekit.toml says; `path` is None where there is no such file. `runs` and `data` are absolute."""
+    """Hold what edgekit.toml says; `path` is None where there is no such file. `runs` and `data` are absolute.
+
+    `floors` are least signal-to-noise ratios in dB by the name of a recipe.
+    """
 
     path: Path | None
     runs: Path
     data: Path = field(default_factory=lambda: data_folder(None))
     devices: Mapping[str, DeviceSpec] = field(default_factory=dict)
     meters: Mapping[str, MeterChoice] = field(default_factory=dict)
+    floors: Mapping[str, float] = field(default_factory=dict)
 
 
 def find(start: Path) -> Path | None:
@@ -92,13 +99,14 @@ def parse(text: str, path: Path) -> Config:
             do=[("open it in an editor:", f"${{EDITOR:-vi}} {shlex.quote(str(path))}")],
         ) from error
     page = Page(text, path)
-    page.check_keys(data, (), ("runs", "data", "devices", "meters"))
+    page.check_keys(data, (), ("runs", "data", "devices", "meters", "convert"))
     return Config(
         path=path,
         runs=path.parent / page.text_value(data.get("runs", "./runs"), ("runs",)),
         data=data_folder(path.parent / Path(page.text_value(data["data"], ("data",))).expanduser() if "data" in data else None),
         devices={name: _device(page, name, table) for name, table in page.tables(data, "devices")},
         meters={name: _meter(page, name, table) for name, table in page.tables(data, "meters")},
+        floors=_floors(page, dict(page.tables(data, "convert"))),
     )
 
 
@@ -156,6 +164,15 @@ def _device(page: Page, name: str, table: Mapping[str, Any]) -> DeviceSpec:
     if kind is None:
         raise page.wrong(where, f"the device {name!r} has neither a kind nor an address")
     return DeviceSpec(name=name, kind=page.text_value(kind, (*where, "kind")), address=address, options=page.options(table, where))
+
+
+def _floors(page: Page, convert: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    page.check_keys(convert, ("convert",), ("floors",))
+    floors = convert.get("floors", {})
+    for name, floor in floors.items():
+        if isinstance(floor, bool) or not isinstance(floor, (int, float)) or not -1000 < floor < 1000:
+            raise page.wrong(("convert", "floors", name), f"it is {floor!r}; a number of decibels is expected")
+    return {name: float(floor) for name, floor in floors.items()}
 
 
 def _meter(page: Page, name: str, table: Mapping[str, Any]) -> MeterChoice:
