@@ -52,6 +52,11 @@ DETOURS: Final[Mapping[str, Detour]] = {"keras": _KERAS_ON_TORCH, "h5": _KERAS_O
 FINAL: Final = frozenset({"convert.limit", "convert.memory"})  # no other way is lighter
 
 
+def reason(error: EdgekitError) -> str:
+    """Return why the usual way failed, in as many words as a remark has room for."""
+    return error.what if error.code == "model.operator" else error.why
+
+
 def advise(error: EdgekitError, detour: Detour, package: str) -> EdgekitError:
     """Return the failure of the usual way with the advice to install what `detour` needs, of which `package` is missing."""
     line = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,25 +42,26 @@ def load_model(path: Path, settings: Settings) -> Any:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[Any]:
-    """Yield `path`, or its content in memory without the leftovers of Keras 2."""
+def _readable(path: Path) -> Iterator[Path]:
+    """Yield a file that Keras reads: `path`, or a copy of it without the leftovers of Keras 2, or with the suffix that Keras goes by."""
     import h5py  # type: ignore[import-untyped]
 
-    if not h5py.is_hdf5(path):
+    suffix, config = ".keras", None
+    if h5py.is_hdf5(path):
+        suffix = ".h5"
+        with h5py.File(path, "r") as file:
+            config = json.loads(file.attrs["model_config"])
+        config = config if _clean(config) else None
+    if path.suffix == suffix and config is None:
         yield path
         return
-    with h5py.File(path, "r") as file:
-        config = json.loads(file.attrs["model_config"])
-    if not _clean(config):
-        yield path
-        return
-    image = h5py.h5f.open(str(path).encode(), h5py.h5f.ACC_RDONLY).get_file_image()
-    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
-    access.set_fapl_core(backing_store=False)
-    access.set_file_image(image)
-    with h5py.File(h5py.h5f.open(b"in memory", h5py.h5f.ACC_RDWR, fapl=access)) as file:
-        file.attrs["model_config"] = json.dumps(config)
-        yield file
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"model{suffix}"
+        shutil.copyfile(path, copy)
+        if config is not None:
+            with h5py.File(copy, "r+") as file:
+                file.attrs["model_config"] = json.dumps(config)
+        yield copy
 
 
 def _clean(config: Any) -> bool:

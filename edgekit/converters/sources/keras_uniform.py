@@ -53,8 +53,7 @@ def _asked(model: Any, path: Path) -> Any:
     """Return symbolic inputs for a model of the user's own class, of the shapes with which it was built."""
     import keras
 
-    shapes = (model.get_build_config() or {}) if model.built else {}
-    shape = shapes.get("input_shape", shapes.get("shapes_dict", {}).get("input_shape") if "shapes_dict" in shapes else None)
+    shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
     if not shape:
         raise ModelError(
             f"{path} was never built",
@@ -65,11 +64,15 @@ def _asked(model: Any, path: Path) -> Any:
                 ("or export it with the shape of its inputs:", "model.export('folder')"),
             ],
         )
+
+    def free(sizes: Any, name: str) -> Any:  # it was called with some batch, and takes any
+        return keras.Input(batch_shape=(None, *sizes[1:]), name=name, dtype=model.input_dtype)
+
     if isinstance(shape, dict):
-        return {name: keras.Input(batch_shape=tuple(sizes), name=name, dtype=model.input_dtype) for name, sizes in shape.items()}
+        return {name: free(sizes, name) for name, sizes in shape.items()}
     if all(size is None or isinstance(size, int) for size in shape):
-        return keras.Input(batch_shape=tuple(shape), name="x", dtype=model.input_dtype)
-    return [keras.Input(batch_shape=tuple(sizes), name=f"x{index}", dtype=model.input_dtype) for index, sizes in enumerate(shape)]
+        return free(shape, "x")
+    return [free(sizes, f"x{index}") for index, sizes in enumerate(shape)]
 
 
 def _maker(tensor: Any) -> Any:
