@@ -77,7 +77,7 @@ def _facts(found: Inspection) -> Iterator[tuple[str, str]]:
     if found.record is None:
         yield "record", "none beside it"
     else:
-        yield "record", f"{found.record.path}, {'of this file' if found.record.fits else 'of ANOTHER file'}"
+        yield "record", f"{'of this file' if found.record.fits else 'of ANOTHER file'}: {found.record.path}"
         yield from _record(found.record.artifact)
     yield from _listed("target", [_check(check) for check in (found.fit.checks if found.fit else ())])
 

@@ -12,6 +12,7 @@ from edgekit.converters.canonical import graph_sha256
 from edgekit.converters.contents.layout import with_layouts
 from edgekit.converters.contents.outside import read_outside
 from edgekit.converters.contents.reading import read_contents
+from edgekit.converters.sources.onnx_file import read_onnx
 from edgekit.converters.targets.check import fit
 from edgekit.converters.targets.profile import load_profile
 from edgekit.core.errors import ModelError
@@ -24,6 +25,8 @@ def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
     """Return contents, inputs, outputs and metadata of the model of `job`, and the checks against its target if there is one."""
     path, format = Path(job["source"]), job["format"]  # noqa: A001
     stage("reading it")
+    if format == "onnx":
+        read_onnx(path)  # it says by name what is wrong with weights in a second file
     try:
         contents = read_contents(path, format)
         outside = read_outside(path, format)
@@ -33,7 +36,7 @@ def run(job: dict[str, Any], stage: Stage) -> dict[str, Any]:
         raise ModelError(
             f"{path} is not a whole .{format} model",
             code="model.damaged",
-            why=f"its parts do not fit together ({type(error).__name__})",
+            why="its parts do not fit together",
             do=[("copy it again and compare the sizes:", "ls -l")],
             data={"log": str(error)[:2000]},
         ) from error
