@@ -15,13 +15,13 @@ Array = Any
 class Network:
     """Chain layers from one input "x" to one output "y"; the signature is called serving_default."""
 
-    def __init__(self, *shape: int, seed: int = 1) -> None:
+    def __init__(self, *shape: int, seed: int = 1, dtype: str = "FLOAT32") -> None:
         self.random = np.random.default_rng(seed)
         self._tensors: list[Any] = []
         self._buffers = [schema.BufferT()]
         self._codes: list[Any] = []
         self._operators: list[Any] = []
-        self._last = self._tensor("x", shape)
+        self._last = self._tensor("x", shape, dtype=dtype)
         self._shape = shape
 
     def dense(self, width: int) -> Network:
@@ -36,6 +36,21 @@ class Network:
         options.padding, options.fusedActivationFunction = schema.Padding.SAME, schema.ActivationFunctionType.RELU
         shape = (*self._shape[:3], filters)
         return self._add("CONV_2D", [weights, self._bias(filters)], shape, options, schema.BuiltinOptions.Conv2DOptions)
+
+    def depthwise(self, size: int = 3) -> Network:
+        weights = self._weights((1, size, size, self._shape[3]))
+        options = schema.DepthwiseConv2DOptionsT()
+        options.strideH = options.strideW = options.dilationHFactor = options.dilationWFactor = options.depthMultiplier = 1
+        options.padding = schema.Padding.SAME
+        constants = [weights, self._bias(self._shape[3])]
+        return self._add("DEPTHWISE_CONV_2D", constants, self._shape, options, schema.BuiltinOptions.DepthwiseConv2DOptions)
+
+    def lookup(self, rows: int, width: int) -> Network:
+        """Look up each number in a table of `rows`: shape (1, n) becomes (1, n, width)."""
+        table = self._weights((rows, width))
+        self._add("GATHER", [], (*self._shape, width), schema.GatherOptionsT(), schema.BuiltinOptions.GatherOptions)
+        self._operators[-1].inputs = [table, *self._operators[-1].inputs]
+        return self
 
     def reshape(self, *shape: int) -> Network:
         target = self._tensor("shape", (len(shape),), np.array(shape, np.int32), "INT32")
