@@ -40,21 +40,22 @@ class SpanEnergy:
     """Hold the energy of [start, end], the mean power between its edges, and how far off the energy may be.
 
     `below_j` and `above_j` are limits: how much lower and higher it is if the load did at its edges what nobody saw. `taken_j` was taken
-    off for what was drawn before the start, and may be too much by all of it. `dates` is the spread that the dates of ticks and the power
-    of waiting add.
+    off for what was drawn before the start, and may be too much by all of it. `uneven_j` is what an iteration that saw a tick may have
+    drawn more or less before it than its mean power says. `dates` is the spread that the dates of ticks and the power of waiting add.
     """
 
     joules: float
     mean_w: float
     below_j: float
     above_j: float
-    taken_j: float
+    taken_j: float = 0.0
+    uneven_j: float = 0.0
     dates: Spread
 
     @property
     def edge_u_j(self) -> float:
         """Return the standard uncertainty of all of it, in joules."""
-        return math.hypot((self.below_j + self.above_j + self.taken_j) / 12**0.5, self.dates.u)
+        return math.hypot((self.below_j + self.above_j + self.taken_j + 2 * self.uneven_j) / 12**0.5, self.dates.u)
 
 
 def reach(spans: Sequence[SpanEnergy], others: Sequence[Spread] = ()) -> tuple[float, float]:
@@ -62,10 +63,12 @@ def reach(spans: Sequence[SpanEnergy], others: Sequence[Spread] = ()) -> tuple[f
 
     What the load did at the edges it did to all channels at once, so their limits are added; dates of ticks err for each channel alone.
     Power that was not drawn before the start is no chance: however the ticks fall, all of `taken_j` is missing, so it is added on top.
+    So is `uneven_j`, for iterations are alike.
     """
     dates = added([*(span.dates for span in spans), *others])
     below, above = (rectangle(math.fsum(limits)) for limits in ([s.below_j for s in spans], [s.above_j for s in spans]))
-    return added([below, dates]).half95, added([above, dates]).half95 + math.fsum(span.taken_j for span in spans)
+    uneven_j, taken_j = math.fsum(span.uneven_j for span in spans), math.fsum(span.taken_j for span in spans)
+    return added([below, dates]).half95 + uneven_j, added([above, dates]).half95 + uneven_j + taken_j
 
 
 def read_edge(before_ns: int, after_ns: int, value: float, *, tick_ns: float) -> Edge:
@@ -170,7 +173,8 @@ def span_energy(
     limits of both edges are added. So for the `astray_s` in which a program went on by itself before it waited; and before the start,
     where a tick was waited for but the power was not seen, up to the most that was drawn while waiting later.
     *Dates.* The program waited outside of a dated tick: its half-width counts at the power of waiting, which rests on the dates of its
-    own first and last tick as well. That adds the share that what is taken off has of the time of waiting.
+    own first and last tick as well. That adds the share that what is taken off has of the time of waiting. A tick that an iteration saw,
+    while the load went on, counts with its half-width at the mean power: an iteration may draw more before it and less after it.
     *Power of waiting.* Power that varies from tick to tick as white noise leaves s * sqrt(time * cell) of what is taken off, and its mean
     is known no better than the ticks tell it; but after the end it is no less than nothing, and no more than was counted from the reading
     there to `last`: `last_j`.
@@ -196,8 +200,8 @@ def span_energy(
             mean_w=watts,
             below_j=watts * hidden_s,
             above_j=found_j * hidden_s / max(counted_s - hidden_s, counted_s / 4),
-            taken_j=0.0,
-            dates=added([*dates, rectangle(watts * last_s)] if last.dated else dates),
+            uneven_j=watts * last_s if last.dated else 0.0,
+            dates=added(dates),
         )
     mean_w = joules / seconds
     most_w = max(mean_w, wait.most_w)

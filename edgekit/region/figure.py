@@ -69,9 +69,8 @@ def so_far(instrument: Instrument, group: Sequence[Channel], reaches: Mapping[Ga
     joules = math.fsum(part.joules for part in parts)
     steps_j = math.fsum((channel.quantum or 0.0) * channel.scale for channel in group)
     offset_j = 2 * (accuracy.offset_w or 0.0) * (end_ns - start_ns) / 1e9
-    edges_j = math.fsum(
-        max(part.span.below_j, part.span.above_j + part.span.taken_j) + 3**0.5 * part.span.dates.u for part in parts if part.span
-    )
+    spans = [part.span for part in parts if part.span]
+    edges_j = math.fsum(max(s.below_j, s.above_j + s.taken_j) + s.uneven_j + 3**0.5 * s.dates.u for s in spans)
     margin = edges_j + steps_j + offset_j
     margin += 2 * (accuracy.gain_rel or 0.0) * joules
     whole = all(channel.sampled_fraction == 1 or channel.origin is Origin.ESTIMATED for channel in group)
@@ -148,7 +147,7 @@ def _effects(span: Span, parts: Mapping[Gauge, Part]) -> list[BudgetTerm]:
         u_j = math.hypot(*(part.effects.get(name, 0.0) for part in parts.values()))
         if name == EDGE and all(part.span for part in parts.values()):
             spans = [part.span for part in parts.values() if part.span]
-            limits_j = math.fsum(span.below_j + span.above_j + span.taken_j for span in spans)
+            limits_j = math.fsum(span.below_j + span.above_j + span.taken_j + 2 * span.uneven_j for span in spans)
             u_j = math.hypot(limits_j / 12**0.5, *(span.dates.u for span in spans))
         terms.append(BudgetTerm(name=name, kind="B", u=u_j, shrink=shrink.get(name)))
     if any(gauge.tick_ns is None and gauge.counts for gauge in parts):
