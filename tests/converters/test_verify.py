@@ -243,6 +243,8 @@ def test_a_low_sqnr_is_excused_where_labelled_data_shows_no_loss() -> None:
     assert failed(strict) == {"sqnr"}
     assert failed(excused) == set()
     assert "loss of accuracy is within 10.00%" in next(check.seen for check in excused.checks if check.name == "sqnr")
+    assert [note.code for note in excused.notes] == ["sqnr.excused"]
+    assert strict.notes == ()
 
 
 def test_too_few_labels_excuse_nothing() -> None:

@@ -91,7 +91,7 @@ def verify(recipe: Recipe, model: RunnableModel, found: Contents, evidence: Evid
         quantized_share=_achieved(found.weights, recipe.weights),
         computed_share=_achieved(found.compute or found.activations, recipe.activations),
         runtime=model.runtime,
-        notes=(*changes(recipe, evidence, model.inputs), *_narrow(recipe, proof, seen)),
+        notes=(*changes(recipe, evidence, model.inputs), *_narrow(recipe, proof, seen), *_excused(verdicts)),
     )
 
 
@@ -146,6 +146,14 @@ def _narrow(recipe: Recipe, proof: Closeness | None, seen: Closeness | None) -> 
         return ()
     text = f"{seen.sqnr_db:.1f} dB on {CALIBRATION} inputs and only {proof.sqnr_db:.1f} dB on others: they go beyond its ranges"
     return (Note(code="calibration.narrow", text=text, advice="calibrate on more, and more varied, inputs"),)
+
+
+def _excused(verdicts: Sequence[Check]) -> tuple[Note, ...]:
+    return tuple(
+        Note(code="sqnr.excused", text=f"below its floor of {check.floor} and passed all the same: {check.seen}")
+        for check in verdicts
+        if check.name == "sqnr" and check.passed and "allowed" in check.seen
+    )
 
 
 def _achieved(counts: Mapping[str, int], wanted: str) -> float | None:
