@@ -6,18 +6,18 @@ A converter's "success" is not success: each check has caught a tool that report
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from edgekit.converters.base import Recipe
 from edgekit.converters.contents.found import Contents
 from edgekit.converters.verify import checks
 from edgekit.converters.verify.accuracy import accuracy, decisions, has_scores
 from edgekit.converters.verify.evidence import CALIBRATION, HELD_OUT, Demands, Evidence
+from edgekit.converters.verify.labelled import judge_labels
 from edgekit.converters.verify.metrics import Closeness, finite, max_abs_error, sqnr_db
-from edgekit.converters.verify.paired import accuracy_change, mcnemar_p
 from edgekit.converters.verify.ports import changes, input_check, output_check, same_shapes, source_order
 from edgekit.core.artifact import Check, TensorSpec, Verification
-from edgekit.core.quantity import Estimate, Note, Quantity
+from edgekit.core.quantity import Estimate, Note
 
 _SIGMOID = 0.5  # the threshold of an output between 0 and 1
 _GAP_DB = 6.0  # between calibration and held-out inputs: noise of twice the amplitude
@@ -41,36 +41,29 @@ def verify(recipe: Recipe, model: RunnableModel, found: Contents, evidence: Evid
     """Return the verification of a loaded artifact."""
     demands = demands or Demands()
     shares = checks.share_checks(recipe, found, demands)
-    accepted = input_check(recipe, evidence, model.inputs) if evidence.inputs else None
-    inputs = [accepted] if accepted is not None else []
-    loads = Check(name="loads", passed=True, seen=model.runtime)
-    if accepted is not None and not accepted.passed:
-        return _unproved(recipe, model, found, (loads, accepted, *shares))
+    inputs = [input_check(recipe, evidence, model.inputs)] if evidence.inputs else []
+    before = [Check(name="loads", passed=True, seen=model.runtime), *inputs]
+    if not all(check.passed for check in before):
+        return _unproved(recipe, model, found, (*before, *shares))
     try:
-        order = source_order(evidence, model.outputs)
-        outputs = _ordered(model.run(evidence.proof), order)
-        known = model.run(evidence.calibration) if evidence.calibration and evidence.data == HELD_OUT else []
-        known = _ordered(known, order) if known else []
+        said = _run(model, evidence)
     except MemoryError:
         raise
     except Exception as error:  # a runtime may refuse in a class of its own
         return _unproved(recipe, model, found, (_refused(error, "opens it, and fails to run it"), *inputs, *shares))
-    proof = _compare(outputs, evidence.reference, evidence)
-    seen = _compare(known, evidence.calibration_reference, evidence) if known else None
-    told = None if evidence.labels is None else accuracy(outputs, evidence.labels, evidence.threshold)
-    source = None if evidence.labels is None else accuracy(evidence.reference, evidence.labels, evidence.threshold)
-    change, p = _change(outputs, evidence, told, source)
+    proof = _compare(said.proof, evidence.reference, evidence)
+    seen = _compare(said.calibration, evidence.calibration_reference, evidence) if said.calibration else None
+    labelled = judge_labels(said.proof, evidence)
     allowed = demands.max_accuracy_drop
     verdicts = (
-        loads,
-        *inputs,
-        output_check(recipe, evidence, [model.outputs[place] for place in order], outputs),
-        checks.finite_check(outputs, evidence.reference),
-        checks.varies_check(outputs, evidence.reference),
+        *before,
+        output_check(recipe, evidence, said.specs, said.proof),
+        checks.finite_check(said.proof, evidence.reference),
+        checks.varies_check(said.proof, evidence.reference),
         *shares,
         *([checks.calibration_check(evidence.calibration_count)] if recipe.needs_calibration else []),
-        checks.sqnr_check(proof and proof.sqnr_db, recipe, demands, change),
-        *([checks.accuracy_check(change, allowed)] if allowed is not None else []),
+        checks.sqnr_check(proof and proof.sqnr_db, recipe, demands, labelled.change),
+        *([checks.accuracy_check(labelled.change, allowed)] if allowed is not None else []),
     )
     return Verification(
         passed=all(check.passed for check in verdicts),
@@ -83,16 +76,31 @@ def verify(recipe: Recipe, model: RunnableModel, found: Contents, evidence: Evid
         calibration_sqnr_db=seen and seen.finite_sqnr_db,
         calibration_max_abs_error=seen and seen.max_abs_error,
         calibration_top1_agreement=seen and seen.top1_agreement,
-        calibration_samples=len(known[0]) if known else 0,
-        accuracy=told,
-        source_accuracy=source,
-        accuracy_change=change,
-        mcnemar_p=p,
+        calibration_samples=len(said.calibration[0]) if said.calibration else 0,
+        accuracy=labelled.accuracy,
+        source_accuracy=labelled.source,
+        accuracy_change=labelled.change,
+        mcnemar_p=labelled.p,
         quantized_share=_achieved(found.weights, recipe.weights),
         computed_share=_achieved(found.compute or found.activations, recipe.activations),
         runtime=model.runtime,
         notes=(*changes(recipe, evidence, model.inputs), *_narrow(recipe, proof, seen), *_excused(verdicts)),
     )
+
+
+class _Said(NamedTuple):
+    """Hold an artifact's outputs in the order of the source's: for the proof, for what ranges were read from, and what they are."""
+
+    proof: Sequence[Any]
+    calibration: Sequence[Any]
+    specs: Sequence[TensorSpec]
+
+
+def _run(model: RunnableModel, evidence: Evidence) -> _Said:
+    order = source_order(evidence, model.outputs)
+    proof = _ordered(model.run(evidence.proof), order)
+    known = model.run(evidence.calibration) if evidence.calibration and evidence.data == HELD_OUT else []
+    return _Said(proof, _ordered(known, order), [model.outputs[place] for place in order])
 
 
 def _ordered(outputs: Sequence[Any], order: Sequence[int]) -> list[Any]:
@@ -130,15 +138,6 @@ def _top1(outputs: Sequence[Any], reference: Sequence[Any], evidence: Evidence) 
     if outputs[0].shape[1] == 1 and evidence.threshold != _SIGMOID and not labelled:
         return None
     return float((decisions(outputs, evidence.threshold) == decisions(reference, evidence.threshold)).mean())
-
-
-def _change(
-    outputs: Sequence[Any], evidence: Evidence, told: Quantity | None, source: Quantity | None
-) -> tuple[Quantity | None, float | None]:
-    if not (isinstance(told, Estimate) and isinstance(source, Estimate)):
-        return None if told is None or isinstance(told, Estimate) else told, None
-    right, before = (decisions(said, evidence.threshold) == evidence.labels for said in (outputs, evidence.reference))
-    return accuracy_change(right, before), mcnemar_p(right, before)
 
 
 def _narrow(recipe: Recipe, proof: Closeness | None, seen: Closeness | None) -> tuple[Note, ...]:
