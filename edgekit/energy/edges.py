@@ -184,31 +184,27 @@ def span_energy(
         return None
     lead_s, tail_s = (start_ns - first.t_ns) / 1e9, (last.t_ns - end_ns) / 1e9
     first_s, last_s = first.half_ns / 1e9, last.half_ns / 1e9
-    dates: list[Spread] = []
-    lead_j = 0.0
-    if before is not None:
-        lead_j = before.watts * lead_s
-        dates = [*_dating(before, lead_s, first_s), normal(_wander_j(wait, lead_s)) if wait else rectangle(lead_j)]
-    if wait is None:
-        hidden_s = 0.0 if before else first_s + max(0.0, lead_s) if first.dated else first_s
+    mean_w = joules / seconds
+    if wait is None:  # how much the power of waiting varies was not seen, so that of one tick before the start says little
+        hidden_s = first_s + max(0.0, lead_s) if first.dated else first_s
         hidden_s += max(0.0, tail_s) if last.dated else last_s
-        counted_s = seconds - lead_s if before else seconds
-        watts = (joules - lead_j) / counted_s
-        found_j = watts * (end_ns - start_ns) / 1e9
+        found_j = joules - mean_w * (lead_s + tail_s)
         return SpanEnergy(
             joules=found_j,
-            mean_w=watts,
-            below_j=watts * hidden_s,
-            above_j=found_j * hidden_s / max(counted_s - hidden_s, counted_s / 4),
-            uneven_j=watts * last_s if last.dated else 0.0,
-            dates=added(dates),
+            mean_w=mean_w,
+            below_j=mean_w * hidden_s,
+            above_j=found_j * hidden_s / max(seconds - hidden_s, seconds / 4),
+            uneven_j=mean_w * last_s if last.dated else 0.0,
+            dates=Spread(),
         )
-    mean_w = joules / seconds
     most_w = max(mean_w, wait.most_w)
     tail_j, tail = bounded(wait.watts * max(0.0, tail_s), _wander_j(wait, tail_s), last_j, freedom=wait.freedom)
-    dates += [tail, *_dating(wait, max(0.0, tail_s), last_s)]
+    dates = [tail, *_dating(wait, max(0.0, tail_s), last_s)]
     below_j, above_j, taken_j = (most_w - wait.watts) * astray_s, wait.watts * astray_s, 0.0
-    if before is None:
+    if before is not None:
+        lead_j = before.watts * lead_s
+        dates += [normal(_wander_j(wait, lead_s)), *_dating(before, lead_s, first_s)]
+    else:
         before_w = wait.most_w if first.dated else most_w
         lead_j = taken_j = wait.watts * max(0.0, lead_s)
         below_j += before_w * (lead_s + first_s) - lead_j
