@@ -12,9 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 def save(path: Path, nodes: list[Any], constants: dict[str, Any], *, x: tuple[Any, ...], y: tuple[Any, ...], **more: Any) -> Path:
     """Write a graph from "x" to "y"; `x_type`, `y_type` and `opset` are float, float and 17 unless given."""
-    ends = [
-        helper.make_tensor_value_info(name, more.get(f"{name}_type", TensorProto.FLOAT), shape) for name, shape in (("x", x), ("y", y))
-    ]
+    ends = [helper.make_tensor_value_info(name, more.get(f"{name}_type", TensorProto.FLOAT), shape) for name, shape in (("x", x), ("y", y))]
     graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], [numpy_helper.from_array(value, name) for name, value in constants.items()])
     sets = [helper.make_opsetid("", more.get("opset", 17)), *([helper.make_opsetid("com.microsoft", 1)] if more.get("own") else [])]
     onnx.save(helper.make_model(graph, opset_imports=sets, ir_version=8), path)
@@ -39,7 +37,12 @@ def classifier(path: Path) -> Path:
             helper.make_node("ReduceMean", ["g"], ["p"], axes=[2, 3], keepdims=0),
             helper.make_node("MatMul", ["p", "matrix"], ["y"]),
         ],
-        {"stem": weights(1, 32, 1, 3, 3), "depth": weights(2, 32, 1, 3, 3), "point": weights(3, 64, 32, 1, 1), "matrix": weights(4, 64, 10)},
+        {
+            "stem": weights(1, 32, 1, 3, 3),
+            "depth": weights(2, 32, 1, 3, 3),
+            "point": weights(3, 64, 32, 1, 1),
+            "matrix": weights(4, 64, 10),
+        },
         x=("batch", 1, 8, 8),
         y=("batch", 10),
     )

@@ -128,7 +128,9 @@ def test_a_product_with_a_constant_matrix_becomes_the_layer_that_it_is(tmp_path:
     assert "FULLY_CONNECTED" in {operator.name for operator in found.operators}
 
 
-@pytest.mark.parametrize("key", ["dynamic.tflite", "w8.tflite", "fp16.tflite", "int8.tflite", "int16x8.tflite", "dynamic.onnx", "int8.onnx"])
+@pytest.mark.parametrize(
+    "key", ["dynamic.tflite", "w8.tflite", "fp16.tflite", "int8.tflite", "int16x8.tflite", "dynamic.onnx", "int8.onnx"]
+)
 def test_tables_of_lookups_are_stored_as_the_recipe_says(key: str, tmp_path: Path) -> None:
     recipe = recipe_of(key)
     hub = tmp_path / f"hub.{recipe.format}"
@@ -136,7 +138,9 @@ def test_tables_of_lookups_are_stored_as_the_recipe_says(key: str, tmp_path: Pat
         Network(1, 12, dtype="INT32").lookup(50, 8).reshape(1, 96).dense(4).write(hub)
     else:
         onnx_network.lookup(hub)
-    sqnr, found = made(recipe, hub, {"x": np.random.default_rng(0).integers(0, 50, (24, 12)).astype("int32" if "tflite" in key else "int64")})
+    sqnr, found = made(
+        recipe, hub, {"x": np.random.default_rng(0).integers(0, 50, (24, 12)).astype("int32" if "tflite" in key else "int64")}
+    )
     assert sqnr > recipe.min_sqnr_db
     assert list(found.weights) == [recipe.weights]
 

@@ -12,13 +12,15 @@ from edgekit.converters.contents.layers import count
 
 _TURNS_AND_GO: Final = 2  # inputs of a loop before its state
 _STANDARD: Final = ("", "ai.onnx")
-# operators of ONNX Runtime's own, as standard ones with the same shapes: (name, places of the inputs that shape the result)
+# quantized operators, and ONNX Runtime's own, as standard ones with the same shapes: (name, places of the inputs that shape the result)
 _ALIKE: Final = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "Gelu", "QuickGelu", "QLinearSigmoid", "QLinearLeakyRelu"), ("Identity", (0,))),
     **dict.fromkeys(("QLinearSoftmax",), ("Identity", (0,))),
     **dict.fromkeys(("QLinearAdd", "QLinearMul"), ("Add", (0, 3))),
     **dict.fromkeys(("MatMulIntegerToFloat", "DynamicQuantizeMatMul", "FusedMatMul"), ("MatMul", (0, 1))),
     "BiasGelu": ("Add", (0, 1)),
+    "QLinearMatMul": ("MatMul", (0, 3)),
+    "QLinearConv": ("Conv", (0, 3)),
     "QGemm": ("Gemm", (0, 3)),
     "FusedGemm": ("Gemm", (0, 1)),
     "FusedConv": ("Conv", (0, 1)),
@@ -91,7 +93,7 @@ def _handed(node: Any) -> Iterator[tuple[str, str]]:
 
 
 def _values(model: Any) -> dict[str, Value]:
-    """Return what is known of the tensors: types as they are declared, shapes inferred on a copy without ONNX Runtime's own operators."""
+    """Return what is known of the tensors: types as they are declared, shapes inferred on a copy without quantized operators."""
     import onnx
 
     plain = onnx.ModelProto()
@@ -105,7 +107,7 @@ def _values(model: Any) -> dict[str, Value]:
             for item in (*graph.value_info, *graph.input, *graph.output):
                 if item.type.HasField("tensor_type"):
                     value = _value(item.type.tensor_type)
-                    values[item.name] = Value(value.format, value.shape or values.get(item.name, value).shape)
+                    values[item.name] = Value(value.format, values.get(item.name, value).shape or value.shape)
     return values
 
 
@@ -121,7 +123,7 @@ def _make_alike(node: Any, graph: Any) -> None:
         operator, kept = "MatMul", [inputs[0], name]
     elif node.op_type == "QLinearConcat":
         operator, kept = "Concat", inputs[2::3]
-    elif node.op_type in _ALIKE and (node.domain not in _STANDARD or node.op_type in ("QuantizeLinear", "DequantizeLinear")):
+    elif node.op_type in _ALIKE:
         operator, places = _ALIKE[node.op_type]
         kept = [inputs[place] for place in places]
     else:
