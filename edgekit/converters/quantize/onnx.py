@@ -15,6 +15,7 @@ from edgekit.converters.base import Recipe
 from edgekit.converters.data import one_by_one
 from edgekit.converters.quantize.keep import kept
 from edgekit.converters.quantize.onnx_loops import open_loops
+from edgekit.converters.quantize.onnx_order import sort_nodes
 from edgekit.converters.quantize.onnx_weights import lookups, store_rest, store_tables, store_weights
 from edgekit.converters.quantize.ranges import Observer, Ranges
 from edgekit.core.errors import ModelError
@@ -177,10 +178,9 @@ def _activations(model: Any) -> list[str]:
 def _tidy(path: Path) -> None:
     """Put the nodes in order and leave out the operator sets that nothing uses: they would ask a runtime for what it need not have."""
     import onnx
-    from onnxruntime.quantization.onnx_model import ONNXModel
 
     model = onnx.load(path)
-    ONNXModel(model).topological_sort()
+    sort_nodes(model.graph)
     used = {node.domain or "ai.onnx" for node in _nodes(model.graph)} | {"ai.onnx"}
     kept_sets = [item for item in model.opset_import if (item.domain or "ai.onnx") in used]
     del model.opset_import[:]
