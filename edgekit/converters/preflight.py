@@ -11,7 +11,7 @@ def prepare(proto: Any, shapes: Mapping[str, Sequence[int]], out: Path) -> None:
     """Write `proto` to `out` with a batch of one, no free sizes, constants folded, and products with a constant matrix as Gemm.
 
     `shapes` gives each input's shape without its batch. A free batch leaves SHAPE and FILL in the result, which microcontrollers do not
-    have; a product with a constant that becomes BATCH_MATMUL turns to zeros when it is quantized; an output right behind a convolution comes
+    have; a product with a constant that becomes BATCH_MATMUL turns to zeros when quantized; an output right behind a convolution comes
     out with its channels last.
     """
     import onnx

@@ -30,6 +30,7 @@ _TARGET: Final = re.compile(
     r"|torch\.ops\.higher_order\.(cond|while_loop|scan|map_impl|wrap_with_set_grad_enabled|wrap_with_autocast)"
     r"|_operator\.(getitem|add|sub|mul|truediv|floordiv|mod|pow|neg|abs|eq|ne|lt|le|gt|ge|and_|or_|not_)"
 )
+_STACK: Final = re.compile(r"[\w.,;<>@$-]*")  # which layer a node belongs to: keys, places and classes, never imported
 # torch._export.serde.schema.ScalarType
 _DTYPES: Final = {1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64", 12: "bool"}
 
@@ -108,9 +109,9 @@ def _program(archive: _Archive, path: Path) -> dict[str, Any]:
                 raise _quantized(path, node["target"])
             if not _TARGET.fullmatch(node["target"]):
                 raise carries(path, f"its operator {node['target']} is none of PyTorch's own")
-            node["metadata"] = {}
-        module["module_call_graph"] = [entry for entry in module["module_call_graph"] if entry["fqn"] == ""]
-        for signature in (entry["signature"] for entry in module["module_call_graph"]):
+            node["metadata"] = {key: text for key, text in node["metadata"].items() if key == "nn_module_stack" and _STACK.fullmatch(text)}
+        module["module_call_graph"] = [_without_signature(entry) for entry in module["module_call_graph"]]
+        for signature in (entry["signature"] for entry in module["module_call_graph"] if entry["signature"] is not None):
             for side in ("in_spec", "out_spec"):
                 check_tree(json.loads(signature[side])[1], path)
         if odd := next(objects(module["graph"]), None):
@@ -122,6 +123,11 @@ def _program(archive: _Archive, path: Path) -> dict[str, Any]:
         return program
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         raise _damaged(path, error) from error
+
+
+def _without_signature(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the entry of a part of the model without how it was called; that of the whole is kept."""
+    return entry if entry["fqn"] == "" else {"fqn": str(entry["fqn"]), "signature": None}
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:

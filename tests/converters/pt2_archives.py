@@ -36,7 +36,15 @@ def program(target: str = "torch.ops.aten.mul.Tensor", batch: Any = 1) -> dict[s
             "graph": {
                 "inputs": [w, x],
                 "outputs": [y],
-                "nodes": [{"target": target, "inputs": arguments, "outputs": [y], "metadata": {"stack_trace": "secret.py"}, "name": "y"}],
+                "nodes": [
+                    {
+                        "target": target,
+                        "inputs": arguments,
+                        "outputs": [y],
+                        "metadata": {"stack_trace": "secret.py", "nn_module_stack": "L__self__,,m.Net;L__self__a,a,torch.nn.Linear"},
+                        "name": "y",
+                    }
+                ],
                 "tensor_values": {"x": tensor(batch, 4), "w": tensor(4), "y": tensor(batch, 4)},
             },
             "signature": {

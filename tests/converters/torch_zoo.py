@@ -1,8 +1,9 @@
 """Convert every model of torch_models by the converter's own tasks, in one process, because PyTorch takes seconds to start.
 
-    python -m tests.converters.torch_zoo FOLDER MODEL... [--recipes RECIPE...]
+    python -m tests.converters.torch_zoo FOLDER MODEL...
 
 FOLDER/MODEL/ is the work folder of a conversion; FOLDER/MODEL.json holds, by recipe, its verification or why there is none.
+The model "programs" stands for .pt2 files and what their sources say: FOLDER/programs.json.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-RECIPES = ("fp32.tflite", "fp32.onnx", "int8.tflite", "int8.onnx", "dynamic.tflite")
+RECIPES = ("fp32.tflite", "fp32.onnx", "int8.tflite", "int8.onnx")
 
 
 def convert(name: str, folder: Path, recipes: Sequence[str]) -> dict[str, Any]:
@@ -38,10 +39,7 @@ def convert(name: str, folder: Path, recipes: Sequence[str]) -> dict[str, Any]:
         np.savez(work / f"{file}.npz", **inputs)
     (work / "evidence.json").write_text(json.dumps({"data": "held-out", "inputs": ports}))
     shapes = {port["name"]: port["shape"][1:] for port in ports}
-    failed = {}
-    for stage in ("reference", "tflite", "onnx"):
-        answer = hub.run({**job, "stages": [stage], "shapes": shapes}, lambda _: None) or {}
-        failed.update(answer.get("failures", {}))
+    failed = hub.run({**job, "stages": ["reference", "tflite", "onnx"], "shapes": shapes}, lambda _: None)["failures"]
     rows: dict[str, Any] = {"facts": json.loads((work / "facts.json").read_text())}
     for key in recipes:
         try:
@@ -62,12 +60,43 @@ def _draw(generator: Any, count: int, port: Any) -> Any:
     return generator.integers(0, 32, shape, port["dtype"])
 
 
-def main(folder: Path, names: Sequence[str], recipes: Sequence[str]) -> None:
+def programs(folder: Path) -> dict[str, Any]:
+    """Write .pt2 files and return what is known of each: facts, inputs, whether the batch is free; or the code of its refusal."""
+    import torch
+
+    from edgekit.converters.hub import load
+    from edgekit.converters.settings import Settings
+    from edgekit.core.errors import EdgekitError
+    from tests.converters import torch_models
+
+    torch.manual_seed(0)
+    model, example = torch_models.cnn()
+    model, batch = model.eval(), {"image": {0: torch.export.Dim("batch")}}
+    two = torch.cat([example, example])
+    made = {
+        "fixed": torch.export.export(model, (example,)),
+        "free": torch.export.export(model, (two,), dynamic_shapes=batch),
+        "four": torch.export.export(model, (torch.cat([two, two]),)),
+        "half": torch.export.export(torch.nn.Linear(4, 2).half().eval(), (torch.zeros(1, 4, dtype=torch.half),)),
+        "training": torch.export.export(torch_models.mlp()[0].train(), (torch.zeros(1, 8),)),
+    }
+    known: dict[str, Any] = {}
+    for name, program in made.items():
+        torch.export.save(program, folder / f"{name}.pt2")
+        try:
+            source: Any = load("pt2", folder / f"{name}.pt2", Settings())
+            known[name] = {**source.facts(), "shape": source.ports[0].shape, "output": source.run({"image": two.numpy()})[0].tolist()}
+        except EdgekitError as error:
+            known[name] = {"code": error.code}
+    return known
+
+
+def main(folder: Path, names: Sequence[str]) -> None:
     """Convert the models `names`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         try:
-            rows = convert(name, folder, recipes)
+            rows = programs(folder) if name == "programs" else convert(name, folder, RECIPES)
         except Exception:
             rows = {"crashed": traceback.format_exc()}
         (folder / f"{name}.json").write_text(json.dumps(rows))
@@ -75,6 +104,4 @@ def main(folder: Path, names: Sequence[str], recipes: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     os.environ.update(CUDA_VISIBLE_DEVICES="", TF_CPP_MIN_LOG_LEVEL="3")
-    given, _, chosen = " ".join(sys.argv[1:]).partition(" --recipes ")
-    place, *models = given.split()
-    main(Path(place), models, chosen.split() or RECIPES)
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -33,7 +33,7 @@ class TorchSource:
             from edgekit.converters.pt2_file import harmless
 
             program = torch.export.load(harmless(path))
-            self._model: NamedOutputs = uniform(program.module(check_guards=False), program)
+            self._model: NamedOutputs = _with_layers(program)
         else:
             module, args, kwargs = build(str(path))
             program = exported(module, args, kwargs)
@@ -108,6 +108,22 @@ class TorchSource:
         import torch
 
         return {port.name: torch.zeros((batch, *shapes[port.name]), dtype=getattr(torch, port.dtype)) for port in self.ports}
+
+
+def _with_layers(program: Any) -> NamedOutputs:
+    """Return the program with the layers it was made of, whose names exporters take over; as one flat graph where they cannot be told."""
+    import torch
+
+    flat = uniform(program.module(check_guards=False), program)
+    sizes = {name: [size if isinstance(size, int) else 1 for size in value.shape] for name, value in flat.inputs.items()}
+    trial = {name: torch.zeros(sizes[name], dtype=value.dtype) for name, value in flat.inputs.items()}
+    try:
+        layered = uniform(torch.export.unflatten(program), program)
+        with torch.no_grad():
+            found, expected = layered(**trial), flat(**trial)
+        return layered if all(torch.equal(found[name], expected[name]) for name in expected) else flat
+    except Exception:  # unflatten asks for more than a program has to hold
+        return flat
 
 
 def _keeps_batch(program: Any, model: NamedOutputs) -> bool:

@@ -16,7 +16,7 @@ def for_tflite(program: Any) -> Any:
     It takes the nearest neighbour of the middle of a pixel, where PyTorch takes that of its corner, and that differs unless an image grows
     by whole factors; and it refuses a transposed convolution with both a stride and a padding.
     """
-    return _rewritten(program, {"aten.upsample_nearest1d.vec": _nearest, "aten.upsample_nearest2d.vec": _nearest, **_TRANSPOSED})
+    return _rewritten(program, OPERATORS)
 
 
 def for_onnx(program: Any) -> Any:
@@ -101,7 +101,9 @@ def _transposed(convolve: str) -> Operator:
     return apply
 
 
-_TRANSPOSED: Mapping[str, Operator] = {
+OPERATORS: Mapping[str, Operator] = {
+    "aten.upsample_nearest1d.vec": _nearest,
+    "aten.upsample_nearest2d.vec": _nearest,
     "aten.conv_transpose1d.default": _transposed("conv_transpose1d"),
     "aten.conv_transpose2d.input": _transposed("conv_transpose2d"),
 }
