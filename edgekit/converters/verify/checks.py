@@ -13,7 +13,7 @@ from edgekit.converters.verify.metrics import finite
 from edgekit.core.artifact import Check
 from edgekit.core.quantity import Estimate, Quantity
 
-_LABELS = "--eval test.npz --max-accuracy-drop 1% lets accuracy decide"
+_BY_ACCURACY = "--max-accuracy-drop 1% lets accuracy decide"
 
 
 def finite_check(outputs: Sequence[Any], reference: Sequence[Any]) -> Check:
@@ -79,7 +79,11 @@ def sqnr_check(sqnr: float | None, recipe: Recipe, demands: Demands, change: Qua
     else:
         seen = f"{sqnr:.1f} dB" + (f", allowed: the loss of accuracy is within {allowed:.2%}" if excused else "")
     return Check(
-        name="sqnr", passed=reached or excused, seen=seen, floor=f"{floor:g} dB", advice=None if reached or excused else _to_try(recipe)
+        name="sqnr",
+        passed=reached or excused,
+        seen=seen,
+        floor=f"{floor:g} dB",
+        advice=None if reached or excused else _to_try(recipe, labelled=change is not None),
     )
 
 
@@ -113,11 +117,12 @@ def _without(recipe: Recipe) -> str:
     return f"try {others.get(recipe.name, '-r fp32')}"
 
 
-def _to_try(recipe: Recipe) -> str:
+def _to_try(recipe: Recipe, *, labelled: bool) -> str:
     if recipe.weights == "float32":
         return "convert to the other format; --min-sqnr moves the floor"
+    by_accuracy = _BY_ACCURACY if labelled else f"--eval test.npz {_BY_ACCURACY}"
     data = "give more typical calibration data, or try --percentile 99.99, " if recipe.needs_calibration else "try "
-    return f"{data}--mixed auto or a higher precision; --min-sqnr moves the floor, {_LABELS}"
+    return f"{data}--mixed auto or a higher precision; --min-sqnr moves the floor, {by_accuracy}"
 
 
 def _points(change: Quantity) -> str:
