@@ -107,20 +107,24 @@ def _refuse_links(path: Path, file: Any) -> None:
 
     held = path.stat().st_size
 
-    def look(name: str, item: Any) -> None:
+    def at_link(name: str, link: Any) -> str | None:
+        return f"its part {name} is a link into another file, {link.filename!r}" if isinstance(link, h5py.ExternalLink) else None
+
+    def at_item(name: str, item: Any) -> str | None:
         if not isinstance(item, h5py.Dataset):
-            return
-        if item.external:
-            _refuse(path, f"its weights {name} lie in another file, {item.external[0][0]!r}")
-        if item.nbytes > max(_MAX_CONFIG_BYTES, _MAX_INFLATION * held):
-            _refuse(path, f"its weights {name} claim {item.nbytes:,} bytes, the whole file has {held:,}")
+            return None
+        if elsewhere := [part[0] for part in item.external or ()] or [part.file_name for part in _virtual(item) if part.file_name != "."]:
+            return f"its weights {name} lie in another file, {elsewhere[0]!r}"
+        too_large = item.nbytes > max(_MAX_CONFIG_BYTES, _MAX_INFLATION * held)
+        return f"its weights {name} claim {item.nbytes:,} bytes, the whole file has {held:,}" if too_large else None
 
-    def look_at_link(name: str, link: Any) -> None:
-        if isinstance(link, h5py.ExternalLink):
-            _refuse(path, f"its part {name} is a link into another file, {link.filename!r}")
+    if why := file.visititems_links(at_link) or file.visititems(at_item):  # both stop at the first answer
+        _refuse(path, why)
 
-    file.visititems_links(look_at_link)
-    file.visititems(look)
+
+def _virtual(item: Any) -> Any:
+    """Return what a dataset is put together from, nothing when it is an ordinary one."""
+    return item.virtual_sources() if item.is_virtual else ()
 
 
 def _refuse(path: Path, why: str) -> NoReturn:
