@@ -15,6 +15,7 @@ from edgekit.region.span import Reach
 from edgekit.region.standstill import standstill
 
 _FEW_TICKS = 10
+_FAST_NS, _LATE_SHARE = 5_000_000, 0.1  # a tick of a millisecond comes from a loop in firmware, and late at times: windows allow as much
 _UNKNOWN_TICK_S = 0.1
 EDGE = "edge bracket"
 
@@ -104,7 +105,8 @@ def _edge(gauge: Gauge, look: Look | None, tick_ns: float, beside_ns: int) -> Ed
     """Return the edge of a reading that belongs to the moment `beside_ns`: other readings, or another program, may have come between."""
     if look is None or math.isnan(look.value):
         raise Impossible(f"{gauge.channel.id} could not be read: {gauge.failure or 'the reading was not a number'}")
-    return read_edge(min(look.before_ns, beside_ns), max(look.after_ns, beside_ns), look.value, tick_ns=tick_ns)
+    oldest_ns = tick_ns * (1 + _LATE_SHARE) if tick_ns <= _FAST_NS else tick_ns
+    return read_edge(min(look.before_ns, beside_ns), max(look.after_ns, beside_ns), look.value, tick_ns=oldest_ns)
 
 
 def _path(first: Edge, reach: Reach, last: Edge) -> list[tuple[float, float]]:
