@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -67,6 +68,9 @@ def desk(tmp_path: Path) -> Path:
         ("graph.keras --eval unlabelled.npz", 2, "labels.missing", "no labels y"),
         ("graph.keras --min-sqnr int8=high", 2, "usage.value", "decibels"),
         ("graph.keras --min-sqnr int9=10", 2, "recipe.unknown", "did you mean int8?"),
+        ("graph.keras --max-accuracy-drop 1%", 2, "labels.missing", "--eval test.npz"),
+        ("graph.keras --max-accuracy-drop some", 2, "usage.value", "--max-accuracy-drop 1%"),
+        ("graph.keras --max-accuracy-drop 300%", 2, "usage.value", "share of the samples"),
         ("graph.keras --name a/b", 2, "usage.value", "--out"),
         ("graph.keras --name a\x1b[31m", 2, "usage.value", "cannot be shown"),
         ("a\x1bb.keras", 2, "file.name", "a\\x1bb.keras"),
@@ -114,6 +118,37 @@ def test_the_table_shows_the_proof_and_the_next_command(desk: Path, run_edgekit:
     assert "dB" in done.stdout
     assert "verified" in done.stdout
     assert "edgekit bench 'a b/tiny.fp32.onnx' 'a b/tiny.int8.onnx'" in done.stdout
+
+
+def test_the_table_fits_eighty_columns_with_every_column_it_has(desk: Path, run_edgekit: Run) -> None:
+    words = ["--calib", "calib.npz", "--eval", "classes.npz", "--runtime-agreement", "--style", "rich", "--name", "a_name_of_20_letters"]
+    with np.load(desk / "test.npz") as data:
+        np.savez(desk / "classes.npz", x=data["x"], y=np.arange(40) % 4)
+    done = run_edgekit("convert", "tiny.onnx", *words, cwd=desk, env={"COLUMNS": "80", "NO_COLOR": ""})
+    assert done.returncode == 0, done.stderr
+    table = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout.partition("\nnext")[0])
+    assert max(map(len, table.splitlines())) <= 80
+    for said in ("accuracy", "change", "weights", "compute", "unoptimised", "0 of "):
+        assert said in table
+
+
+def test_labelled_data_decides_where_the_user_lets_it(desk: Path, run_edgekit: Run) -> None:
+    random = np.random.default_rng(1)
+    x = random.uniform(-1, 1, size=(400, 8)).astype(np.float32)
+    labels = (x @ np.linspace(-1, 1, 32, dtype=np.float32).reshape(8, 4)).argmax(1)
+    np.savez(desk / "labelled.npz", x=x, y=labels)
+    (desk / "edgekit.toml").write_text("[convert.floors]\nint8 = 60\n")
+    words = ["tiny.onnx", "-r", "int8", "--calib", "many.npz", "--eval", "labelled.npz", "--json"]
+    strict = run_edgekit("convert", *words, cwd=desk)
+    assert strict.returncode == 3, "the floor of the project holds"
+    checks = {check["name"]: check for check in strict.json()["data"]["rows"][0]["artifact"]["verification"]["checks"]}
+    assert checks["sqnr"]["floor"] == "60 dB"
+    lenient = run_edgekit("convert", *words, "--max-accuracy-drop", "10%", cwd=desk)
+    assert lenient.returncode == 0, lenient.stderr
+    assert [note["code"] for note in lenient.json()["notes"] if note["code"].startswith("sqnr")] == ["sqnr.excused"]
+    proof = lenient.json()["data"]["rows"][0]["artifact"]["verification"]
+    assert proof["accuracy_change"]["low"] > -0.1
+    assert 0 < proof["mcnemar_p"] <= 1
 
 
 def test_without_data_the_record_says_so_and_keeps_no_samples(desk: Path, run_edgekit: Run) -> None:

@@ -159,7 +159,7 @@ TITLES: Final = {
     "reference": "LiteRT reference kernels",
     "plain": "LiteRT kernels without XNNPACK",
     "micro": "TFLite Micro",
-    "unoptimised": "ONNX Runtime without graph optimisation",
+    "unoptimised": "ONNX Runtime unoptimised",
 }
 _MISSING: Final = {"micro": "tflite-micro is not installed; its wheels are for Linux on x86-64 only (extra mcu)"}
 _RUN: Final[Mapping[str, Callable[[Path, Mapping[str, Any]], Ran]]] = {
@@ -168,5 +168,5 @@ _RUN: Final[Mapping[str, Callable[[Path, Mapping[str, Any]], Ran]]] = {
     "plain": _litert("BUILTIN_WITHOUT_DEFAULT_DELEGATES", "kernels without XNNPACK"),
     "micro": _micro,
     "optimised": _ort("ORT_ENABLE_ALL", "with graph optimisation"),
-    "unoptimised": _ort("ORT_DISABLE_ALL", "without graph optimisation"),
+    "unoptimised": _ort("ORT_DISABLE_ALL", "unoptimised"),
 }
