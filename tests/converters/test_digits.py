@@ -245,7 +245,7 @@ sys.meta_path.insert(0, Killer())
     ("names", "lost"),
     [
         (("ai_edge_quantizer.quantizer",), {"fp16.tflite", "int8.tflite"}),
-        (("tf2onnx.convert", "torch"), {"fp32.onnx", "int8.onnx"}),  # and the detour that would save it
+        (("tf2onnx.convert", "torch._C"), {"fp32.onnx", "int8.onnx"}),  # and the detour that would save it
     ],
 )
 def test_a_crash_costs_the_recipes_it_concerns_and_no_other(
