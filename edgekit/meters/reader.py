@@ -53,6 +53,7 @@ class PortMeter:
         self._unsubscribe: Callable[[], None] | None = None
         self._heard_ns = 0
         self._after_gap = False
+        self._busy = False
         self._watch: ReadingWatch | None = None
 
     # What a driver says.
@@ -94,7 +95,7 @@ class PortMeter:
         self._end.clear()
         self._heard_ns = self._clock.now_ns()
         if isinstance(self._clock, ScriptedClock):
-            self._unsubscribe = self._clock.subscribe(lambda _from, _to: self._turn(sink))
+            self._unsubscribe = self._clock.subscribe(lambda _from, _to: self._scripted(sink))
             return
         self._thread = threading.Thread(target=self._run, args=(sink,), name=f"meter-{self.kind}", daemon=True)
         self._thread.start()
@@ -113,6 +114,15 @@ class PortMeter:
                 self._leave(self._port)
             self._port.close()
             self._port = None
+
+    def _scripted(self, sink: ReadingSink) -> None:
+        if self._busy:  # a driver that waits for an answer lets scripted time pass within its own turn
+            return
+        self._busy = True
+        try:
+            self._turn(sink)
+        finally:
+            self._busy = False
 
     def _run(self, sink: ReadingSink) -> None:
         while not self._end.is_set():
