@@ -63,7 +63,7 @@ def quantize(hub: Path, out: Path, recipe: Recipe, ranges: Ranges | None, keep: 
     float_layers = kept(keep, tuple(graph.layers()))
     for name in float_layers:
         rules.add_quantization_config(f"^{re.escape(name)}$", TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    source: str | bytes = str(hub)
+    source = graph.content()
     bounds = None
     if ranges is not None:
         _refuse_loops(graph)
@@ -99,10 +99,17 @@ def _w4(rules: Any) -> None:
         rules.add_weight_only_config(_ANY, _operator(name), num_bits=8)
 
 
-def _static(bits: int) -> Callable[[Any], None]:
+def _static(bits: int, *, dense_per_channel: bool = True) -> Callable[[Any], None]:
+    """Return the static scheme; a scale for each output of a dense layer costs 24 bytes, which is much where those layers are the model."""
+
     def add(rules: Any) -> None:
+        from ai_edge_quantizer.qtyping import QuantGranularity
+
         rules.add_dynamic_config(_ANY, _operator("EMBEDDING_LOOKUP"), num_bits=8)  # has no static form
         rules.add_static_config(_ANY, _operator("ALL_SUPPORTED"), activation_num_bits=bits, weight_num_bits=8)
+        if not dense_per_channel:
+            one = {"activation_num_bits": bits, "weight_num_bits": 8, "weight_granularity": QuantGranularity.TENSORWISE}
+            rules.add_static_config(_ANY, _operator("FULLY_CONNECTED"), **one)
         if bits > 8:  # it would store tables in 16 bits, as activations
             rules.add_quantization_config(_ANY, _operator("GATHER"), algorithm_key="no_quantize")
 
@@ -115,7 +122,7 @@ _SCHEMES: Final[Mapping[str, Callable[[Any], None]]] = {
     "w8": _w8,
     "w4": _w4,
     "int8": _static(8),
-    "int8-full": _static(8),
+    "int8-full": _static(8, dense_per_channel=False),
     "int16x8": _static(16),
 }
 

@@ -23,6 +23,8 @@ class FloatGraph:
 
         self._schema = schema
         self._model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+        for code in self._model.operatorCodes:  # files before 2020 have the old field only, and the quantizer reads the new one: 0 is ADD
+            code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
         self._names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 
     @property
@@ -55,8 +57,6 @@ class FloatGraph:
 
         The quantizer makes a product that says 0 to everything of such a BATCH_MATMUL. Raises ModelError for one that has no such form.
         """
-        import flatbuffers
-
         for graph, op in self._constant_products():
             weights = self._constant(graph, op.inputs[1])
             if op.builtinOptions.adjX or max((1, *weights.shape[:-2])) > 1 or len(graph.tensors[op.inputs[0]].shape) < weights.ndim:
@@ -69,6 +69,12 @@ class FloatGraph:
                 )
             matrix = weights.reshape(weights.shape[-2:])
             self._make_fully_connected(graph, op, matrix if op.builtinOptions.adjY else matrix.T)
+        return self.content()
+
+    def content(self) -> bytes:
+        """Return the file as it is now."""
+        import flatbuffers
+
         builder = flatbuffers.Builder(1024)
         builder.Finish(self._model.Pack(builder), file_identifier=_IDENTIFIER)
         return bytes(builder.Output())
