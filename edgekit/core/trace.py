@@ -26,6 +26,7 @@ class Reading:
 LAST_NS = 2**62  # 146 years: what is computed from such times stays within 64 bits
 FLAG_GAP = 1  # the instrument said that readings before this one were lost
 FLAG_INVALID = 2  # the reading itself is not usable (empty, torn, NaN, refused); its value says nothing
+FLAG_OVER = 4  # the instrument's range was exceeded: the value is a lower limit, and no energy is stated for a window that holds one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

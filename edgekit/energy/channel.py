@@ -141,11 +141,14 @@ def _of_integral(
     length_ns = found.end_ns - found.start_ns
     coverage = found.covered_ns / length_ns
     looks = max(1, round(length_ns / 1e9 / update_s))
+    reason = None if coverage >= MIN_COVERAGE else f"readings cover only {coverage:.1%} of a window"
+    if found.over:
+        reason = "the meter's range was exceeded in a window"
     return WindowEnergy(
         joules=float(found.mean * scale * seconds),
         coverage=coverage,
         edge_s=update_s if cut_s is None else 0.0,
-        reason=None if coverage >= MIN_COVERAGE else f"readings cover only {coverage:.1%} of a window",
+        reason=reason,
         ticks=looks,
         span_s=length_ns / 1e9 if cut_s is not None else None,
         cut_s=cut_s or (0.0, 0.0),

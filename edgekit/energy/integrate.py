@@ -40,7 +40,10 @@ class Rule(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Integral:
-    """Add up one window [start_ns, end_ns] over blocks of samples: value times nanoseconds, and the nanoseconds that samples cover."""
+    """Add up one window [start_ns, end_ns] over blocks of samples: value times nanoseconds, and the nanoseconds that samples cover.
+
+    `over` says that the instrument's range was exceeded in it.
+    """
 
     start_ns: int
     end_ns: int
@@ -51,6 +54,7 @@ class Integral:
     cells: int = 0
     square: float = 0.0
     rough: float = 0.0
+    over: bool = False
 
     @property
     def mean(self) -> float:
@@ -148,7 +152,12 @@ def integrate(
 
     found = [Integral(start_ns=start + shift_ns, end_ns=end + shift_ns, rule=rule, max_gap_ns=max_gap_ns) for start, end in spans]
     before: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
-    for t, y, lost in blocks_of(trace):
+
+    def over(times: NDArray[np.int64]) -> None:
+        for integral in found:
+            integral.over |= bool(((times >= integral.start_ns) & (times <= integral.end_ns)).any())
+
+    for t, y, lost in blocks_of(trace, over=over):
         if not len(t):
             continue
         if before is not None:  # the cell between two blocks

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, ChunkedTrace
+from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, FLAG_OVER, ChunkedTrace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,12 +24,14 @@ def chunks_of(trace: Trace | ChunkedTrace) -> Iterator[Trace]:
         yield trace
 
 
-def blocks_of(trace: Trace | ChunkedTrace) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_] | None]]:
+def blocks_of(
+    trace: Trace | ChunkedTrace, *, over: Callable[[NDArray[np.int64]], None] | None = None
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_] | None]]:
     """Yield (t_ns, value, lost) in blocks: usable readings, and which of them follow readings that the instrument says are lost.
 
     `lost` is None where none does. A reading that is flagged as invalid, or is no finite number, says nothing and is left out: time goes on
     without it, so that what lies between its neighbours is bridged or not by the length of the gap alone. Where it also says that readings
-    were lost before it, its successor says so.
+    were lost before it, its successor says so. `over` hears when readings beyond the instrument's range were made.
     """
     import numpy as np
 
@@ -43,6 +45,8 @@ def blocks_of(trace: Trace | ChunkedTrace) -> Iterator[tuple[NDArray[np.int64], 
                 continue
             good = ((flags & FLAG_INVALID) == 0) & np.isfinite(value)
             gap = (flags & FLAG_GAP) != 0
+            if over is not None and (beyond := (flags & FLAG_OVER) != 0).any():
+                over(t[beyond])
             lost = np.zeros(int(good.sum()), np.bool_)
             # A gap holds from the reading that reports it to the next usable one.
             places = np.searchsorted(np.flatnonzero(good), np.flatnonzero(gap), side="left")

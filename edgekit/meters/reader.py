@@ -55,6 +55,7 @@ class PortMeter:
         self._after_gap = False
         self._busy = False
         self._watch: ReadingWatch | None = None
+        self._sink: ReadingSink | None = None  # for readings of a second channel beside the block that `_read` returns
 
     # What a driver says.
 
@@ -91,7 +92,7 @@ class PortMeter:
         if self._thread is not None or self._unsubscribe is not None:
             raise HardwareError(f"meter {self.kind} is already started", code="meter.started_twice")
         self.open()
-        self._watch = watch
+        self._watch, self._sink = watch, sink
         self._end.clear()
         self._heard_ns = self._clock.now_ns()
         if isinstance(self._clock, ScriptedClock):
