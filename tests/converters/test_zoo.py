@@ -136,7 +136,9 @@ def test_whole_numbers_go_in_as_they_are(converted: dict[str, ConvertResult]) ->
 
 
 @pytest.mark.skipif(not TORCH, reason="the torch extra is not installed")
-@pytest.mark.parametrize(("name", "operator", "layer"), [("causal_gelu", "Erfc", "conv1d"), ("grouped", "StatefulPartitionedCall", "conv2d")])
+@pytest.mark.parametrize(
+    ("name", "operator", "layer"), [("causal_gelu", "Erfc", "conv1d"), ("grouped", "StatefulPartitionedCall", "conv2d")]
+)
 def test_what_tf2onnx_breaks_is_exported_by_keras_on_pytorch_and_said(
     name: str, operator: str, layer: str, converted: dict[str, ConvertResult]
 ) -> None:

@@ -61,8 +61,13 @@ models = {
     ]),
     "embedding": Sequential([Input((12,), dtype="int32"), L.Embedding(50, 8), L.GlobalAveragePooling1D(), L.Dense(4)]),
     "grouped": Sequential([Input((8, 8, 4)), L.Conv2D(8, 3, groups=2, activation="relu"), L.GlobalAveragePooling2D(), L.Dense(3)]),
-    "named": Model({"left": left, "right": right}, {"scores": L.Dense(3, name="first")(joined), "level": L.Dense(1, name="second")(joined)}),
-    "erfinv": Sequential([Input((8,)), L.Dense(4, activation="tanh"), L.Lambda(lambda x: __import__("tensorflow").math.erfinv(x * 0.5), name="inverse"), L.Dense(2)]),
+    "named": Model(
+        {"left": left, "right": right}, {"scores": L.Dense(3, name="first")(joined), "level": L.Dense(1, name="second")(joined)}
+    ),
+    "erfinv": Sequential([
+        Input((8,)), L.Dense(4, activation="tanh"),
+        L.Lambda(lambda x: __import__("tensorflow").math.erfinv(x * 0.5), name="inverse"), L.Dense(2),
+    ]),
 }
 for name, model in models.items():
     def some(port):

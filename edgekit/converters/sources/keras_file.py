@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,14 +85,22 @@ def _explained(error: Exception, path: Path) -> ModelError | None:
         return ModelError(
             f"{path} cannot be loaded by this Keras",
             code="model.version",
-            why=f"it was saved by another version, in which a {found[1]} has {found[2]}",
-            do=[
-                ("export it where it was made, then convert the folder:", "model.export('folder')"),
-                ("or install the version it names:", f"unzip -p {path} metadata.json"),
-            ],
+            why=f"it was saved by Keras {_version(path)}, in which a {found[1]} has {found[2]}",
+            do=[("export it where it was made, then convert the folder:", "model.export('folder')")],
             data={"log": text[:2000]},
         )
     return None
+
+
+def _version(path: Path) -> str:
+    """Return the version of Keras that wrote the file."""
+    import h5py  # type: ignore[import-untyped]
+
+    if h5py.is_hdf5(path):
+        with h5py.File(path, "r") as file:
+            return str(file.attrs.get("keras_version", "of another version"))
+    with zipfile.ZipFile(path) as archive:
+        return str(json.loads(archive.read("metadata.json")).get("keras_version"))
 
 
 def _unknown_class(name: str, path: Path, text: str) -> ModelError:
