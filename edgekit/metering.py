@@ -6,19 +6,22 @@ How a sensor behaves comes from the stored self-test of this very instrument beh
 from __future__ import annotations
 
 import inspect
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgekit.config import MeterChoice, load
+from edgekit.config import Config, MeterChoice, load
 from edgekit.core.calibration import Calibration, ChannelCalibration
 from edgekit.core.channel import Channel, Measurand, MeterSpec
 from edgekit.core.errors import HardwareError, UsageError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
-from edgekit.core.protocols import DeviceSession, HostMeter, TargetMeter
+from edgekit.core.protocols import DeviceSession, HostMeter, ReadingSink, ReadingWatch, TargetMeter
 from edgekit.core.quantity import Note, Quantity, Unknown
 from edgekit.links.clock import HostClock
-from edgekit.registry import meter_class
+from edgekit.meters.discover import Attached, Surroundings, discover, discoverable, is_place, locate
+from edgekit.registry import METERS, meter_class
 from edgekit.sim.clock import ScriptedClock
 from edgekit.store.calibrations import CalibrationStore
 
@@ -145,7 +148,7 @@ def _best_first(kind: str, session: DeviceSession) -> tuple[str, ...]:
 def _open(names: Sequence[str], *, device: Any, session: DeviceSession, why: str) -> Chosen:
     targets: list[TargetMeter] = []
     hosts: list[HostMeter] = []
-    for choice in map(_choice, names):
+    for choice in (meter_choice(name, load()) for name in names):
         meter = meter_class(choice.kind)
         if hasattr(meter, "counter"):
             targets.append(meter())
@@ -177,10 +180,48 @@ def spec_of(meter: TargetMeter, probe: Mapping[str, Any], *, device: DeviceSpec,
     return meter.spec({**probe, "arch": facts.arch or "", "kernel": facts.kernel or "", **rehearsal})
 
 
-def _choice(name: str) -> MeterChoice:
-    """Return the meter that edgekit.toml calls `name`, else the one of that kind; "KIND:ADDRESS" needs no name."""
-    kind, _, address = name.partition(":")
-    return load().meters.get(name) or MeterChoice(name=name, kind=kind, address=address or None)
+def meter_choice(name: str, config: Config) -> MeterChoice:
+    """Return the meter that edgekit.toml calls `name`, else the one of that kind; "KIND:ADDRESS,OPTION=VALUE" needs no name."""
+    bare, options = name, dict[str, str]()
+    while found := re.fullmatch(r"(?P<rest>.*),(?P<key>[a-z][a-z0-9_]*)=(?P<value>[^,]*)", bare):
+        bare, options = found["rest"], {found["key"]: found["value"], **options}
+    named = config.meters.get(bare)
+    if named is not None:
+        return replace(named, options={**named.options, **options})
+    kind, _, address = bare.partition(":")
+    return MeterChoice(name=bare, kind=kind, address=address or None, options=options)
+
+
+def begin(meter: HostMeter, sink: ReadingSink, watch: ReadingWatch | None = None) -> None:
+    """Start an instrument; one of another package may know nothing of a watch."""
+    if len(inspect.signature(meter.start).parameters) > 1:
+        meter.start(sink, watch)
+    else:
+        meter.start(sink)
+
+
+def open_host_meter(choice: MeterChoice, around: Surroundings | None = None) -> HostMeter:
+    """Return the instrument on this host that is meant, found where no place is given; raise UsageError or HardwareError."""
+    meter = meter_class(choice.kind)
+    if hasattr(meter, "counter") or choice.kind in ("sim", "replay"):
+        raise UsageError(
+            f"meter {choice.kind} is not an instrument on this host",
+            code="meter.not_on_host",
+            why="it is read on the device, by a benchmark",
+            do=[("measure with it:", f"edgekit bench ARTIFACT --meter {choice.kind}")],
+        )
+    return _added_meter(_located(choice, meter, around), meter)
+
+
+def _located(choice: MeterChoice, meter: type[Any], around: Surroundings | None = None) -> MeterChoice:
+    """Return the choice with the place of the instrument; what sits behind a pseudo-terminal is marked as emulated."""
+    if discoverable(meter) and not (choice.address and is_place(choice.address)):
+        found: Attached = locate(choice.kind, choice.address, discover({choice.kind: meter}, around))
+        serial = {"serial": found.serial} if found.serial else {}
+        return replace(choice, address=found.address, options={**serial, **choice.options})
+    if choice.address and os.path.realpath(choice.address).startswith("/dev/pts/"):
+        return replace(choice, options={"emulated": "yes", **choice.options})
+    return choice
 
 
 def _host_meter(choice: MeterChoice, meter: Any, device: Any) -> HostMeter:
@@ -202,7 +243,14 @@ def _host_meter(choice: MeterChoice, meter: Any, device: Any) -> HostMeter:
             why="it repeats recorded readings",
             do=[("name the run:", "edgekit bench ARTIFACT --meter replay:RUN")],
         )
-    return _added_meter(choice, meter)
+    if isinstance(clock, ScriptedClock) and name in METERS:
+        raise HardwareError(
+            f"meter {name} does not go with device {device.spec.name}",
+            code="meter.real_alone",
+            why="the device is emulated on a clock of its own, which no instrument follows",
+            do=[("rehearse on this machine:", f"edgekit bench ARTIFACT --device local --meter {choice.name}")],
+        )
+    return open_host_meter(choice)
 
 
 def _added_meter(choice: MeterChoice, meter: Any) -> HostMeter:

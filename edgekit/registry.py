@@ -20,6 +20,7 @@ METERS: Final[Mapping[str, str]] = {
     "pmic": "edgekit.meters.pmic:PmicMeter",
     "hwmon": "edgekit.meters.hwmon:HwmonMeter",
     "cputime": "edgekit.meters.cputime:CpuTimeMeter",
+    "um25c": "edgekit.meters.um25c:Um25cMeter",
     "sim": "edgekit.meters.sim:SimMeter",
     "replay": "edgekit.meters.replay:ReplayMeter",
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli.complete import device_names, meter_names
+from edgekit.cli.emulate import emulate
 from edgekit.cli.listing import Row, listing
 from edgekit.cli.output import current
 from edgekit.core.boundary import sees
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from edgekit.flows.selftest import SelftestResult
 
 app = typer.Typer(invoke_without_command=True)
+app.command(short_help="Rehearse with an instrument that is not there.")(emulate)
 
 
 @app.callback()
@@ -74,11 +76,11 @@ def selftest(
     from edgekit.flows.selftest import selftest as test
     from edgekit.links.clock import SystemClock
     from edgekit.metering import calibration_store
-    from edgekit.registry import open_device, resolve_device, resolve_meter
+    from edgekit.registry import open_device, resolve_device
 
     ui = current()
     settings = load_config()
-    request = SelftestRequest(meter=resolve_meter(meter, settings) if meter else None, seconds=seconds, load=load, keep=keep, seed=seed)
+    request = SelftestRequest(meter=meter, seconds=seconds, load=load, keep=keep, seed=seed)
     opened = open_device(resolve_device(device, settings))
     _show_selftest(test(request, device=opened, store=calibration_store(), progress=ui.progress, date=SystemClock()), device)
 

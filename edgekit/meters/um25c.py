@@ -75,6 +75,7 @@ class Um25cMeter(PortMeter):
     """Ask the meter twice a second; its watts are means of its own, its milliwatt-hours an energy counter of 3.6 J."""
 
     kind = "um25c"
+    serial_names = ("rfcomm", "cu.UM24C", "cu.UM25C", "cu.UM34C")  # Bluetooth gives its ports no ids
 
     def spec(self) -> MeterSpec:
         """Return the spec of the model that answers."""

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import math
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Load(Protocol):
+    """Draw power over time; times are nanoseconds from the load's own beginning."""
+
+    def power(self, t_ns: int) -> float:
+        """Return the watts at `t_ns`."""
+
+    def total_j(self, t_ns: int) -> float:
+        """Return the exact energy from 0 to `t_ns`, in joules."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +76,18 @@ class Curve:
             width = self.times_ns[index] - self.times_ns[index - 1]
             total += (self.power_w[index] + self.power_w[index - 1]) / 2 * width / 1e9
             yield total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """Draw what several loads draw together."""
+
+    parts: tuple[Load, ...]
+
+    def power(self, t_ns: int) -> float:
+        """Return the watts at `t_ns`."""
+        return math.fsum(part.power(t_ns) for part in self.parts)
+
+    def total_j(self, t_ns: int) -> float:
+        """Return the exact energy from 0 to `t_ns`, in joules."""
+        return math.fsum(part.total_j(t_ns) for part in self.parts)

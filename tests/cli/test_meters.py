@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.config import Config
+from edgekit.config import Config, MeterChoice
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.flows.meters import State, meters
+from edgekit.meters.discover import SerialEntry, Surroundings
+from edgekit.registry import meter_names
 from edgekit.store.calibrations import CalibrationStore
 from tests.calibrations import calibration, recording, spec
 from tests.conftest import Completed
@@ -29,8 +31,23 @@ PACKAGE = {
 }
 
 
-def listed(probes: dict[str, object], facts: DeviceFacts | None = None) -> dict[str, object]:
-    found = meters(EMPTY, LOCAL, progress=QuietProgress(), connect=lambda spec: FakeDevice(spec, probes=probes, facts=facts))
+def host(*ports: SerialEntry, may_open: bool = True, root: Path = Path("/nowhere")) -> Surroundings:
+    """Return a host that has these serial ports and nothing else."""
+    return Surroundings(
+        sys=root, proc=root, dev=root, ports=lambda: ports, exists=lambda path: path != "/dev/none", may_open=lambda path: may_open
+    )
+
+
+def listed(
+    probes: dict[str, object], facts: DeviceFacts | None = None, *, config: Config = EMPTY, around: Surroundings | None = None
+) -> dict[str, object]:
+    found = meters(
+        config,
+        LOCAL,
+        progress=QuietProgress(),
+        connect=lambda spec: FakeDevice(spec, probes=probes, facts=facts),
+        around=around or host(),
+    )
     return {meter.name: meter for meter in found.meters}
 
 
@@ -52,7 +69,29 @@ def test_nvml_is_absent_without_a_gpu_and_refused_with_one() -> None:
 
 
 def test_every_name_that_can_be_given_to_bench_is_listed() -> None:
-    assert list(listed({})) == ["rapl", "nvml", "jetson", "pmic", "hwmon", "cputime", "sim", "replay"]
+    assert set(listed({})) == set(meter_names())
+
+
+def test_an_instrument_on_this_host_is_listed_where_it_is() -> None:
+    found = listed({}, around=host(SerialEntry(device="/dev/rfcomm0")))
+    meter = found["um25c:/dev/rfcomm0"]
+    assert (meter.state, meter.kind, meter.detail) == (State.USABLE, "um25c", "um25c at /dev/rfcomm0")
+    assert "um25c" not in found
+    refused = listed({}, around=host(SerialEntry(device="/dev/rfcomm0"), may_open=False))["um25c:/dev/rfcomm0"]
+    assert (refused.state, refused.do[0][1]) == (State.REFUSED, "edgekit meters udev | sudo sh")
+
+
+def test_an_instrument_that_is_not_there_can_be_rehearsed() -> None:
+    meter = listed({})["um25c"]
+    assert (meter.state, meter.do[0][1]) == (State.ABSENT, "edgekit meters emulate um25c")
+
+
+@pytest.mark.parametrize(
+    ("address", "state"), [("/dev/there", "usable"), ("/dev/none", "refused"), ("socket://box:5025", "usable"), (None, "absent")]
+)
+def test_a_configured_instrument_is_judged_at_its_place(address: str | None, state: str) -> None:
+    choice = MeterChoice(name="desk", kind="um25c", address=address)
+    assert listed({}, config=Config(path=None, runs=Path("runs"), meters={"desk": choice}))["desk"].state == state
 
 
 @pytest.fixture
@@ -115,7 +154,7 @@ def test_a_self_test_is_shown_with_its_date(tmp_path: Path) -> None:
     CalibrationStore(tmp_path / "calibrations").save(calibration(spec()), recording(spec()), [])
     config = Config(path=None, runs=Path("runs"), data=tmp_path)
     nvml = {"usable": True, "channels": [row], "detail": "NVML"}
-    found = meters(config, LOCAL, progress=QuietProgress(), connect=lambda spec: FakeDevice(spec, probes={"nvml": nvml}))
+    found = meters(config, LOCAL, progress=QuietProgress(), connect=lambda spec: FakeDevice(spec, probes={"nvml": nvml}), around=host())
     assert {meter.name: meter.calibrated for meter in found.meters if meter.calibrated} == {"nvml": "2026-11-22"}
 
 

@@ -14,7 +14,7 @@ from edgekit.flows.bench.course import Course, Stage
 from edgekit.flows.bench.inputs import Subject
 from edgekit.flows.bench.plan import SETTLE_S, BenchPlan
 from edgekit.flows.bench.recorder import Recorder
-from edgekit.metering import Chosen
+from edgekit.metering import Chosen, begin
 from edgekit.store.journal import ENGINE_FACTS
 
 
@@ -81,4 +81,4 @@ def _reading(plan: RunPlan, *, stage: Stage, chosen: Chosen) -> Iterator[None]:
 
 def _start(meter: HostMeter, recorder: Recorder, stack: ExitStack) -> None:
     stack.callback(meter.stop)
-    meter.start(recorder.sink, recorder)
+    begin(meter, recorder.sink, recorder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from edgekit.sim.curve import Curve
+from edgekit.sim.curve import Load
 
 
 class Instrument(Protocol):
@@ -26,9 +26,9 @@ class Instrument(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circuit:
-    """Draw `power` at `voltage_v`; the curve begins at `start_ns`."""
+    """Draw `power` at `voltage_v`; the load begins at `start_ns`."""
 
-    power: Curve
+    power: Load
     voltage_v: float = 5.0
     start_ns: int = 0
 

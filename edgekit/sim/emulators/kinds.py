@@ -1,0 +1,50 @@
+"""List the emulated instruments that `edgekit meters emulate` serves: a line for each, by the kind of meter that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from typing import Any, Final
+
+from edgekit.core.errors import unknown_name
+from edgekit.sim.emulators.instrument import Circuit, Instrument, OwnClock
+
+
+class Line(StrEnum):
+    """Name what an instrument is reached through: a serial line or HID reports on a pseudo-terminal, a socket, HTTP."""
+
+    SERIAL = "serial"
+    HID = "hid"
+    TCP = "tcp"
+    HTTP = "http"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmulatedKind:
+    """Say which class emulates a kind: Class(circuit, *, clock: OwnClock, seed: int), how it is reached, and its usual voltage."""
+
+    target: str
+    line: Line = Line.SERIAL
+    voltage_v: float = 5.0
+
+
+EMULATED: Final[Mapping[str, EmulatedKind]] = {
+    "um25c": EmulatedKind(target="edgekit.sim.emulators.um25c:Um25c"),
+}
+
+
+def emulated_kind(kind: str) -> EmulatedKind:
+    """Return how a kind is emulated; raise UsageError for one that is not."""
+    if kind not in EMULATED:
+        raise unknown_name("emulator", kind, EMULATED, list_command="edgekit meters emulate --help")
+    return EMULATED[kind]
+
+
+def open_emulated(kind: str, circuit: Circuit, *, clock: OwnClock, seed: int = 0) -> Instrument:
+    """Return a new emulated instrument of a kind on a circuit, with a clock of its own."""
+    module, _, name = emulated_kind(kind).target.partition(":")
+    emulator: Any = getattr(import_module(module), name)
+    opened: Instrument = emulator(circuit, clock=clock, seed=seed)
+    return opened
