@@ -146,11 +146,19 @@ def run_worker(children: Children, job: Mapping[str, Any], *, on_stage: Callable
             f"{what} was ended while {stage}" if ended.excess else f"{what} crashed while {stage}",
             code="convert.limit" if ended.excess else "convert.crashed",
             why=ended.cause(),
-            do=[("see its own words:", "edgekit convert ... -v")],
+            do=[("see its own words:", "edgekit convert ... -v"), *_ways_around(str(job.get("recipe", "")))],
             data={"stage": stage, "status": ended.status, "log": ended.tail},
         )
     result: dict[str, Any] = answer["result"]
     return result
+
+
+def _ways_around(recipe: str) -> list[tuple[str, str]]:
+    """Return what to make where a static recipe took its converter down, as recurrent layers did."""
+    if not recipe.startswith("int"):
+        return []
+    other = [("or make int8 in ONNX:", "edgekit convert ... --to onnx -r int8")] if recipe.endswith(".tflite") else []
+    return [("or quantize activations as they go:", "edgekit convert ... -r dynamic"), *other]
 
 
 def describe(error: EdgekitError) -> dict[str, Any]:
