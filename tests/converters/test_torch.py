@@ -155,6 +155,35 @@ def test_a_program_that_cannot_be_converted_is_refused(converted: Path, name: st
 
 @needs_torch
 @pytest.mark.slow
+def test_a_model_that_mixes_samples_is_asked_for_one_at_a_time(converted: Path) -> None:
+    assert rows(converted, "programs")["mixing"]["output"] == [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+@needs_torch
+@pytest.mark.slow
+def test_an_operator_that_an_exporter_lacks_is_named(converted: Path) -> None:
+    refused = rows(converted, "programs")["erfinv"]["refused"]
+    assert [code for code, _ in refused] == ["model.operator", "model.operator"]
+    assert ["erf" in why for _, why in refused] == [True, True]
+
+
+@needs_torch
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("branch", "model.untraceable", "depends on the values"),
+        ("broken", "model.function", "the weights are not here"),
+        ("single", "model.function", "counts samples"),
+    ],
+)
+def test_a_function_whose_model_cannot_be_used_is_told_why(converted: Path, name: str, code: str, words: str) -> None:
+    told = rows(converted, "programs")[name]
+    assert (told["code"], words in told["why"]) == (code, True)
+
+
+@needs_torch
+@pytest.mark.slow
 def test_the_same_model_gives_the_same_bytes_in_another_process(
     converted: Path, tmp_path: Path, run_edgekit: Callable[..., Completed]
 ) -> None:
@@ -181,7 +210,7 @@ def test_a_function_of_this_folder_is_converted_under_its_name(tmp_path: Path, r
 
 @needs_torch
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "words"), [("mine:other", "it returned int"), ("mine:absent", "no attribute 'absent'")])
+@pytest.mark.parametrize(("name", "words"), [("mine:other", "it returned int"), ("mine:absent", "mine defines no absent")])
 def test_a_function_that_gives_no_model_is_refused(tmp_path: Path, name: str, words: str, run_edgekit: Callable[..., Completed]) -> None:
     (tmp_path / "mine.py").write_text(NET)
     done = run_edgekit("convert", name)

@@ -144,12 +144,46 @@ def trained() -> Made:
     return model, torch.zeros(1, 4)
 
 
-def not_a_model() -> Any:
-    return {"model": None}
+class Mixing(nn.Module):
+    """Give each sample what it gets from all samples."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sum(0, keepdim=True).expand(x.shape)
 
 
-def wrong_batch() -> Any:
+def mixing() -> Made:
+    return Mixing(), torch.zeros(1, 4)
+
+
+class Erfinv(nn.Module):
+    """Compute what neither format has."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.special.erfinv(torch.tanh(x))
+
+
+def erfinv() -> Made:
+    return Erfinv(), torch.zeros(1, 4)
+
+
+class Branch(nn.Module):
+    """Decide by the data which operators run."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2 if x.sum() > 0 else x
+
+
+def branch() -> Made:
+    return Branch(), torch.zeros(1, 4)
+
+
+def single() -> Any:
+    """Return an example without an axis of samples."""
     return nn.Linear(4, 2), torch.tensor(3.0)
+
+
+def broken() -> Any:
+    raise RuntimeError("the weights are not here")
 
 
 def _settled(model: nn.Module, example: Tensor) -> Made:

@@ -88,7 +88,30 @@ def programs(folder: Path) -> dict[str, Any]:
             known[name] = {**source.facts(), "shape": source.ports[0].shape, "output": source.run({"image": two.numpy()})[0].tolist()}
         except EdgekitError as error:
             known[name] = {"code": error.code}
+    for name in ("branch", "broken", "erfinv", "mixing", "single"):
+        known[name] = function(name, folder)
     return known
+
+
+def function(name: str, folder: Path) -> dict[str, Any]:
+    """Return what a function of torch_models says to two samples, or how it is refused, when it is loaded or exported."""
+    import numpy as np
+
+    from edgekit.converters.hub import load
+    from edgekit.converters.settings import Settings
+    from edgekit.core.errors import EdgekitError
+
+    try:
+        source = load("torch", Path(f"tests.converters.torch_models:{name}"), Settings())
+        told = {"output": source.run({"x": np.array([[1, 2, 3, 4], [5, 6, 7, 8]], np.float32)})[0].tolist(), "refused": []}
+    except EdgekitError as error:
+        return {"code": error.code, "why": error.why}
+    for kind in ("tflite", "onnx"):
+        try:
+            source.export(kind, folder / f"{name}.{kind}", {"x": [4]})
+        except EdgekitError as error:
+            told["refused"].append([error.code, error.why])
+    return told
 
 
 def main(folder: Path, names: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from edgekit.converters.port import Port
 from edgekit.converters.sources.arrays import hash_of_arrays
 from edgekit.converters.sources.tensor_names import shorten
 from edgekit.converters.sources.torch_equal import for_onnx, for_tflite
+from edgekit.converters.sources.torch_errors import exporting
 from edgekit.converters.sources.torch_function import batch_sizes, build, exported, random_weights
 from edgekit.converters.sources.torch_graph import canonical
 from edgekit.converters.sources.torch_uniform import NamedOutputs, uniform
@@ -28,6 +29,7 @@ class TorchSource:
     def __init__(self, format: str, path: Path) -> None:  # noqa: A002
         import torch
 
+        self._path = path
         self._origin = path if format == "torch" else None
         if format == "pt2":
             from edgekit.converters.pt2_file import harmless
@@ -71,17 +73,18 @@ class TorchSource:
 
     def export(self, format: str, path: Path, shapes: Mapping[str, Sequence[int]]) -> Export:  # noqa: A002
         """Write float TFLite with batch 1, or ONNX with a free batch where the program has one; the layout stays the source's."""
-        if format == "tflite":
-            import litert_torch
-
-            wide = any(port.dtype == "int64" for port in self.ports)  # else it makes int32 of all int64
-            model = for_tflite(self._traced(shapes)) or self._model
-            litert_torch.convert(model, sample_args=(), sample_kwargs=self._zeros(shapes), enable_x64=wide).export(str(path))
-            shorten(path)
-        else:
-            self._export_onnx(path, shapes)
+        with exporting(format, str(self._path)):
+            self._export_tflite(path, shapes) if format == "tflite" else self._export_onnx(path, shapes)
         package = "litert-torch" if format == "tflite" else "onnxscript"
         return Export(tools={package: version(package)}, notes=random_weights(self._origin))
+
+    def _export_tflite(self, path: Path, shapes: Mapping[str, Sequence[int]]) -> None:
+        import litert_torch
+
+        wide = any(port.dtype == "int64" for port in self.ports)  # else it makes int32 of all int64
+        model = for_tflite(self._traced(shapes)) or self._model
+        litert_torch.convert(model, sample_args=(), sample_kwargs=self._zeros(shapes), enable_x64=wide).export(str(path))
+        shorten(path)
 
     def _export_onnx(self, path: Path, shapes: Mapping[str, Sequence[int]]) -> None:
         import onnx
@@ -127,12 +130,26 @@ def _with_layers(program: Any) -> NamedOutputs:
 
 
 def _keeps_batch(program: Any, model: NamedOutputs) -> bool:
-    """Return True when all inputs and all outputs have one free size of the first axis."""
-    sizes = batch_sizes(program)
-    return (
-        all(value.shape[:1] and not isinstance(value.shape[0], int) for value in model.inputs.values())
-        and len({str(size) for size in sizes}) == 1
-    )
+    """Return True when all inputs and all outputs have one free size of the first axis, and samples do not mix."""
+    free = all(value.shape[:1] and not isinstance(value.shape[0], int) for value in model.inputs.values())
+    return free and len({str(size) for size in batch_sizes(program)}) == 1 and _apart(model)
+
+
+def _apart(model: NamedOutputs) -> bool:
+    """Return True when a sample gets the same answer alone and beside another one."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    trial = {}
+    for name, value in model.inputs.items():
+        shape = [2, *(size if isinstance(size, int) else 8 for size in value.shape[1:])]
+        trial[name] = torch.rand(shape, generator=generator).to(value.dtype)
+    try:
+        with torch.no_grad():
+            both, alone = model(**trial), model(**{name: value[:1] for name, value in trial.items()})
+    except Exception:  # sizes that depend on one another
+        return False
+    return all(both[name].shape[:1] == (2,) and torch.allclose(both[name][:1], alone[name], rtol=1e-3, atol=1e-4) for name in alone)
 
 
 def _refuse_training(program: Any, path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edgekit.converters.sources.torch_errors import tracing
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.quantity import Note
 
@@ -28,19 +29,7 @@ def build(name: str) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
 def _call(name: str) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     import torch
 
-    place, _, function = name.partition(":")
-    try:
-        make = getattr(importlib.import_module(place), function)
-    except (AttributeError, ModuleNotFoundError) as error:
-        if isinstance(error, ModuleNotFoundError) and not f"{place}.".startswith(f"{error.name}."):
-            raise  # something that the user's own module needs
-        raise UsageError(
-            f"there is no function {name}",
-            code="model.function",
-            why=str(error),
-            do=[("look at what the module defines:", f"grep -n 'def ' {place.replace('.', '/')}.py")],
-        ) from error
-    made = make()
+    made = _made(name)
     pair = made if isinstance(made, tuple) and len(made) == 2 else (getattr(made, "module", None), getattr(made, "inputs", None))
     module, inputs = pair
     if not isinstance(module, torch.nn.Module) or inputs is None:
@@ -52,6 +41,28 @@ def _call(name: str) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         )
     args = () if isinstance(inputs, Mapping) else tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     return module.eval(), args, dict(inputs) if isinstance(inputs, Mapping) else {}
+
+
+def _made(name: str) -> Any:
+    """Return what the function returns; raise UsageError where there is none and ModelError with its own words where it fails."""
+    place, _, function = name.partition(":")
+    try:
+        make = getattr(importlib.import_module(place), function, None)
+        if make is not None:
+            return make()
+    except Exception as error:  # whatever the user's own code does
+        raise ModelError(
+            f"{name} failed",
+            code="model.function",
+            why=f"{type(error).__name__}: {error}",
+            do=[("try it by itself:", f"python -c 'from {place} import {function}; {function}()'")],
+        ) from error
+    raise UsageError(
+        f"there is no function {name}",
+        code="model.function",
+        why=f"{place} defines no {function}",
+        do=[("look at what the module defines:", f"grep -n 'def ' {place.replace('.', '/')}.py")],
+    )
 
 
 def exported(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -76,7 +87,8 @@ def exported(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             return program
     except Exception:  # noqa: S110 -- it cannot take two samples at once, for whichever reason it gives
         pass
-    return torch.export.export(module, *one)
+    with tracing(type(module).__name__):
+        return torch.export.export(module, *one)
 
 
 def batch_sizes(program: Any) -> list[Any]:
