@@ -163,6 +163,12 @@ def brackets(row: Row, plant: Plant, trial: dict[str, Any], dated: dict[str, Any
     return found
 
 
+def drawn_j(row: Row, plant: Plant, trial: dict[str, Any], dated: dict[str, Any]) -> float:
+    """Return what was drawn from the end to the reading that closed a region: a tick may have come in between."""
+    end_ns = trial["region_ns"][1]
+    return plant.energy_j(rail_of(row, dated["channel"]), end_ns, max(end_ns, dated["read_ns"]))
+
+
 def rail_of(row: Row, channel: str) -> str:
     """Return the plant's rail behind a channel: "rapl.package-1.dram" counts "dram-1"."""
     place, _, inner = channel.partition(".")[2].partition(".")
@@ -182,7 +188,7 @@ def waited(row: Row, plant: Plant, trial: dict[str, Any]) -> exact.Waited | None
         watts=[energy_j * 1e9 / (late - early) for energy_j, (early, late) in zip(energies_j, pairwise(ticks_ns), strict=True)],
         seconds=(ticks_ns[-1] - ticks_ns[0]) / 1e9,
         tail_s=max(0.0, ticks_ns[0] - trial["region_ns"][1]) / 1e9,
-        most_j=sum(each["since_end_j"] for each in leading),
+        most_j=sum(each["since_end_j"] + drawn_j(row, plant, trial, each) for each in leading),
     )
 
 

@@ -160,6 +160,7 @@ def span_energy(
     before: Waiting | None = None,
     wait: Waiting | None = None,
     last_j: float = math.inf,
+    read_s: float = 0.0,
     astray_s: float = 0.0,
 ) -> SpanEnergy | None:
     """Return the energy of [start_ns, end_ns] from the exact `joules` between two edges; None when the edges are not in order.
@@ -177,7 +178,7 @@ def span_energy(
     while the load went on, counts with its half-width at the mean power: an iteration may draw more before it and less after it.
     *Power of waiting.* Power that varies from tick to tick as white noise leaves s * sqrt(time * cell) of what is taken off, and its mean
     is known no better than the ticks tell it; but after the end it is no less than nothing, and no more than was counted from the reading
-    there to `last`: `last_j`.
+    there to `last`, `last_j`, and drawn in the `read_s` from the end to that reading, in which a tick may have come.
     """
     seconds = (last.t_ns - first.t_ns) / 1e9
     if seconds <= 0 or last.t_ns <= start_ns:
@@ -198,7 +199,7 @@ def span_energy(
             dates=Spread(),
         )
     most_w = max(mean_w, wait.most_w)
-    tail_j, tail = bounded(wait.watts * max(0.0, tail_s), _wander_j(wait, tail_s), last_j, freedom=wait.freedom)
+    tail_j, tail = bounded(wait.watts * max(0.0, tail_s), _wander_j(wait, tail_s), last_j + most_w * read_s, freedom=wait.freedom)
     dates = [tail, *_dating(wait, max(0.0, tail_s), last_s)]
     below_j, above_j, taken_j = (most_w - wait.watts) * astray_s, wait.watts * astray_s, 0.0
     if before is not None:

@@ -48,12 +48,21 @@ def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
     before, wait = (_waited(channel, spec, ticks) for ticks in (reach.first_ticks, reach.last_ticks))
     if wait is not None and not reach.first_tick:  # the counter's own ticks may be longer than its documents say
         first = _edge(gauge, reach.first, max(tick_ns, 1e9 * wait.longest_s), start_ns)
-    last_j, astray_s = math.inf, 0.0
+    last_j, read_s, astray_s = math.inf, 0.0, 0.0
     if reach.last_ticks and reach.last is not None:
         last_j = _step_j(channel, spec, _edge(gauge, reach.last, tick_ns, end_ns), last) or 0.0
-        astray_s = reach.astray_ns / 1e9
+        read_s, astray_s = max(0, reach.last.after_ns - end_ns) / 1e9, reach.astray_ns / 1e9
     found = span_energy(
-        first, last, joules=joules, start_ns=start_ns, end_ns=end_ns, before=before, wait=wait, last_j=last_j, astray_s=astray_s
+        first,
+        last,
+        joules=joules,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        before=before,
+        wait=wait,
+        last_j=last_j,
+        read_s=read_s,
+        astray_s=astray_s,
     )
     aligned = reach.first_tick is not None and bool(reach.last_ticks)
     ticks = (end_ns - start_ns) / tick_ns if tick_ns else math.inf

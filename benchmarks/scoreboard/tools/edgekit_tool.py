@@ -53,6 +53,7 @@ def _dated(channel: Any, reach: Any) -> dict[str, Any]:
     counted = last.value - reach.last.value if last else 0.0
     return {
         "channel": channel.id,
+        "read_ns": reach.last.after_ns,
         "waited_ns": [tick.t_ns for tick in reach.last_ticks],
         "since_end_j": (counted + (channel.wrap or 0.0) if counted < 0 else counted) * channel.scale,
         "first_tick": first is not None,
