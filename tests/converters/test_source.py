@@ -67,6 +67,33 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "m.keras").code == "model.damaged"
 
 
+def test_weights_that_do_not_match_their_checksum_are_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    path = write_keras(tmp_path / "m.keras")
+    weights = bytes(range(256)) * 64
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("model.weights.h5", weights)
+    assert recognise(path).format == "keras"
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(weights) + 5000] ^= 1
+    path.write_bytes(whole)
+    error = refusal(path)
+    assert error.code == "model.damaged"
+    assert "CRC" in error.why
+
+
+@pytest.mark.parametrize("method", [8, 12, 14, 99])
+def test_an_archive_that_cannot_be_unpacked_is_refused(tmp_path: Path, method: int) -> None:
+    path = write_keras(tmp_path / "m.keras")
+    whole = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):  # in each header of a member and in the directory
+        at = whole.find(mark)
+        while at >= 0:
+            whole[at + place] = method
+            at = whole.find(mark, at + 1)
+    path.write_bytes(whole)
+    assert refusal(path).code == "model.damaged"
+
+
 def test_an_archive_without_a_graph_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
         archive.writestr("other.json", "{}")
