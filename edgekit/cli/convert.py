@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def convert(
-    model: Annotated[Path, typer.Argument(help="A trained float model: .keras or .h5; .tflite and .onnx for lower precisions.")],
+    model: Annotated[Path, typer.Argument(help="A trained float model: .keras, .h5, SavedModel folder, .pt2, module:function, .onnx, .tflite.")],
     recipe: Annotated[
         list[str] | None,
         typer.Option(

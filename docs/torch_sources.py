@@ -1,4 +1,4 @@
-"""Put real output and figures into the pages on PyTorch and ONNX sources: `python docs/sources.py`.
+"""Put real output and figures into the pages on PyTorch and ONNX sources: `python docs/torch_sources.py`.
 
 The commands of the pages run in a scratch folder that holds what docs/examples/digits_torch.py writes; the table comes from the models of
 the tests. The environment of onnx2tf is taken from .venv-tools (`make tools`), or from EDGEKIT_TEST_TOOLS.
