@@ -21,6 +21,7 @@ METERS: Final[Mapping[str, str]] = {
     "hwmon": "edgekit.meters.hwmon:HwmonMeter",
     "cputime": "edgekit.meters.cputime:CpuTimeMeter",
     "um25c": "edgekit.meters.um25c:Um25cMeter",
+    "ppk2": "edgekit.meters.ppk2:Ppk2Meter",
     "sim": "edgekit.meters.sim:SimMeter",
     "replay": "edgekit.meters.replay:ReplayMeter",
 }

@@ -74,6 +74,7 @@ class _Finish:
     quantum_j: float = 0.0
     quantum_w: float = 0.0
     unseen: float | None = None
+    dated_u_s: float = 0.0  # standard uncertainty of the readings' own dates, for instruments with a clock of their own
 
 
 def _counter_cuts(
@@ -112,10 +113,11 @@ def _power_cuts(
     else:
         rule, shift_s, hidden = Rule.TRAPEZOID, 0.0, 1.0
         head_s, tail_s = 1.5 * spacing_s + 3 * (spec.smoothing_s or 0.0), 1.5 * spacing_s
+    dated_s = _bracket_s(trace) if spec.device_clock else 0.0
     spans, margins = [], []
     for window in windows:
         start_ns, end_ns = line.on_target(window.start_ns), line.on_target(window.end_ns)
-        guard_s = (2 * max(line.u_ns(window.start_ns), line.u_ns(window.end_ns)) + window.bracket_ns) / 1e9
+        guard_s = dated_s + (2 * max(line.u_ns(window.start_ns), line.u_ns(window.end_ns)) + window.bracket_ns) / 1e9
         head_ns, tail_ns = round(1e9 * (head_s + guard_s)), round(1e9 * (tail_s + guard_s))
         inner = (start_ns + head_ns, end_ns - tail_ns) if head_ns + tail_ns < (end_ns - start_ns) / 2 else None
         spans += [inner or (start_ns, end_ns), (start_ns, end_ns)]
@@ -129,7 +131,8 @@ def _power_cuts(
     seen = channel.sampled_fraction_range[0] if channel.sampled_fraction_range else channel.sampled_fraction
     if seen is None:
         seen = 1.0 if look_s is None and spec.integrating else min(1.0, (look_s or 0.0) / update_s)
-    return cuts, _Finish(hidden=hidden, quantum_w=(channel.quantum or 0.0) * channel.scale, unseen=1 - seen)
+    quantum_w = (channel.quantum or 0.0) * channel.scale
+    return cuts, _Finish(hidden=hidden, quantum_w=quantum_w, unseen=1 - seen, dated_u_s=dated_s / 3**0.5)
 
 
 def _of_integral(
@@ -163,6 +166,7 @@ def _of_integral(
 def _with_effects(pair: Cuts, window: Window, *, step_w: float, line: ClockLine, batch: int, finish: _Finish) -> Cuts:
     inner, whole = pair
     clock_u_s = max(line.u_ns(window.start_ns), line.u_ns(window.end_ns), window.bracket_ns / 3**0.5) / 1e9
+    clock_u_s = math.hypot(clock_u_s, finish.dated_u_s)
     seconds = window.duration_s
     inference_s = seconds * batch / window.inferences if window.inferences else None
 
@@ -214,3 +218,11 @@ def _spacing_s(trace: Trace | ChunkedTrace) -> float:
     if first is None or len(first) < 2:
         return 1.0
     return max(float(np.median(np.diff(first.t_ns[:100_000]))) / 1e9, 1e-9)
+
+
+def _bracket_s(trace: Trace | ChunkedTrace) -> float:
+    """Return the usual half-width of the readings' dates in seconds, from the first piece of a trace."""
+    import numpy as np
+
+    first = next(chunks_of(trace), None)
+    return float(np.median(first.bracket_ns)) / 1e9 if first is not None and len(first) else 0.0

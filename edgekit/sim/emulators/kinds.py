@@ -31,6 +31,7 @@ class EmulatedKind:
 
 
 EMULATED: Final[Mapping[str, EmulatedKind]] = {
+    "ppk2": EmulatedKind(target="edgekit.sim.emulators.ppk2:Ppk2", voltage_v=3.3),
     "um25c": EmulatedKind(target="edgekit.sim.emulators.um25c:Um25c"),
 }
 

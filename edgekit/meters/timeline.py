@@ -1,0 +1,70 @@
+r"""Date the samples of a stream that counts them: number times period is the meter's own time, and its arrivals place it on the host's.
+
+host time                             Each block runs straight from where the last one ended to where the fit puts its end, so that times
+  |            ___/  <- the fit       never go back; where the fit has moved meanwhile, what is left of the step is in the bracket.
+  |      __---/
+  |  ___/ |    |
+  +-------|----|------> sample number
+
+Host times, and not the meter's own with clock maps beside them, are what a trace holds: a run record joins a window's clock to a trace's by
+one map, and between a board and a meter there would be two. The fit and its residual stand in the brackets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgekit.energy.sync import Arrivals
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TRANSPORT_NS = 2_000_000  # USB frames of a millisecond, and a packet to fill; nobody measured it, so all of it is in the bracket
+_CHECK_NS = 2_000_000_000
+_LATE_NS = 20_000_000
+
+
+class Timeline:
+    """Turn sample numbers into host times. `period_ns` is the nominal time between samples."""
+
+    def __init__(self, period_ns: float, *, transport_ns: int = TRANSPORT_NS) -> None:
+        self.period_ns = period_ns
+        self._transport_ns = transport_ns
+        self._arrivals = Arrivals()
+        self._last: tuple[int, float] | None = None  # number and time of the last sample that was dated
+        self._check_ns = _CHECK_NS
+        self._least_late_ns: float | None = None
+
+    def date(self, numbers: NDArray[np.int64], arrival_ns: int) -> tuple[NDArray[np.int64], int]:
+        """Return (host times in ns, half-width of them) of samples of which the last arrived by `arrival_ns`; the numbers rise."""
+        import numpy as np
+
+        final = int(numbers[-1])
+        line = self._arrivals.add(round(final * self.period_ns), arrival_ns)
+        end_ns = line.on_host(final * self.period_ns)
+        self._note_late(arrival_ns - end_ns)
+        first, start_ns = self._last or (int(numbers[0]), line.on_host(int(numbers[0]) * self.period_ns))
+        behind_ns = abs(start_ns - line.on_host(first * self.period_ns))
+        until_ns = max(end_ns, start_ns + (final - first) * self.period_ns / 2)
+        behind_ns = max(behind_ns, until_ns - end_ns)
+        slope = (until_ns - start_ns) / (final - first) if final > first else 0.0
+        self._last = (final, until_ns)
+        bracket_ns = max(line.bracket_ns(place * self.period_ns) for place in (first, final)) + behind_ns + self._transport_ns
+        origin = round(start_ns)
+        times = np.rint((numbers - first) * slope + (start_ns - origin)).astype(np.int64) + origin
+        return times, round(bracket_ns)
+
+    def missing(self, number: int) -> int:
+        """Return how many samples before `number` are missing in whole turns of a counter of 64: what comes late for good.
+
+        Asked every 2 s: the least delay of those seconds is what it was before when nothing was lost.
+        """
+        if number * self.period_ns < self._check_ns:
+            return 0
+        late_ns, self._least_late_ns = self._least_late_ns or 0.0, None
+        self._check_ns = round(number * self.period_ns) + _CHECK_NS
+        return round(late_ns / self.period_ns / 64) * 64 if late_ns > _LATE_NS else 0
+
+    def _note_late(self, late_ns: float) -> None:
+        self._least_late_ns = late_ns if self._least_late_ns is None else min(late_ns, self._least_late_ns)
