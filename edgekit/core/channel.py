@@ -29,6 +29,7 @@ class Channel:
     A reading times `scale` is in `unit`. `quantum` is the smallest step and `wrap` the modulus of a counter, both in raw counts.
     `parent` names the channel whose boundary contains this one, so that the two are never added; `label` is the instrument's own name
     for the place, `times` the channel whose readings of the same moments multiply these: volts, for a current that is to become a power.
+    `gain_rel` and `zero` (in `unit`) are standard uncertainties of volts or amperes; those of a power stand in its meter's `Accuracy`.
     How the sensor behaves: its value changes every `update_period_s`, each value is the mean over the `averaging_s` before
     it, and of every update period the sensor looks at `sampled_fraction`, which a self-test found within `sampled_fraction_range`. None:
     nobody knows yet, and a self-test can find out; until then `least_sampled_fraction` is the smallest share that anybody documented for
@@ -52,8 +53,12 @@ class Channel:
     sampled_fraction_range: tuple[float, float] | None = None
     least_sampled_fraction: float | None = None
     times: str | None = None
+    gain_rel: float | None = None
+    zero: float | None = None
 
     def __post_init__(self) -> None:
+        if any(value is not None and not 0 <= value < _MOST for value in (self.gain_rel, self.zero)):
+            raise ValueError(f"channel {self.id}: gain_rel {self.gain_rel} and zero {self.zero} are no uncertainties")
         _require(f"channel {self.id}", scale=self.scale, update_period_s=self.update_period_s, averaging_s=self.averaging_s)
         for name in ("sampled_fraction", "least_sampled_fraction"):
             share = getattr(self, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgekit.core.boundary import WIDEST_FIRST
@@ -14,9 +15,10 @@ from edgekit.core.window import Phase, Window
 from edgekit.energy.crosscheck import crosschecked
 from edgekit.energy.enough import how_quick, usable
 from edgekit.energy.group import analyse_group
-from edgekit.energy.groups import channel_groups, rival_groups
+from edgekit.energy.groups import channel_groups, is_coarse, rival_groups
 from edgekit.energy.latency import quantile_ns
 from edgekit.energy.operators import attribute
+from edgekit.energy.product import multiplied
 from edgekit.energy.warmup import drift_note
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ __all__ = ["analyse", "channel_groups", "headline_channel"]
 
 def analyse(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> Analysis:
     """Return everything that follows from `record` and its raw `traces` (by channel id)."""
+    record, traces = _with_products(record, traces)
     measured = usable(record.windows)
     inferences = sum(window.inferences or 0 for window in measured)
     idles = [window for window in record.windows if window.phase is Phase.IDLE and window.invalid is None]
@@ -59,6 +62,15 @@ def analyse(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> An
     )
 
 
+def _with_products(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> tuple[RunRecord, Mapping[str, Trace | ChunkedTrace]]:
+    """Return the record and its traces as if instruments that read volts and amperes had read watts."""
+    meters = []
+    for spec in record.meters:
+        made, traces = multiplied(spec, traces)
+        meters.append(made)
+    return replace(record, meters=tuple(meters)), traces
+
+
 def _of_meter(
     spec: MeterSpec,
     record: RunRecord,
@@ -88,7 +100,7 @@ def _of_meter(
     found = []
     for group in channel_groups(spec):
         item, powers = one(group), rivals.get(tuple(channel.id for channel in group))
-        found.append(crosschecked(item, one(powers)) if powers is not None else item)
+        found.append(crosschecked(item, one(powers), coarse=is_coarse(group)) if powers is not None else item)
     return found
 
 

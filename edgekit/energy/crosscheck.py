@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from edgekit.core.quantity import Estimate, Note, Quality, Quantity
 from edgekit.core.run import ChannelAnalysis
 
 
-def crosschecked(counted: ChannelAnalysis, sampled: ChannelAnalysis) -> ChannelAnalysis:
-    """Return the counter's analysis with a note where its energy and the integral of the power lie outside each other's intervals."""
+def crosschecked(counted: ChannelAnalysis, sampled: ChannelAnalysis, *, coarse: bool = False) -> ChannelAnalysis:
+    """Return the counter's analysis with a note where its energy and the integral of the power lie outside each other's intervals.
+
+    Of a `coarse` counter and the integral, the one that states the narrower interval stands, and says how the other compares.
+    """
     ours, theirs = counted.energy_j_per_inference, sampled.energy_j_per_inference
+    kept = sampled if coarse and _width(theirs) < _width(ours) else counted
+    figure = kept.energy_j_per_inference
     note = disagreement(ours, theirs, counter=counted.channel, power=sampled.channel, of="per inference")
-    if note is None or not isinstance(ours, Estimate):
-        return counted
-    quality = Quality.CAVEATS if ours.quality is Quality.GOOD else ours.quality
-    return replace(counted, energy_j_per_inference=replace(ours, quality=quality, notes=(*ours.notes, note)))
+    if not isinstance(figure, Estimate):
+        return kept
+    if note is None:
+        return replace(kept, energy_j_per_inference=_noted(figure, _agreement(counted, sampled))) if coarse else kept
+    quality = Quality.CAVEATS if figure.quality is Quality.GOOD else figure.quality
+    return replace(kept, energy_j_per_inference=replace(figure, quality=quality, notes=(*figure.notes, note)))
+
+
+def _width(energy: Quantity) -> float:
+    return energy.high - energy.low if isinstance(energy, Estimate) else math.inf
+
+
+def _agreement(counted: ChannelAnalysis, sampled: ChannelAnalysis) -> Note | None:
+    """Return what a counter of coarse steps and the integral of the power say of the same windows; None where one says nothing."""
+    ours, theirs = counted.energy_j_per_inference, sampled.energy_j_per_inference
+    if not isinstance(ours, Estimate) or not isinstance(theirs, Estimate) or not theirs.value:
+        return None
+    text = (
+        f"counter {counted.channel} and the integral of {sampled.channel} agree: {ours.value / theirs.value:.3g} times as much is counted"
+    )
+    return Note(code="counter.agrees", text=f"{text}, within what both state")
+
+
+def _noted(figure: Estimate, note: Note | None) -> Estimate:
+    return figure if note is None else replace(figure, notes=(*figure.notes, note))
 
 
 def disagreement(ours: Quantity, theirs: Quantity, *, counter: str, power: str, of: str) -> Note | None:

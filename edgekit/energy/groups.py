@@ -15,6 +15,8 @@ from itertools import groupby
 from edgekit.core.boundary import WIDEST_FIRST
 from edgekit.core.channel import Channel, Measurand, MeterSpec
 
+COARSE_J = 1.0
+
 
 def channel_groups(spec: MeterSpec) -> list[list[Channel]]:
     """Return groups of channels that may be added: same boundary, disjoint, one channel for each place; the widest boundary first."""
@@ -32,6 +34,11 @@ def rival_groups(spec: MeterSpec) -> list[tuple[list[Channel], list[Channel]]]:
         if len(same) == len(group):
             pairs.append((group, same))
     return pairs
+
+
+def is_coarse(group: Sequence[Channel]) -> bool:
+    """Return whether counters count in steps of a joule or more, as milliwatt-hours are: in short windows power tells more."""
+    return any(channel.measurand is Measurand.ENERGY_COUNTER and (channel.quantum or 0.0) * channel.scale >= COARSE_J for channel in group)
 
 
 def _rival(counter: Channel, powers: Sequence[Channel]) -> Channel | None:

@@ -8,7 +8,7 @@ from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.quantity import BudgetTerm, Origin
 
 _BETTER = "read a power meter or RAPL instead of an estimate"
-_OF_A_MODEL = frozenset({"rapl", "hwmon", "jetson"})  # what they can tell of themselves is the same on every machine of one kind
+_OF_A_MODEL = frozenset({"rapl", "hwmon", "jetson", "um25c"})  # what they can tell of themselves is the same on every machine of one kind
 
 
 def instrument_terms(

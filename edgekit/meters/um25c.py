@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.protocols import Port
-from edgekit.core.quantity import Origin
-from edgekit.core.trace import FLAG_GAP, Reading
+from edgekit.core.quantity import Note, Origin
+from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, Reading
 from edgekit.meters.reader import PortMeter, Readings, silent
 
 REQUEST: Final = b"\xf0"
@@ -77,6 +77,9 @@ class Um25cMeter(PortMeter):
     kind = "um25c"
     serial_names = ("rfcomm", "cu.UM24C", "cu.UM25C", "cu.UM34C")  # Bluetooth gives its ports no ids
 
+    _group: int | None = None
+    _counter_lost = False
+
     def spec(self) -> MeterSpec:
         """Return the spec of the model that answers."""
         self.open()
@@ -91,13 +94,23 @@ class Um25cMeter(PortMeter):
             quantum=0.001,
             update_period_s=0.5,
         )
+        energy = replace(
+            power,
+            id=f"{self.kind}.energy",
+            measurand=Measurand.ENERGY_COUNTER,
+            unit="J",
+            scale=3.6,
+            quantum=1,
+            wrap=2**32,
+            update_period_s=None,
+        )
         return MeterSpec(
             kind=self.kind,
-            channels=(power,),
+            channels=(power, energy),
             accuracy=Accuracy(source="maker's statement of 0.05 % + 2 digits and 0.1 % + 4 digits, unverified", gain_rel=0.002),
             nominal_hz=2.0,
             max_power_w=150.0,
-            identity=self._model,
+            identity=f"{self._model} {self.options.get('serial', '')}".strip(),
         )
 
     def _greet(self, port: Port) -> None:
@@ -106,6 +119,8 @@ class Um25cMeter(PortMeter):
             frame = self._ask(port)
             if frame is not None:
                 self._model = frame.model
+                if self._group is None:
+                    self._group = frame.group
                 return
         raise silent(self.kind, self.address, 3 * _REPLY_S)
 
@@ -120,8 +135,16 @@ class Um25cMeter(PortMeter):
             return ()
         after_ns = self._clock.now_ns()
         flags, self._after_gap = FLAG_GAP if self._after_gap else 0, False
-        middle, half = (now_ns + after_ns) // 2, (after_ns - now_ns) // 2
-        return (Reading(channel=f"{self.kind}.power", t_ns=middle, bracket_ns=half, value=frame.power_w, flags=flags),)
+        if frame.group != self._group and not self._counter_lost:  # another group counts for itself, and this one stands still meanwhile
+            self._counter_lost = True
+            text = f"meter {self.kind} was switched to data group {frame.group}: its energy counter says nothing of this run any more"
+            self._tell("note", Note(code="meter.group", text=text, advice="leave the meter's keys alone during a run"))
+        lost = FLAG_INVALID if self._counter_lost else 0
+        at: dict[str, int] = {"t_ns": (now_ns + after_ns) // 2, "bracket_ns": (after_ns - now_ns) // 2}
+        return (
+            Reading(channel=f"{self.kind}.power", value=frame.power_w, flags=flags, **at),
+            Reading(channel=f"{self.kind}.energy", value=float(frame.group_mwh), flags=flags | lost, **at),
+        )
 
     def _ask(self, port: Port) -> Frame | None:
         while port.read(4096, 0.0):  # what is left of an earlier reply

@@ -10,7 +10,7 @@ from edgekit.core.quantity import Estimate, Origin, Quality, Unknown
 from edgekit.core.run import ChannelAnalysis
 from edgekit.energy.analyse import headline_channel
 from edgekit.energy.crosscheck import crosschecked
-from edgekit.energy.groups import channel_groups, rival_groups
+from edgekit.energy.groups import channel_groups, is_coarse, rival_groups
 
 
 def channel(name: str, boundary: Boundary, measurand: Measurand = Measurand.ENERGY_COUNTER, **fields) -> Channel:
@@ -104,3 +104,43 @@ def test_a_counter_that_disagrees_with_the_power_of_its_place_is_named():
 def test_what_was_read_stands_before_what_was_estimated_however_wide(order):
     items = [analysed(1.0, origin=Origin.ESTIMATED, boundary=Boundary.WALL), analysed(2.0, origin=Origin.EMULATED), analysed(None)]
     assert headline_channel(items[::order]) is items[1]
+
+
+def coarse_and_fine(counted: tuple[float, float], sampled: tuple[float, float], *, coarse: bool) -> ChannelAnalysis:
+    def analysis(name: str, value: float, half: float) -> ChannelAnalysis:
+        unknown = Unknown(reason="not looked at", unit="J")
+        energy = Estimate(
+            value=value, low=value - half, high=value + half, unit="J", boundary=Boundary.USB_INPUT, origins=(Origin.EMULATED,)
+        )
+        return ChannelAnalysis(
+            channel=name,
+            boundary=Boundary.USB_INPUT,
+            energy_j_per_inference=energy,
+            net_j_per_inference=unknown,
+            idle_w=unknown,
+            mean_w=unknown,
+            window_j=(),
+            coverage=None,
+        )
+
+    return crosschecked(analysis("t.energy", *counted), analysis("t.power", *sampled), coarse=coarse)
+
+
+@pytest.mark.parametrize(
+    ("counted", "sampled", "coarse", "kept", "said"),
+    [
+        ((10, 2), (10.5, 0.1), True, "t.power", "counter.agrees"),
+        ((10, 0.1), (10.5, 2), True, "t.energy", "counter.agrees"),
+        ((10, 2), (15, 0.1), True, "t.power", "counter.disagrees"),
+        ((10, 2), (10.5, 0.1), False, "t.energy", None),
+    ],
+)
+def test_of_a_coarse_counter_and_the_power_the_narrower_stands(counted, sampled, coarse, kept, said):
+    found = coarse_and_fine(counted, sampled, coarse=coarse)
+    notes = [note.code for note in found.energy_j_per_inference.notes]
+    assert (found.channel, notes) == (kept, [said] if said else [])
+
+
+def test_a_counter_of_milliwatt_hours_is_coarse():
+    assert is_coarse([channel("t.energy", Boundary.USB_INPUT, scale=3.6, quantum=1)])
+    assert not is_coarse([channel("rapl", Boundary.CPU_PACKAGE, scale=1e-6, quantum=61)])

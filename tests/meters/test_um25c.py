@@ -7,11 +7,12 @@ import time
 import pytest
 
 from edgekit.core.errors import HardwareError
-from edgekit.core.trace import Reading
+from edgekit.core.trace import FLAG_INVALID, Reading, single
 from edgekit.links.clock import HostClock
 from edgekit.links.pty import served
 from edgekit.meters.um25c import LAYOUT, Um25cMeter, parse
-from edgekit.sim.emulators.instrument import Circuit
+from edgekit.sim.clock import ScriptedClock
+from edgekit.sim.emulators.instrument import Circuit, Instrument
 from edgekit.sim.emulators.um25c import Um25c
 from edgekit.sim.load import constant
 
@@ -52,7 +53,44 @@ def test_readings_arrive_through_a_serial_line() -> None:
         while len(readings) < 3 and time.monotonic() < until:
             time.sleep(0.05)
         meter.stop()
-    assert {reading.value for reading in readings[:3]} == {6.0}
+    watts = [reading.value for reading in readings if reading.channel == "um25c.power"]
+    counts = [reading.value for reading in readings if reading.channel == "um25c.energy"]
+    assert set(watts) == {6.0}
+    assert counts == sorted(counts)
+    assert len(counts) == len(watts)
+
+
+def test_another_group_says_nothing_of_this_one() -> None:
+    emulated, clock = Um25c(Circuit(power=constant(6.0)), delay_s=(0.0, 0.0)), ScriptedClock()
+    readings: list[Reading] = []
+    meter = Um25cMeter("here", clock=clock, open_port=lambda address, baud: Scripted(emulated, clock))
+    meter.start(lambda block: readings.extend(single(block)))
+    for command in (b"", b"\xa4", b"\xa0"):
+        emulated.hear(command, clock.now_ns())
+        clock.sleep(0.5)
+    meter.stop()
+    counted = [reading for reading in readings if reading.channel == "um25c.energy"]
+    assert [reading.flags for reading in counted] == [0, FLAG_INVALID, FLAG_INVALID], "and it stood still meanwhile"
+
+
+class Scripted:
+    """Carry bytes between a driver and an emulated instrument at the time of one scripted clock."""
+
+    name = "here"
+
+    def __init__(self, instrument: Instrument, clock: ScriptedClock) -> None:
+        self._instrument, self._clock, self._waiting = instrument, clock, b""
+
+    def read(self, most: int, timeout_s: float) -> bytes:
+        self._waiting += self._instrument.say(self._clock.now_ns())
+        data, self._waiting = self._waiting[:most], self._waiting[most:]
+        return data
+
+    def write(self, data: bytes) -> None:
+        self._waiting += self._instrument.hear(data, self._clock.now_ns())
+
+    def close(self) -> None:
+        pass
 
 
 def test_a_port_that_is_not_there_is_said() -> None:
