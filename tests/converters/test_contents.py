@@ -272,3 +272,25 @@ def test_the_official_models_of_mlperf_tiny_hold_what_is_known_of_them(name: str
         found = tflite.read(folder / f"{file}.tflite")
         assert (found.weights, found.compute) == ({kind: elements}, {kind: work})
         assert list(found.activations) == [kind]
+
+
+def test_products_whose_shapes_are_computed_from_other_shapes_are_counted(tmp_path: Path) -> None:
+    """Attention of exporters: the batch is free, so they ask for each shape, take it apart and put it together again."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Gather", ["s", "zero"], ["batch"]),
+        helper.make_node("Max", ["batch", "one"], ["rows"]),
+        helper.make_node("Concat", ["rows", "rest"], ["split"], axis=0),
+        helper.make_node("Reshape", ["x", "split"], ["heads"]),
+        helper.make_node("Transpose", ["heads"], ["across"], perm=[0, 1, 3, 2]),
+        helper.make_node("MatMul", ["heads", "across"], ["y"]),
+    ]
+    constants = {"zero": np.array([0]), "one": np.array([1]), "rest": np.array([4, 16, 8])}
+    found = read(onnx_network.save(tmp_path / "m.onnx", nodes, constants, x=("batch", 16, 32), y=("batch", 4, 16, 16)))
+    assert (found.weights, found.activations, found.compute) == ({}, {}, {"float32": 4 * 16 * 16 * 8})
+
+
+def test_a_shape_that_would_be_huge_is_not_computed(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Expand", ["one", "much"], ["shape"]), helper.make_node("Expand", ["x", "shape"], ["y"])]
+    path = onnx_network.save(tmp_path / "m.onnx", nodes, {"one": np.array([1]), "much": np.array([10**12])}, x=(1,), y=(None,))
+    assert read(path).compute == {}

@@ -9,24 +9,10 @@ from typing import Any, Final
 from edgekit.converters.contents.found import Contents
 from edgekit.converters.contents.graph import Graph, Node, Value
 from edgekit.converters.contents.layers import count
+from edgekit.converters.contents.shapes import graphs, shapes_of
 
 _TURNS_AND_GO: Final = 2  # inputs of a loop before its state
 _STANDARD: Final = ("", "ai.onnx")
-# quantized operators, and ONNX Runtime's own, as standard ones with the same shapes: (name, places of the inputs that shape the result)
-_ALIKE: Final = {
-    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "Gelu", "QuickGelu", "QLinearSigmoid", "QLinearLeakyRelu"), ("Identity", (0,))),
-    **dict.fromkeys(("QLinearSoftmax",), ("Identity", (0,))),
-    **dict.fromkeys(("QLinearAdd", "QLinearMul"), ("Add", (0, 3))),
-    **dict.fromkeys(("MatMulIntegerToFloat", "DynamicQuantizeMatMul", "FusedMatMul"), ("MatMul", (0, 1))),
-    "BiasGelu": ("Add", (0, 1)),
-    "QLinearMatMul": ("MatMul", (0, 3)),
-    "QLinearConv": ("Conv", (0, 3)),
-    "QGemm": ("Gemm", (0, 3)),
-    "FusedGemm": ("Gemm", (0, 1)),
-    "FusedConv": ("Conv", (0, 1)),
-    "QLinearAveragePool": ("AveragePool", (0,)),
-    "QLinearGlobalAveragePool": ("GlobalAveragePool", (0,)),
-}
 
 
 def read(path: Path) -> Contents:
@@ -45,9 +31,9 @@ def read(path: Path) -> Contents:
 
 def graph_of(model: Any, opsets: Mapping[str, int]) -> Graph:
     """Return the graph of a model with the shapes that can be inferred."""
-    graphs = list(_graphs(model.graph))
-    nodes = [node for graph in graphs for node in graph.node]
-    constants = {tensor.name: tensor for graph in graphs for tensor in graph.initializer}
+    inner = list(graphs(model.graph))
+    nodes = [node for graph in inner for node in graph.node]
+    constants = {tensor.name: tensor for graph in inner for tensor in graph.initializer}
     for node in nodes:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
             constants[node.output[0]] = node.attribute[0].t
@@ -57,14 +43,6 @@ def graph_of(model: Any, opsets: Mapping[str, int]) -> Graph:
         values=_values(model),
         handed={inside: outside for node in nodes for inside, outside in _handed(node)},
     )
-
-
-def _graphs(graph: Any) -> Iterator[Any]:
-    """Yield a graph and the graphs inside its nodes: what loops repeat, and both ways of a condition."""
-    yield graph
-    for attribute in (attribute for node in graph.node for attribute in node.attribute):
-        for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-            yield from _graphs(inner)
 
 
 def _node(node: Any, opsets: Mapping[str, int]) -> Node:
@@ -93,52 +71,15 @@ def _handed(node: Any) -> Iterator[tuple[str, str]]:
 
 
 def _values(model: Any) -> dict[str, Value]:
-    """Return what is known of the tensors: types as they are declared, shapes inferred on a copy without quantized operators."""
-    import onnx
-
-    plain = onnx.ModelProto()
-    plain.CopyFrom(model)
-    for graph in _graphs(plain.graph):
-        for node in graph.node:
-            _make_alike(node, graph)
-    values: dict[str, Value] = {}
-    for known in (onnx.shape_inference.infer_shapes(plain), model):
-        for graph in _graphs(known.graph):
-            for item in (*graph.value_info, *graph.input, *graph.output):
-                if item.type.HasField("tensor_type"):
-                    value = _value(item.type.tensor_type)
-                    values[item.name] = Value(value.format, values.get(item.name, value).shape or value.shape)
-    return values
-
-
-def _make_alike(node: Any, graph: Any) -> None:
-    from onnx import TensorProto, helper
-
-    inputs = list(node.input)
-    if node.op_type == "MatMulNBits":
-        sizes = {item.name: item.i for item in node.attribute}
-        name = f"{node.output[0]}:weights"
-        graph.initializer.append(helper.make_tensor(name, TensorProto.FLOAT, (0,), []))
-        graph.initializer[-1].dims[:] = (sizes["K"], sizes["N"])
-        operator, kept = "MatMul", [inputs[0], name]
-    elif node.op_type == "QLinearConcat":
-        operator, kept = "Concat", inputs[2::3]
-    elif node.op_type in _ALIKE:
-        operator, places = _ALIKE[node.op_type]
-        kept = [inputs[place] for place in places]
-    else:
-        return
-    plain = operator in ("MatMul", "Identity", "Add")
-    attributes = [] if plain else [item for item in node.attribute if item.name not in ("alpha", "activation", "channels_last")]
-    node.op_type, node.domain = operator, ""
-    del node.input[:], node.attribute[:]
-    node.input.extend(kept)
-    node.attribute.extend(attributes)
-
-
-def _value(tensor: Any) -> Value:
-    shape = tuple(size.dim_value or 1 for size in tensor.shape.dim) if tensor.HasField("shape") else None
-    return Value(_type(tensor.elem_type), shape)
+    """Return what is known of the tensors: types as they are declared, shapes as they are for one sample."""
+    shapes = shapes_of(model)
+    types = {
+        item.name: _type(item.type.tensor_type.elem_type)
+        for graph in graphs(model.graph)
+        for item in (*graph.value_info, *graph.input, *graph.output)
+        if item.type.HasField("tensor_type")
+    }
+    return {name: Value(types.get(name), shapes.get(name)) for name in types.keys() | shapes.keys()}
 
 
 def _type(data_type: int) -> str:
