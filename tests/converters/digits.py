@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def _edgekit(*words: str | Path) -> Any:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Digits:
-    pytest.importorskip("tensorflow", reason="the convert extra is not installed")
+    if find_spec("tensorflow") is None:  # importing it here would cost each worker of the tests 0.7 GB
+        pytest.skip("the convert extra is not installed")
     base = tmp_path_factory.getbasetemp()
     root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "digits"
     root.mkdir(exist_ok=True)
