@@ -111,7 +111,7 @@ def row(item: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def timed(paths: Sequence[Path], samples: Path, rounds: int) -> dict[str, tuple[float, float]]:
-    """Return per file (ratio of its time to the float artifact's of the same format, seconds per inference), medians over rounds in turns."""
+    """Return per file (ratio to the time of the float artifact of its format, seconds per inference), medians of rounds in turns."""
     loaded = {}
     for path in paths:
         engine = engines.load(str(path), None, 1, 1)
@@ -145,8 +145,10 @@ def page(result: Mapping[str, Any]) -> str:
         known = next((item["source_accuracy"] for item in model["rows"] if (item["source_accuracy"] or {}).get("value") is not None), None)
         accuracy = f"; the source is right on {known['value']:.1%} of {known['n']} held-out inputs" if known else ""
         state = "trained" if model["trained"] else "random weights: no accuracy, and its decibels say little of a trained one"
-        lines += [f"### {name}: {model['title']}", "", f"{model['parameters']:,} parameters, {state}{accuracy}. Load while timed: {model['load']:.1f}.", ""]
-        lines += ["| artifact | size | SQNR | change of accuracy, 95 % | weights | compute | time on x86 | |", "|---|---:|---:|---:|---:|---:|---:|---|"]
+        lines += [f"### {name}: {model['title']}", ""]
+        lines += [f"{model['parameters']:,} parameters, {state}{accuracy}. Load while timed: {model['load']:.1f}.", ""]
+        lines += ["| artifact | size | SQNR | change of accuracy, 95 % | weights | compute | time on x86 | |"]
+        lines += ["|---|---:|---:|---:|---:|---:|---:|---|"]
         floats = {item["format"]: item["size_bytes"] for item in model["rows"] if item["recipe"] == "fp32"}
         lines += [cells(item, floats) for item in model["rows"]]
         lines += ["", *remarks(model["rows"])]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def bench(
     artifacts: Annotated[
-        list[Path] | None, typer.Argument(help="Artifacts (.tflite, .onnx); several are interleaved.", show_default=False)
+        list[Path] | None, typer.Argument(help="Artifacts (.tflite, .onnx, .ort); several are interleaved.", show_default=False)
     ] = None,
     device: Annotated[
         str, typer.Option(help="Where to run: local, cuda, sim, or a name from edgekit.toml.", autocompletion=device_names)

@@ -45,6 +45,18 @@ def test_a_batch_stacks_samples_in_order_and_starts_over_at_the_end(tmp_path: Pa
     assert len(inputs) == max(1, len(X) // batch)
 
 
+def test_onnxruntimes_own_format_computes_what_its_source_does(tmp_path: Path) -> None:
+    from edgekit.converters.quantize.ort import save
+
+    model = tiny.onnx(tmp_path / "m.onnx")
+    save(model, tmp_path / "m.ort", signed=False)
+    source, engine = (engines.load(str(tmp_path / name), None, 1, 1) for name in ("m.onnx", "m.ort"))
+    inputs, _ = prepare(engine, str(tiny.samples(tmp_path / "x.npz", X)), 1)
+    assert (engine.describe()["engine"], engine.inputs) == ("onnxruntime", source.inputs)
+    for x in inputs:
+        np.testing.assert_array_equal(engine.infer(x)[0], source.infer(x)[0])
+
+
 def test_onnxruntime_refuses_another_batch_than_the_models_fixed_one(tmp_path: Path) -> None:
     model = tiny.onnx(tmp_path / "m.onnx", batch=1)
     assert engines.load(str(model), None, 1, 1).inputs[0].shape == (1, tiny.WIDTH)

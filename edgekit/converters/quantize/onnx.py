@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from edgekit.converters.quantize.onnx_loops import open_loops
 from edgekit.converters.quantize.onnx_order import sort_nodes
 from edgekit.converters.quantize.onnx_weights import lookups, store_rest, store_tables, store_weights
 from edgekit.converters.quantize.ranges import Observer, Ranges
-from edgekit.core.errors import ModelError
+from edgekit.core.errors import ModelError, SetupError
 
 _LAYERS: Final = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "LSTM", "GRU", "RNN")
 _LOOPS: Final = ("LSTM", "GRU", "RNN", "Loop", "Scan")
@@ -94,6 +95,13 @@ def _static(prepared: Path, out: Path, recipe: Recipe, ranges: Ranges, keep: Seq
 
     bounds: dict[str, Any] = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.bounds.items()}
     kinds = {"uint8": QuantType.QUInt8, "int8": QuantType.QInt8, "uint16": QuantType.QUInt16, "int16": QuantType.QInt16}
+    if "calibration_cache_path" not in signature(quantize_static).parameters:
+        raise SetupError(
+            "this onnxruntime is too old to quantize",
+            code="setup.extra",
+            why="it does not take ranges that were read before, as 1.31 does",
+            do=[("update it:", 'pip install -U "onnxruntime>=1.31"')],
+        )
     tables = lookups(onnx.load(prepared))
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder) / "ranges.json"
