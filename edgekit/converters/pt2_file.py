@@ -19,6 +19,7 @@ from edgekit.converters.port import Port
 from edgekit.converters.pt2_checks import carries, check_expression, check_tree, expressions, objects
 from edgekit.core.errors import ModelError
 
+_MAX_JSON_BYTES: Final = 64 << 20  # read by edgekit's own process
 _MODEL: Final = "models/model.json"
 _WEIGHTS: Final = "data/weights/model_weights_config.json"
 _CONSTANTS: Final = "data/constants/model_constants_config.json"
@@ -86,7 +87,10 @@ class _Archive:
         """Return one part; raise ModelError when it cannot be read."""
         try:
             with zipfile.ZipFile(self._path) as archive:
-                return archive.read(f"{self._root}/{name}")
+                info = archive.getinfo(f"{self._root}/{name}")
+                if name.endswith(".json") and info.file_size > _MAX_JSON_BYTES:
+                    raise ValueError(f"{name} claims to be larger than 64 MiB")
+                return archive.read(info)
         except (zipfile.BadZipFile, KeyError, OSError, ValueError, RuntimeError, NotImplementedError) as error:
             raise _damaged(self._path, error) from error
 

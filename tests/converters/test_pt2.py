@@ -113,6 +113,17 @@ def test_a_description_that_pytorch_never_wrote_is_refused(tmp_path: Path, state
         recognise(path)
 
 
+def test_a_description_that_would_fill_the_memory_is_not_read(tmp_path: Path) -> None:
+    path = write_pt2(tmp_path / "m.pt2")
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, b" " * (65 << 20) if name.endswith("model.json") else content)
+    error = refusal(path)
+    assert (error.code, "larger than 64 MiB" in error.why) == ("model.damaged", True)
+
+
 def test_a_cut_archive_is_refused(tmp_path: Path) -> None:
     whole = write_pt2(tmp_path / "m.pt2").read_bytes()
     (tmp_path / "m.pt2").write_bytes(whole[:-30])
