@@ -22,6 +22,7 @@ _CODE: Final = {
     "TorchModuleWrapper": "a TorchModuleWrapper carries a pickle, which may run code on this machine",
     "TFSMLayer": "a TFSMLayer runs a SavedModel from another place, which may touch files of this machine",
 }
+_FLOAT_POLICIES: Final = ("DTypePolicy", "FloatDTypePolicy")
 
 
 def keras_config(path: Path) -> dict[str, Any]:
@@ -66,9 +67,10 @@ def hdf5_config(path: Path) -> dict[str, Any]:
 def read_ports(config: Any, path: Path, *, allow_unsafe: bool) -> tuple[Port, ...]:
     """Return the inputs that a serialised graph declares, none when it is not sequential or functional.
 
-    Raises ModelError for a graph that Keras never wrote, and, unless `allow_unsafe`, for layers that carry code.
+    Raises ModelError for a graph that Keras never wrote, for one that is quantized, and, unless `allow_unsafe`, for layers that carry code.
     """
     try:
+        _refuse_quantized(config, path)
         if not allow_unsafe:
             _refuse_code(config, path)
         return tuple(_ports(config))
@@ -146,6 +148,18 @@ def _virtual(item: Any) -> Any:
 def _refuse(path: Path, why: str) -> NoReturn:
     command = f"unzip -v {shlex.quote(str(path))}" if zipfile.is_zipfile(path) else f"h5ls -r {shlex.quote(str(path))}"
     raise ModelError(f"{path} is refused", code="model.config", why=why, do=[("look inside:", command)])
+
+
+def _refuse_quantized(config: Any, path: Path) -> None:
+    for node in nodes(config):
+        kind = str(node.get("class_name"))
+        if kind.endswith("DTypePolicy") and kind not in _FLOAT_POLICIES:
+            raise ModelError(
+                f"{path} is already quantized",
+                code="model.quantized",
+                why=f"Keras has quantized its layers to {node['config'].get('mode', kind)}; their float values are gone",
+                do=[("convert from the float model instead, saved before model.quantize:", "edgekit convert model.keras")],
+            )
 
 
 def _refuse_code(config: Any, path: Path) -> None:

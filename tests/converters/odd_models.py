@@ -23,6 +23,7 @@ from keras import layers
 
 from edgekit.converters.hub import load
 from edgekit.converters.settings import Settings
+from edgekit.converters.source import recognise
 from edgekit.core.errors import EdgekitError
 from tests.converters import odd_layers
 
@@ -54,6 +55,12 @@ def keras_models(folder: Path) -> None:
     x = keras.Input((4,), name="x")
     keras.Model(x, keras.ops.sum(layers.Dense(3)(x))).save(folder / "summed.keras")
     keras.Model(x, {"x": layers.Dense(3)(x), "y": layers.Dense(2)(x)}).save(folder / "echo.keras")
+    quantized = dense()
+    quantized.quantize("int8")
+    quantized.save(folder / "quantized.keras")
+    mixed = keras.Sequential([keras.Input((4,)), layers.Dense(64, dtype="mixed_float16"), layers.Dense(3, dtype="mixed_bfloat16")])
+    mixed.save(folder / "mixed.keras")
+    mixed.save(folder / "mixed.h5")
     old = [keras.Input((6, 4, 2)), layers.DepthwiseConv2D(3), layers.Reshape((8, 2)), layers.LSTM(3)]
     says = {'"DepthwiseConv2D", "config": {': '"groups": 1, ', '"LSTM", "config": {': '"time_major": false, '}
     edited(keras.Sequential(old), folder / "keras2.h5", lambda text: insert(text, says))
@@ -138,9 +145,8 @@ def cases(folder: Path) -> Iterator[tuple[str, Path, Settings]]:
 
 
 def said(path: Path, settings: Settings) -> dict[str, Any]:
-    kind = "saved_model" if path.is_dir() else "h5" if path.suffix == ".h5" else "keras"
     try:
-        source = load(kind, path, settings)
+        source = load(recognise(path, allow_unsafe=settings.allow_unsafe).format, path, settings)
         facts = source.facts()
         inputs = {port.name: np.full((3, *(size or 2 for size in port.shape[1:])), 0.5, port.dtype) for port in source.ports}
         outputs = [output.tolist() for output in source.run(inputs)]

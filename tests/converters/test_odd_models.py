@@ -42,6 +42,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ("summed.keras", "model.output", "it has no axis of samples"),
         ("option.h5", "model.version", "in which a Dense has {'sparsity': 0.5}"),
         ("function.h5", "model.version", "it was saved by Keras 2 and calls a TensorFlow function"),
+        ("quantized.keras", "model.quantized", "Keras has quantized its layers to int8"),
         ("many", "model.signature", "its signatures are double, predict, and none is called serving_default"),
         ("none", "model.signature", "it was saved without any"),
         ("unranked", "model.shape", "the number of its dimensions is not stated"),
@@ -85,6 +86,15 @@ def test_a_model_of_ones_own_class_takes_any_batch_and_keeps_the_names_of_its_ou
 def test_what_keras_2_wrote_is_put_right(said: dict[str, Any]) -> None:
     assert said["keras2.h5"]["parameters"] == 92
     assert len(said["keras2.h5"]["ran"][0]) == 3
+
+
+def test_a_model_trained_in_mixed_precision_computes_in_float32_and_says_so(said: dict[str, Any]) -> None:
+    for name in ("mixed.keras", "mixed.h5"):
+        texts = [note["text"] for note in said[name]["notes"]]
+        assert texts == [f"trained in {policy}; converted and compared in float32" for policy in ("mixed_float16", "mixed_bfloat16")]
+        assert [port["dtype"] for port in said[name]["outputs"]] == ["float32"]
+    assert said["mixed.keras"]["ran"] == said["mixed.h5"]["ran"]
+    assert said["suffix.keras"]["notes"] == []
 
 
 def test_a_file_is_loaded_by_its_content_whatever_its_suffix(said: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from edgekit.converters.sources.batches import require_batch, run_batches
 from edgekit.converters.sources.fixing import fixed_shapes
 from edgekit.converters.sources.keras_file import load_model
 from edgekit.converters.sources.keras_uniform import threshold, uniform
+from edgekit.core.jsonio import as_data
 
 
 class KerasSource:
@@ -27,7 +28,7 @@ class KerasSource:
         import keras
 
         self._backend: str = keras.backend.backend()
-        self._model = load_model(path, settings)
+        self._model, self._notes = load_model(path, settings)
         self._callable = uniform(self._model, path)
         self.ports = tuple(
             Port(name=port.name, shape=tuple(port.shape), dtype=known_dtype(port.name, port.dtype)) for port in self._callable.inputs
@@ -49,6 +50,7 @@ class KerasSource:
                 {"name": name, "shape": [-1 if size is None else size for size in port.shape], "dtype": port.dtype}
                 for name, port in outputs
             ],
+            "notes": as_data(self._notes),
             "tools": {"keras": keras.__version__, "tensorflow": tf.__version__},
         }
 

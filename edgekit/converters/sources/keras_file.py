@@ -12,16 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from edgekit.converters.keras_file import nodes
+from edgekit.converters.keras_file import hdf5_config, keras_config, nodes
 from edgekit.converters.settings import Settings
 from edgekit.converters.sources.named import load_named
 from edgekit.core.errors import ModelError
+from edgekit.core.quantity import Note
 
 _UNKNOWN: Final = re.compile(
     r"(?:Could not (?:locate|find|resolve)|Unknown) (?:class|function|layer|object|[\w ]*):? ?'(?:[\w.]+>)?([\w.]+)'"
 )
 _OPTIONS: Final = re.compile(r"Unrecognized keyword arguments passed to (\w+): (\{.*?\})")
 # What Keras 2 wrote for every such layer, and what says nothing there: Keras 3 refuses the words.
+_MIXED: Final = ("mixed_float16", "mixed_bfloat16")
 _GROUPS: Final = ("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D", "Conv1DTranspose", "Conv2DTranspose")
 _TIME_MAJOR: Final = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 _LEFTOVERS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -30,39 +32,51 @@ _LEFTOVERS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def load_model(path: Path, settings: Settings) -> Any:
-    """Return the Keras model in `path`; raise ModelError, naming the class, when it needs one that is not known here."""
+def load_model(path: Path, settings: Settings) -> tuple[Any, tuple[Note, ...]]:
+    """Return the Keras model in `path` with remarks; raise ModelError, naming the class, when it needs one that is not known here."""
     import keras
 
     own = {name.rpartition(":")[2]: load_named(name, "--custom-objects") for name in settings.custom_objects}
     try:
-        with _readable(path) as file:
-            return keras.saving.load_model(file, custom_objects=own, compile=False, safe_mode=not settings.allow_unsafe)
+        with _readable(path) as (file, notes):
+            model = keras.saving.load_model(file, custom_objects=own, compile=False, safe_mode=not settings.allow_unsafe)
+            return model, notes
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise _explained(error, path) or error from error
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[Path]:
-    """Yield a file that Keras reads: `path`, or a copy of it without the leftovers of Keras 2, or with the suffix that Keras goes by."""
+def _readable(path: Path) -> Iterator[tuple[Path, tuple[Note, ...]]]:
+    """Yield a file that Keras reads, and remarks: `path`, or a copy whose description or suffix is put right."""
     import h5py  # type: ignore[import-untyped]
 
-    suffix, config = ".keras", None
-    if h5py.is_hdf5(path):
-        suffix = ".h5"
-        with h5py.File(path, "r") as file:
-            config = json.loads(file.attrs["model_config"])
-        config = config if _clean(config) else None
-    if path.suffix == suffix and config is None:
-        yield path
+    suffix = ".h5" if h5py.is_hdf5(path) else ".keras"
+    config = hdf5_config(path) if suffix == ".h5" else keras_config(path)
+    policies = _set_float32(config)
+    changed = _clean(config) or bool(policies)
+    notes = tuple(Note(code="model.mixed", text=f"trained in {policy}; converted and compared in float32") for policy in policies)
+    if path.suffix == suffix and not changed:
+        yield path, notes
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"model{suffix}"
-        shutil.copyfile(path, copy)
-        if config is not None:
+        if suffix == ".h5":
+            shutil.copyfile(path, copy)
             with h5py.File(copy, "r+") as file:
                 file.attrs["model_config"] = json.dumps(config)
-        yield copy
+        else:
+            _copy_archive(path, copy, config)
+        yield copy, notes
+
+
+def _copy_archive(path: Path, copy: Path, config: Any) -> None:
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(copy, "w") as new:
+        for item in old.infolist():
+            if item.filename == "config.json":
+                new.writestr(item, json.dumps(config))
+            else:
+                with old.open(item) as source, new.open(item.filename, "w", force_zip64=True) as target:
+                    shutil.copyfileobj(source, target)
 
 
 def _clean(config: Any) -> bool:
@@ -75,6 +89,17 @@ def _clean(config: Any) -> bool:
                 del settings[key]
                 found = True
     return found
+
+
+def _set_float32(config: Any) -> list[str]:
+    """Let a serialised graph compute in float32 where it mixes precisions, which is a way of training; return how it did."""
+    found = []
+    for node in nodes(config):
+        for key in ("name", "dtype"):
+            if str(node.get(key)) in _MIXED and (key == "dtype" or set(node) == {"name"}):  # the settings of a policy, or its name
+                found.append(str(node[key]))
+                node[key] = "float32"
+    return list(dict.fromkeys(found))
 
 
 def _explained(error: Exception, path: Path) -> ModelError | None:
@@ -94,7 +119,7 @@ def _explained(error: Exception, path: Path) -> ModelError | None:
 
 def _version(path: Path) -> str:
     """Return the version of Keras that wrote the file."""
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     if h5py.is_hdf5(path):
         with h5py.File(path, "r") as file:
