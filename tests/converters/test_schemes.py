@@ -16,6 +16,8 @@ from edgekit.converters.canonical import graph_sha256
 from edgekit.converters.contents.found import Contents
 from edgekit.converters.produce import make, open_artifact
 from edgekit.converters.settings import Settings
+from edgekit.converters.targets.check import fit
+from edgekit.converters.targets.profile import load_profile
 from edgekit.converters.verify.metrics import sqnr_db
 from edgekit.core.errors import ModelError, UsageError
 from tests.converters import onnx_network
@@ -106,6 +108,36 @@ def test_a_dense_layer_has_one_scale_in_the_recipe_of_microcontrollers(tmp_path:
         tensors = load(tmp_path / f"out.{key}").subgraphs[0].tensors
         scales[key] = [len(tensor.quantization.scale) for tensor in tensors if list(tensor.shape) in ([32, 16], [8, 32])]
     assert scales == {"int8.tflite": [32, 8], "int8-full.tflite": [1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("key", "versions"),
+    [
+        ("dynamic.tflite", {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 12}),
+        ("int8.tflite", {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "DEQUANTIZE": 2}),
+        ("int16x8.tflite", {"CONV_2D": 4, "DEPTHWISE_CONV_2D": 5, "FULLY_CONNECTED": 7, "DEQUANTIZE": 3}),
+        ("w8.tflite", {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "DEQUANTIZE": 5}),
+        ("w4.tflite", {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "DEQUANTIZE": 6}),
+        ("fp16.tflite", {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "DEQUANTIZE": 3}),
+    ],
+)
+def test_operators_say_the_version_that_their_numbers_need(key: str, versions: dict[str, int], tmp_path: Path) -> None:
+    """tflite-runtime 2.14 takes dynamic int8 as version 1 and computes 4 dB of it; as version 12 it refuses it."""
+    hub = tmp_path / "hub.tflite"
+    found = made(recipe_of(key), hub, network(hub))[1]
+    highest = {name: max(one.version or 0 for one in found.operators if one.name == name) for name in versions}
+    assert highest == versions
+
+
+def test_a_target_with_an_old_runtime_is_not_sent_dynamic_int8(tmp_path: Path) -> None:
+    hub = tmp_path / "hub.tflite"
+    inputs = network(hub)
+    old = load_profile("pi-legacy")
+    for key, passed in (("dynamic.tflite", False), ("int8.tflite", True)):
+        found = made(recipe_of(key), hub, inputs)[1]
+        checks = {check.name: check for check in fit(old, tmp_path / f"out.{key}", found, format="tflite").checks}
+        assert checks["target.versions"].passed is passed
+        assert passed or "FULLY_CONNECTED version 12 (it has 10)" in checks["target.versions"].seen
 
 
 def test_extremes_are_never_forgotten(tmp_path: Path) -> None:
@@ -203,6 +235,8 @@ from pathlib import Path
 from edgekit.converters.base import recipe_of
 from edgekit.converters.produce import make
 from edgekit.converters.settings import Settings
+from edgekit.converters.targets.check import fit
+from edgekit.converters.targets.profile import load_profile
 hub = Path(sys.argv[1])
 for key in sys.argv[2:]:
     make(recipe_of(key), hub, hub.with_name("again." + key), {"x": np.load(hub.with_name("x.npy"))}, Settings())

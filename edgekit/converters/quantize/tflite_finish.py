@@ -1,4 +1,4 @@
-"""Finish what the quantizer leaves in a .tflite: tables of lookups in float, and parts of a split that nobody reads in another format."""
+"""Finish what the quantizer leaves in a .tflite: tables of lookups in float, parts of a split in another format, versions of operators."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ def finish(model_bytes: bytes, *, tables: str, keep: Collection[str] = ()) -> by
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
+    from edgekit.converters.quantize.tflite_versions import stamp
+
     model = schema.ModelT.InitFromPackedBuf(model_bytes, 0)
     changed = False
     for graph in model.subgraphs:
         edit = _Edit(model, graph, schema)
         changed |= edit.mend_splits() | edit.store_tables(tables, keep)
+    changed |= stamp(model, schema)
     if not changed:
         return model_bytes
     builder = flatbuffers.Builder(1024)
