@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from edgekit.cli.output import current
@@ -29,7 +29,19 @@ def tables(result: ConvertResult) -> RenderableType:
 
     proofs = _proofs(result)
     agreements = {row.artifact.path: found for row in result.rows if row.artifact and (found := _agreements(row))}
-    return Group(proofs, *([_runtimes(agreements)] if agreements else []), *map(_layers, result.layers))
+    return Group(proofs, *([_runtimes(agreements)] if agreements else []), *map(_layers, result.layers), *_fits(result))
+
+
+def _fits(result: ConvertResult) -> Iterator[str]:
+    """Yield how each artifact fits the target it was made for, where one was named."""
+    for artifact in (row.artifact for row in result.rows if row.artifact and row.artifact.target and row.artifact.verification):
+        checks = [check for check in artifact.verification.checks if check.name.startswith("target.")] if artifact.verification else []
+        seen = "; ".join(check.seen for check in checks)
+        yield f"{artifact.path}: {'fits' if all(check.passed for check in checks) else 'does not fit'} {artifact.target}: {seen}"
+        if artifact.npu is not None:
+            sizes = f"{format_scaled(artifact.npu.sram_bytes, 'B')} SRAM, {format_scaled(artifact.npu.flash_bytes, 'B')} flash"
+            cycles = f"{artifact.npu.cycles:,} cycles"
+            yield f"  {artifact.npu.tool} estimates {cycles} and {sizes} for {artifact.npu.system}; nothing is measured"
 
 
 def _layers(found: Layers) -> Table:
@@ -138,6 +150,7 @@ def remarks(result: ConvertResult) -> list[Note]:
     """Return one note per failed check, one per failure with the recipes it took, and why accuracy is not told."""
     notes = _failures(result)
     for artifact in (row.artifact for row in result.rows if row.artifact):
+        notes.extend(note for note in artifact.notes if note.code == "target.slow")
         for note in artifact.verification.notes if artifact.verification else ():
             if note.code not in _UNTOLD:
                 notes.append(Note(code=note.code, text=f"{artifact.path}: {note.text}", advice=note.advice))
@@ -169,5 +182,14 @@ def next_commands(result: ConvertResult) -> list[tuple[str, str]]:
     """Return the benchmark of what was verified; what was not is not proposed."""
     good = [row.path for row in result.rows if row.path is not None and row.artifact is not None and row.artifact.status == "verified"]
     left = len(result.rows) - len(good)
+    if good and any(row.artifact and row.artifact.target and _is_small(row.artifact.target) for row in result.rows):
+        return [("see what is in it, and feed it with these scales:", f"edgekit inspect {shlex.quote(good[0])}")]
     advice = "measure what one inference costs" + (f" (without the {left} that failed):" if left else ":")
     return [(advice, f"edgekit bench {shlex.join(good)}")] if good else []
+
+
+def _is_small(target: str) -> bool:
+    """Return True for a target that this machine cannot stand in for: a microcontroller, an NPU."""
+    from edgekit.converters.targets.profile import load_profile
+
+    return load_profile(target).kind != "cpu"

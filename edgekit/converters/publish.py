@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from edgekit.converters.base import RECIPES
+from edgekit.converters.base import RECIPES, mixed
 from edgekit.links.files import writing
 
 
@@ -56,10 +56,11 @@ def leftovers(folder: Path, name: str, written: Collection[str], *, source_sha25
 
     Those of the same source with the same samples belong to the new ones and are not returned.
     """
+    known = {f"{name}.{made.key}" for recipe in RECIPES for made in (recipe, mixed(recipe))}
     stale = []
     for record in sorted(folder.glob(f"{glob.escape(name)}.*.json")):
         artifact = record.name.removesuffix(".json")
-        if artifact in written or artifact not in {f"{name}.{recipe.key}" for recipe in RECIPES}:
+        if artifact in written or artifact not in known:
             continue
         try:
             said = json.loads(record.read_text(encoding="utf-8"))

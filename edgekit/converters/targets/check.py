@@ -59,7 +59,7 @@ def _runtime_checks(runtime: Runtime, contents: Contents) -> Iterator[Check]:
     yield Check(
         name="target.operators",
         passed=not absent,
-        seen=f"{', '.join(absent)} not in {runtime.title}" if absent else f"all in {runtime.title}",
+        seen=f"{', '.join(absent)} not in {runtime.title}" if absent else f"every operator is in {runtime.title}",
         advice="replace these layers, or use another target" if absent else None,
     )
     newer = [
@@ -71,7 +71,7 @@ def _runtime_checks(runtime: Runtime, contents: Contents) -> Iterator[Check]:
         yield Check(
             name="target.versions",
             passed=not newer,
-            seen=f"{', '.join(newer)} too new for {runtime.title}" if newer else f"known to {runtime.title}",
+            seen=f"{', '.join(newer)} too new for {runtime.title}" if newer else "in versions that it knows",
             advice="on the target: pip install ai-edge-litert; or use a recipe without these operators, such as int8" if newer else None,
         )
 
@@ -90,11 +90,11 @@ def _at_most(name: str, found: int | None, limit: int | None, runtime: Runtime, 
 def _memory_checks(profile: Profile, path: Path, format: str) -> Iterator[Check]:  # noqa: A002
     weights = path.stat().st_size
     if profile.flash_bytes is not None:
-        yield _fits(profile, "target.flash", weights, profile.flash_bytes, "the model alone")
+        yield _fits(profile, "target.flash", weights, profile.flash_bytes, "the model alone needs")
     if profile.ram_bytes is not None:
         working = activation_bytes(path) if format == "tflite" else 0
         needed = working if profile.flash_bytes is not None else weights + working
-        what = "activations alone" if profile.flash_bytes is not None else "weights and activations" if working else "weights alone"
+        what = "activations alone need" if profile.flash_bytes is not None else "weights" + " and activations" * bool(working) + " need"
         yield _fits(profile, "target.memory", needed, profile.ram_bytes, what)
 
 
@@ -102,7 +102,7 @@ def _fits(profile: Profile, name: str, needed: int, limit: int, what: str) -> Ch
     return Check(
         name=name,
         passed=needed <= limit,
-        seen=f"{what} need at least {format_scaled(needed, 'B')}",
+        seen=f"{what} at least {format_scaled(needed, 'B')}",
         floor=f"{format_scaled(limit, 'B')} of {profile.memory_of or profile.name}",
         advice=None if needed <= limit else "use int8, a smaller model or a larger target",
     )

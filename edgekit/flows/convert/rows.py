@@ -9,7 +9,7 @@ from typing import Any
 
 from edgekit.converters.base import Recipe
 from edgekit.converters.publish import leftovers, publish
-from edgekit.core.artifact import ModelArtifact, Operator, SourceModel, TensorSpec, Verification
+from edgekit.core.artifact import ModelArtifact, NpuReport, Operator, SourceModel, TensorSpec, Verification
 from edgekit.core.errors import EdgekitError
 from edgekit.core.jsonio import dump_record, validate
 from edgekit.core.quantity import Note
@@ -55,6 +55,7 @@ def row(
         opsets=dict(answer["opsets"]),
         calibration=data.calibration_set(request.settings.calibration) if recipe.needs_calibration else None,
         target=request.settings.target,
+        npu=validate(NpuReport, answer["npu"], where=where) if answer.get("npu") else None,
         graph_sha256=answer["graph_sha256"],
         kept=tuple(answer.get("kept", ())),
         tools={"edgekit": version("edgekit"), **facts["tools"], **answer["tools"]},
