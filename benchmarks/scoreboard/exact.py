@@ -18,7 +18,8 @@ first new reading where a tick was seen; else one period with its jitter and the
        P (w1 + w2) / 2 holds both.
     D  a tick was seen: rectangular over the bracket, at the power of waiting; each edge for itself
     T  what was drawn between the end and the tick after it: the power of waiting, as few ticks predict it (Student's t, white noise from
-       tick to tick), but no less than nothing and no more than was counted since the reading at the end
+       tick to tick), but no less than nothing and no more than was counted since the reading at the end (and drawn until that reading).
+       Where that cuts the 95 % interval of t off, anything in what is left: where a load lies between bounds is no chance, as in H
     Q  triangular (the difference of two roundings),  g normal
 
 The half-width returned holds 95 % of 200,000 seeded draws. Power samples show the power on both sides of an edge, so there D at the mean
@@ -97,11 +98,12 @@ def tail_j(waited: Waited, draw: np.random.Generator) -> np.ndarray:
     spread_w = float(np.std(waited.watts, ddof=1))
     scale_j = spread_w * math.sqrt(waited.tail_s * cell_s * (1 + waited.tail_s / waited.seconds))
     centre_j = mean_w * waited.tail_s
-    found = centre_j + scale_j * draw.standard_t(n - 1, 20 * DRAWS)
-    found = found[(found >= 0) & (found <= waited.most_j)][:DRAWS]
-    if len(found) < DRAWS // 100:  # the bounds say something else than the waits: anything between the bounds
-        return waited.most_j * (draw.random(DRAWS) - 0.5) if scale_j > waited.most_j / 100 else np.zeros(DRAWS)
-    return np.resize(found, DRAWS) - found.mean()
+    drawn = scale_j * draw.standard_t(n - 1, DRAWS)
+    reach_j = float(np.quantile(np.abs(drawn), 0.95))
+    low, high = max(0.0, centre_j - reach_j), min(waited.most_j, centre_j + reach_j)
+    if high - low >= 2 * reach_j * (1 - 1e-9):
+        return drawn
+    return max(0.0, high - low) / 0.95 * (draw.random(DRAWS) - 0.5)
 
 
 def unseen_half_width_j(*, seconds: float, sampled_fraction: float, limit_w: float) -> float:

@@ -15,6 +15,7 @@ from edgekit.region.span import Reach
 from edgekit.region.standstill import standstill
 
 _FEW_TICKS = 10
+_WELL_DATED = 0.1
 _FAST_NS, _LATE_SHARE = 5_000_000, 0.1  # a tick of a millisecond comes from a loop in firmware, and late at times: windows allow as much
 _UNKNOWN_TICK_S = 0.1
 EDGE = "edge bracket"
@@ -46,6 +47,8 @@ def counted(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
     steps_j = _steps_j(gauge, spec, path, spare_ns=tick_ns + first.half_ns + last.half_ns)
     joules = math.fsum(steps_j)
     before, wait = (_waited(channel, spec, ticks) for ticks in (reach.first_ticks, reach.last_ticks))
+    if before is not None and before.ends_s > _WELL_DATED * before.length_s:
+        before = None  # the program was held up: a power between such dates is none
     if wait is not None and not reach.first_tick:  # the counter's own ticks may be longer than its documents say
         first = _edge(gauge, reach.first, max(tick_ns, 1e9 * wait.longest_s), start_ns)
     last_j, read_s, astray_s = math.inf, 0.0, 0.0
