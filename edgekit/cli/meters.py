@@ -13,6 +13,7 @@ from edgekit.cli.complete import device_names, meter_names
 from edgekit.cli.emulate import emulate
 from edgekit.cli.listing import Row, listing
 from edgekit.cli.output import current
+from edgekit.cli.read import read
 from edgekit.core.boundary import sees
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from edgekit.flows.selftest import SelftestResult
 
 app = typer.Typer(invoke_without_command=True)
+app.command(short_help="Look at an instrument while it reads.")(read)
 app.command(short_help="Rehearse with an instrument that is not there.")(emulate)
 
 

@@ -115,7 +115,7 @@ def _product(name: str, volts: AnyTrace, v_scale: float, amperes: AnyTrace, a_sc
 
     if isinstance(volts, ChunkedTrace) or isinstance(amperes, ChunkedTrace):
         return ChunkedTrace(channel=name, clock=amperes.clock, rows=min(len(volts), len(amperes)), chunks=chunks)
-    here, there = _common(volts.t_ns, amperes.t_ns)
+    here, there = common(volts.t_ns, amperes.t_ns)
     return _joined(name, volts, here, amperes, there, scale)
 
 
@@ -125,7 +125,7 @@ def _pieces(name: str, volts: AnyTrace, amperes: AnyTrace, scale: float) -> Iter
     right = next(rights, None)
     for left in chunks_of(volts):
         while right is not None and len(left):
-            here, there = _common(left.t_ns, right.t_ns)
+            here, there = common(left.t_ns, right.t_ns)
             if len(here):
                 yield _joined(name, left, here, right, there, scale)
             if len(right) and right.t_ns[-1] > left.t_ns[-1]:
@@ -136,7 +136,7 @@ def _pieces(name: str, volts: AnyTrace, amperes: AnyTrace, scale: float) -> Iter
             right = next(rights, None)
 
 
-def _common(left: NDArray[np.int64], right: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def common(left: NDArray[np.int64], right: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the places of equal times in two ascending columns."""
     import numpy as np
 

@@ -75,7 +75,7 @@ class Um25cMeter(PortMeter):
     """Ask the meter twice a second; its watts are means of its own, its milliwatt-hours an energy counter of 3.6 J."""
 
     kind = "um25c"
-    serial_names = ("rfcomm", "cu.UM24C", "cu.UM25C", "cu.UM34C")  # Bluetooth gives its ports no ids
+    serial_names: tuple[str, ...] = ("rfcomm", "cu.UM24C", "cu.UM25C", "cu.UM34C")  # Bluetooth gives its ports no ids
 
     _group: int | None = None
     _counter_lost = False
@@ -94,6 +94,7 @@ class Um25cMeter(PortMeter):
             quantum=0.001,
             update_period_s=0.5,
         )
+        voltage = replace(power, id=f"{self.kind}.voltage", measurand=Measurand.VOLTAGE, unit="V")
         energy = replace(
             power,
             id=f"{self.kind}.energy",
@@ -106,7 +107,7 @@ class Um25cMeter(PortMeter):
         )
         return MeterSpec(
             kind=self.kind,
-            channels=(power, energy),
+            channels=(power, energy, voltage),
             accuracy=Accuracy(source="maker's statement of 0.05 % + 2 digits and 0.1 % + 4 digits, unverified", gain_rel=0.002),
             nominal_hz=2.0,
             max_power_w=150.0,
@@ -143,6 +144,7 @@ class Um25cMeter(PortMeter):
         at: dict[str, int] = {"t_ns": (now_ns + after_ns) // 2, "bracket_ns": (after_ns - now_ns) // 2}
         return (
             Reading(channel=f"{self.kind}.power", value=frame.power_w, flags=flags, **at),
+            Reading(channel=f"{self.kind}.voltage", value=frame.voltage_v, flags=flags, **at),
             Reading(channel=f"{self.kind}.energy", value=float(frame.group_mwh), flags=flags | lost, **at),
         )
 

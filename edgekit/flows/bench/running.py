@@ -11,20 +11,16 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from edgekit.core.channel import Channel
 from edgekit.core.quantity import Estimate
 from edgekit.core.run import RunRecord
-from edgekit.core.trace import ClockMap, Reading, Trace, single
+from edgekit.core.trace import ClockMap, Reading, Trace
 from edgekit.core.window import Window
 from edgekit.energy.analyse import analyse
 from edgekit.energy.budget import combine, dominating_term
 from edgekit.energy.stats import repeatability, t95
 from edgekit.energy.stop import Standing
-
-if TYPE_CHECKING:
-    from edgekit.core.trace import Trace
 
 _MARGIN_S = 0.2  # readings this long before and after a window may take part in it
 _UPDATES = 3  # and so many updates of the sensor
@@ -52,6 +48,15 @@ class _Column:
         if len(self.t_ns) > _MOST:
             self.drop(_MOST // 2)
 
+    def extend(self, block: Trace) -> None:
+        """Take a block without making an object of each of its readings."""
+        self.t_ns.frombytes(block.t_ns.astype("q").tobytes())
+        self.bracket_ns.frombytes(block.bracket_ns.astype("q").tobytes())
+        self.value.frombytes(block.value.astype("d").tobytes())
+        self.flags.frombytes(block.flags.astype("B").tobytes())
+        if len(self.t_ns) > _MOST:
+            self.drop(len(self.t_ns) - _MOST // 2)
+
     def drop(self, count: int) -> None:
         for column in (self.t_ns, self.bracket_ns, self.value, self.flags):
             del column[:count]
@@ -61,8 +66,6 @@ class _Column:
 
     def trace(self, channel: str) -> Trace:
         import numpy as np
-
-        from edgekit.core.trace import Trace
 
         return Trace(
             channel=channel,
@@ -100,7 +103,11 @@ class Running:
     def take(self, readings: Sequence[Reading] | Trace) -> None:
         """Hold readings for the windows they may belong to."""
         with self._lock:
-            for reading in single(readings):
+            if isinstance(readings, Trace):
+                if readings.channel in self._columns:
+                    self._columns[readings.channel].extend(readings)
+                return
+            for reading in readings:
                 if reading.channel in self._columns:
                     self._columns[reading.channel].append(reading)
 

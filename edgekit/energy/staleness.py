@@ -1,0 +1,101 @@
+r"""Tell a value that is repeated because it is old from one that is the same because nothing changed.
+
+    renewed at every reading, quiet      o o N N N o N N o     a change may come at any reading: gaps between changes are geometric
+    renewed at every fourth reading      o o o o N N N N M     no change comes sooner than four readings after the last
+
+Where a share p of the readings differs from the one before, independent renewal makes a share p of the gaps as short as one reading. A
+value that is read more often than it is renewed has none (or hardly any, where readings and renewals drift past one another).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FEWEST = 8  # changes
+LEAST_SHARE = 0.02  # of readings that differ; below, hardly anything happens and nothing can be told
+ONCE_IN = 0.01  # a chance that independent renewal makes so few gaps of one reading
+_KEPT = 4096
+
+
+class Repeats:
+    """Follow one value's readings and say how often it is new. Memory is bounded: the latest gaps count."""
+
+    def __init__(self) -> None:
+        self._readings = 0
+        self._gaps: list[tuple[int, int]] = []  # (readings, ns) from one change to the next
+        self._last: float | None = None
+        self._changed: tuple[int, int] | None = None  # (number, time) of the reading that changed last
+        self._first_ns = self._last_ns = 0
+
+    def add(self, t_ns: NDArray[np.int64], value: NDArray[np.float64]) -> None:
+        """Take readings in their order."""
+        import numpy as np
+
+        if not len(t_ns):
+            return
+        before = value[:1] if self._last is None else np.array([self._last])
+        self._first_ns = int(t_ns[0]) if self._last is None else self._first_ns
+        changed = np.flatnonzero(np.diff(np.concatenate((before, value))))
+        for place in changed.tolist()[-_KEPT:]:
+            at = (self._readings + place, int(t_ns[place]))
+            if self._changed is not None:
+                self._gaps.append((at[0] - self._changed[0], at[1] - self._changed[1]))
+            self._changed = at
+        del self._gaps[:-_KEPT]
+        self._readings += len(value)
+        self._last, self._last_ns = float(value[-1]), int(t_ns[-1])
+
+    def effective_hz(self, origins: Sequence[Origin]) -> Quantity:
+        """Return how often the value is new, in Hz; Unknown where too little changed to tell."""
+        told = tuple(origins)
+        if len(self._gaps) < FEWEST:
+            return Unknown(reason=f"the value changed {len(self._gaps)} times in {self._readings} readings", unit="Hz", origins=told)
+        share = len(self._gaps) / sum(gap for gap, _ in self._gaps)
+        every_s = sum(ns for _, ns in self._gaps) / sum(gap for gap, _ in self._gaps) / 1e9
+        if every_s <= 0:
+            return Unknown(reason="its readings have no times", unit="Hz", origins=told)
+        if share < LEAST_SHARE:
+            return Unknown(reason=f"only {share:.1%} of the readings differ from the one before", unit="Hz", origins=told)
+        if not self._is_stale(share):
+            return _estimate(1 / every_s, 1 / every_s, 1 / every_s, len(self._gaps), told, ())
+        period_s, low_s, high_s = self._period()
+        text = (
+            f"each value is read about {period_s / every_s:.2g} times: {1 / every_s:.3g} readings a second, {1 / period_s:.3g} of them new"
+        )
+        note = Note(code="readings.repeated", text=text)
+        return _estimate(1 / period_s, 1 / high_s, 1 / low_s, len(self._gaps), told, (note,))
+
+    def _is_stale(self, share: float) -> bool:
+        """Return whether gaps of one reading are rarer than independent renewal leaves them."""
+        single, n = sum(gap == 1 for gap, _ in self._gaps), len(self._gaps)
+        return share < 1 and _at_most(single, n, share) < ONCE_IN
+
+    def _period(self) -> tuple[float, float, float]:
+        """Return (seconds between renewals, low, high): the usual one of the shorter gaps, longer ones being several renewals."""
+        gaps = sorted(ns / 1e9 for _, ns in self._gaps)
+        shortest = gaps[len(gaps) // 5]
+        usual = [gap for gap in gaps if gap < 1.6 * shortest]
+        mean = math.fsum(usual) / len(usual)
+        spread = math.sqrt(math.fsum((gap - mean) ** 2 for gap in usual) / max(1, len(usual) - 1) / len(usual))
+        return mean, max(1e-9, mean - 2 * spread), mean + 2 * spread
+
+
+def _at_most(count: int, n: int, p: float) -> float:
+    """Return the probability of at most `count` of `n` at a chance of `p` each."""
+    logs = (
+        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * math.log(p) + (n - k) * math.log1p(-p)
+        for k in range(count + 1)
+    )
+    return min(1.0, math.fsum(math.exp(log) for log in logs))
+
+
+def _estimate(value: float, low: float, high: float, n: int, origins: tuple[Origin, ...], notes: tuple[Note, ...]) -> Estimate:
+    return Estimate(value=value, low=low, high=high, unit="Hz", origins=origins, n=n, notes=notes)
