@@ -78,6 +78,7 @@ def desk(tmp_path: Path) -> Path:
         ("graph.keras --name ..", 2, "usage.value", "--out"),
         (f"graph.keras --name {'a' * 250}", 2, "usage.value", "200 bytes"),
         ("graph.keras --min-sqnr int8=nan", 2, "usage.value", "decibels"),
+        ("graph.keras --percentile 20", 2, "usage.value", "greater than or equal to 50"),
         (f"{'a' * 300}.keras", 2, "file.unreadable", "too long"),
         ("pipe.keras", 2, "file.unreadable", "pipe"),
         ("graph.keras --calib pipe.keras", 2, "file.unreadable", "pipe"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgekit.converters.base import RECIPES, choose
+from edgekit.converters.base import RECIPES, choose, recipe_of, signed
 from edgekit.core.errors import UsageError
 
 
@@ -32,6 +32,19 @@ def test_a_recipe_that_no_chosen_format_has_is_refused() -> None:
     with pytest.raises(UsageError) as caught:
         keys("int8-full", formats=("onnx",))
     assert caught.value.code == "recipe.format"
+
+
+def test_onnx_runtimes_own_format_is_made_of_onnx_when_it_is_asked_for() -> None:
+    assert keys(formats=("ort",)) == ["fp32.ort", "int8.ort"]
+    assert {recipe.hub for recipe in RECIPES} == {"tflite", "onnx"}
+    assert "ort" not in {recipe.format for recipe in RECIPES if recipe.usual}
+
+
+def test_a_sign_is_given_to_the_activations_of_onnx_only() -> None:
+    changed = {recipe.key for recipe in RECIPES if signed(recipe) != recipe}
+    assert changed == {"int8.onnx", "int16x8.onnx", "int8.ort"}
+    assert recipe_of("int8.onnx", "int8").scheme == "int8 weights, int8 activations"
+    assert recipe_of("int8.onnx").scheme == "int8 weights, uint8 activations"
 
 
 def test_asking_twice_makes_it_once() -> None:
