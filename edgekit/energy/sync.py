@@ -20,6 +20,9 @@ from edgekit.core.window import Window
 from edgekit.energy.clock import CRYSTAL
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edgekit.core.trace import Trace
 
 _MOST_POINTS = 512
@@ -134,7 +137,7 @@ class Arrivals:
 class EdgeSync:
     """Hold windows as a meter's own input dated them; `shift_ns` is how much later than the host it did (median), `residual_ns` its spread.
 
-    A window that no pulse matches is None: nobody may guess which pulse was meant.
+    A window that no edges match is None: nobody may guess which were meant.
     """
 
     windows: tuple[Window | None, ...]
@@ -143,34 +146,26 @@ class EdgeSync:
 
 
 def edge_windows(edges: Trace, windows: Sequence[Window], *, tolerance_ns: int, bracket_ns: int) -> EdgeSync:
-    """Return `windows` with the edges of the pulses that mark them in the meter's stream (S1); raise ValueError for two clocks.
+    """Return `windows` with the edges that mark them in the meter's stream (S1); raise ValueError for two clocks.
 
-    `edges` holds the changes of one input, 1 while a window lasts; a pulse belongs to a window when both ends lie within `tolerance_ns` of
-    it and no other pulse's do. `bracket_ns` is the half-width of a date in the stream: half a sample, and no clock map is needed.
+    `edges` holds the changes of one input, 1 while a window lasts, or, where an instrument tells of one direction only, an edge at either
+    end. An edge belongs to an end of a window when it alone lies within `tolerance_ns` of it. `bracket_ns` is the half-width of a date in
+    the stream: half a sample, and no clock map is needed.
     """
     if any(window.clock != edges.clock for window in windows):
         raise ValueError(f"edges on clock {edges.clock} date no windows of another")
-    found = [_pulse_of(window, _pulses(edges), tolerance_ns) for window in windows]
-    shifts = [pulse[0] - window.start_ns for pulse, window in zip(found, windows, strict=True) if pulse is not None]
-    middle = median(shifts) if shifts else 0.0
+    both = bool((edges.value > 0).any())
+    starts, ends = (edges.t_ns[edges.value > 0], edges.t_ns[edges.value <= 0]) if both else (edges.t_ns, edges.t_ns)
+    found = [(_near(starts, window.start_ns, tolerance_ns), _near(ends, window.end_ns, tolerance_ns)) for window in windows]
     dated = [
-        None if pulse is None else replace(window, start_ns=pulse[0], end_ns=pulse[1], bracket_ns=bracket_ns)
-        for pulse, window in zip(found, windows, strict=True)
+        None if start is None or end is None or end <= start else replace(window, start_ns=start, end_ns=end, bracket_ns=bracket_ns)
+        for (start, end), window in zip(found, windows, strict=True)
     ]
+    shifts = [new.start_ns - old.start_ns for new, old in zip(dated, windows, strict=True) if new is not None]
+    middle = median(shifts) if shifts else 0.0
     return EdgeSync(windows=tuple(dated), shift_ns=middle, residual_ns=max((abs(shift - middle) for shift in shifts), default=0.0))
 
 
-def _pulses(edges: Trace) -> list[tuple[int, int]]:
-    pulses, rise = [], None
-    for t_ns, value in zip(edges.t_ns.tolist(), edges.value.tolist(), strict=True):
-        if value and rise is None:
-            rise = t_ns
-        elif not value and rise is not None:
-            pulses.append((rise, t_ns))
-            rise = None
-    return pulses
-
-
-def _pulse_of(window: Window, pulses: Sequence[tuple[int, int]], tolerance_ns: int) -> tuple[int, int] | None:
-    near = [p for p in pulses if abs(p[0] - window.start_ns) <= tolerance_ns and abs(p[1] - window.end_ns) <= tolerance_ns]
-    return near[0] if len(near) == 1 else None
+def _near(times_ns: NDArray[np.int64], wanted_ns: int, tolerance_ns: int) -> int | None:
+    found = times_ns[abs(times_ns - wanted_ns) <= tolerance_ns]
+    return int(found[0]) if len(found) == 1 else None
