@@ -20,8 +20,13 @@ METERS: Final[Mapping[str, str]] = {
     "pmic": "edgekit.meters.pmic:PmicMeter",
     "hwmon": "edgekit.meters.hwmon:HwmonMeter",
     "cputime": "edgekit.meters.cputime:CpuTimeMeter",
+    "um24c": "edgekit.meters.um24c:Um24cMeter",
     "um25c": "edgekit.meters.um25c:Um25cMeter",
+    "um34c": "edgekit.meters.um34c:Um34cMeter",
+    "tc66": "edgekit.meters.tc66:Tc66Meter",
     "ppk2": "edgekit.meters.ppk2:Ppk2Meter",
+    "lpm01a": "edgekit.meters.lpm01a:Lpm01aMeter",
+    "v3pwr": "edgekit.meters.v3pwr:V3PwrMeter",
     "sim": "edgekit.meters.sim:SimMeter",
     "replay": "edgekit.meters.replay:ReplayMeter",
 }

@@ -32,7 +32,12 @@ class EmulatedKind:
 
 EMULATED: Final[Mapping[str, EmulatedKind]] = {
     "ppk2": EmulatedKind(target="edgekit.sim.emulators.ppk2:Ppk2", voltage_v=3.3),
+    "lpm01a": EmulatedKind(target="edgekit.sim.emulators.lpm01a:Lpm01a", voltage_v=3.3),
+    "v3pwr": EmulatedKind(target="edgekit.sim.emulators.v3pwr:V3Pwr", voltage_v=3.3),
+    "um24c": EmulatedKind(target="edgekit.sim.emulators.um25c:Um24c"),
     "um25c": EmulatedKind(target="edgekit.sim.emulators.um25c:Um25c"),
+    "um34c": EmulatedKind(target="edgekit.sim.emulators.um25c:Um34c"),
+    "tc66": EmulatedKind(target="edgekit.sim.emulators.tc66:Tc66"),
 }
 
 

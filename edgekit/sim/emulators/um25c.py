@@ -1,4 +1,4 @@
-"""Emulate an RDTech UM25C: one byte asks, 130 bytes answer; values renewed twice a second, milliwatt-hours counted inside."""
+"""Emulate RDTech's UM24C, UM25C and UM34C: one byte asks, 130 bytes answer; values renewed twice a second, milliwatt-hours counted."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ _LAYOUT = struct.Struct(">HHHLHHH80sHHHLLHLHHHLHBB")
 _ASK, _CLEAR, _GROUPS = 0xF0, 0xF4, range(0xA0, 0xAA)
 _REFRESH_NS = 500_000_000
 _J_PER_MWH = 3.6
+_TRAILER = b"\xff\xf1"
+# The bytes whose exclusive or is the UM34C's last byte.
+_CHECKED = bytes.fromhex("01030709 0f111317 1f27292d 31353739 3b3f4345 494f5359 61636d6f 7177797f")
 
 
 class Um25c:
@@ -18,6 +21,8 @@ class Um25c:
 
     `gain` is what its watts are of the true ones.
     """
+
+    model, counts_per_v, counts_per_a = 0x09C9, 1000, 10_000
 
     def __init__(
         self,
@@ -65,9 +70,32 @@ class Um25c:
         joules = self._gain * self._circuit.energy_j(self._cleared_ns, max(self._cleared_ns, t_ns))
         groups = [0] * 20
         groups[2 * self._group : 2 * self._group + 2] = [round(joules / 3.6 / self._circuit.voltage_v), int(joules / _J_PER_MWH)]
-        volts, amperes = round(self._circuit.voltage_v * 1000), round(mean_w / self._circuit.voltage_v * 10_000)
-        return _LAYOUT.pack(
-            *(0x09C9, volts, amperes, round(mean_w * 1000), 25, 77, self._group, struct.pack(">20L", *groups)),
+        volts, amperes = round(self._circuit.voltage_v * self.counts_per_v), round(mean_w / self._circuit.voltage_v * self.counts_per_a)
+        frame = _LAYOUT.pack(
+            *(self.model, volts, amperes, round(mean_w * 1000), 25, 77, self._group, struct.pack(">20L", *groups)),
             *(0, 0, 0, groups[2 * self._group], groups[2 * self._group + 1], 0, (t_ns - self._cleared_ns) // 10**9, 0, 1, 1),
-            *(min(0xFFFFFFFF, round(10 * self._circuit.voltage_v**2 / max(mean_w, 1e-6))), 0, 0xFF, 0xF1),
+            *(min(0xFFFFFFFF, round(10 * self._circuit.voltage_v**2 / max(mean_w, 1e-6))), 0, 0, 0),
         )
+        return frame[:-2] + self._trailer(frame)
+
+    def _trailer(self, frame: bytes) -> bytes:
+        return _TRAILER
+
+
+class Um24c(Um25c):
+    """Answer as a UM24C: volts in hundredths, amperes in thousandths."""
+
+    model, counts_per_v, counts_per_a = 0x0963, 100, 1000
+
+
+class Um34c(Um25c):
+    """Answer as a UM34C: as coarse as a UM24C, with a check byte."""
+
+    model, counts_per_v, counts_per_a = 0x0D4C, 100, 1000
+
+    def _trailer(self, frame: bytes) -> bytes:
+        """Return the exclusive or of 32 bytes as the last one."""
+        value = 0
+        for place in _CHECKED:
+            value ^= frame[place]
+        return bytes((frame[-2], value))
