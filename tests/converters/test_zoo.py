@@ -29,6 +29,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "lstm_free": LOOPS,
     "gru_free": LOOPS,
     "lstm": LOOPS,
+    "gru": LOOPS,
     "bilstm": LOOPS,
     "lstm_time": LOOPS,
     "lstm_unrolled": ALL,
@@ -200,3 +201,26 @@ def test_code_in_a_model_is_refused_until_it_is_allowed(zoo: Path, tmp_path: Pat
     assert done.returncode == 5
     assert "Lambda layer (inverse)" in done.stderr
     assert f"edgekit convert {zoo / 'erfinv.keras'} --out {tmp_path / 'out'} --allow-unsafe-model" in done.stderr
+
+
+def test_without_pytorch_the_line_that_installs_it_is_told(zoo: Path, tmp_path: Path, run_edgekit: Run) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['litert_torch'] = None\n")  # as if it were not installed
+    words = ("--json", "convert", zoo / "grouped.keras", "--to", "onnx", "-r", "fp32", "--out", tmp_path / "out")
+    done = run_edgekit(*words, env={"PYTHONPATH": str(tmp_path)}, timeout=300)
+    assert done.returncode == 5, done.stderr
+    failure = done.json()["data"]["rows"][0]["failure"]
+    assert failure["code"] == "model.operator"
+    assert ["or let Keras on PyTorch try, which needs litert-torch:", 'pip install "edgekit[torch]" -c constraints.txt'] in failure["do"]
+
+
+def test_files_that_keras_2_wrote_reach_onnx(shared_data: Path, tmp_path: Path) -> None:
+    """Their way to TFLite is that of test_official.py."""
+    folder = shared_data / "mlperf_tiny" / "models"
+    if not folder.is_dir():
+        pytest.skip("the shared data holds no published models")
+    requests = {
+        name: ConvertRequest(model=folder / name, out=tmp_path, recipes=("fp32",), formats=("onnx",))
+        for name in ("ad01.h5", "pretrainedResnet.h5", "vww_96.h5")
+    }
+    found = {name: (became(result.rows[0]), result.source.parameters) for name, result in convert_each(requests).items()}
+    assert found == {name: ("verified", count) for name, count in zip(requests, (269_992, 78_666, 221_794), strict=True)}
