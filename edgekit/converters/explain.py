@@ -135,8 +135,14 @@ _SAYINGS: Final = (
         "the LiteRT installed is too old for {0} version {1}",
         (("install the current runtime:", "pip install -U ai-edge-litert"),),
     ),
-    Saying(r"No Op registered for (\w+)", "model.operator", "the converter wrote {0}, which ONNX Runtime does not have", _TO_TFLITE),
+    Saying(r"No Op registered for (\w+)", "model.operator", "ONNX Runtime has no operator {0}", _TO_TFLITE),
     Saying(r"Could not translate MLIR(?:.*\b(tf\.\w+))?", "model.operator", "TFLite has no counterpart for {0}", _TO_ONNX),
+    Saying(  # what is left of ONNX Runtime's own words
+        r"\[ONNXRuntimeError\] : \d+ : \w+ : (?:Load model from .+? failed: *)?([^\n]{1,160})",
+        "model.refused",
+        "ONNX Runtime refuses it: {0}",
+        (("let ONNX say what is wrong:", "python -c \"import onnx; onnx.checker.check_model('model.onnx', full_check=True)\""),),
+    ),
 )
 
 

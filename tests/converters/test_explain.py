@@ -63,6 +63,12 @@ SAID = [
     ("Could not locate class 'Foo'. Make sure custom classes are decorated", "model.custom", "Foo", "--custom-objects"),
     ("`prune_low_magnitude` can only prune an object of the following types: keras.models.Sequential", "model.custom", "Keras 3", "strip"),
     ("`to_quantize` can only either be a keras Sequential or Functional model.", "model.custom", "Keras 3", "strip"),
+    (
+        "[ONNXRuntimeError] : 1 : FAIL : Load model from /a b/m.onnx failed:Initializer 'w': raw_data size (0) does not match\nmore",
+        "model.refused",
+        "ONNX Runtime refuses it: Initializer 'w': raw_data size (0) does not match",
+        "onnx.checker",
+    ),
 ]
 
 
