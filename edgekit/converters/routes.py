@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Final
@@ -72,8 +72,8 @@ def both(error: EdgekitError, other: EdgekitError, detour: Detour) -> EdgekitErr
     return type(error)(error.what, code=error.code, why=why, do=error.do, data=error.data)
 
 
-def without_dead_ends(failures: Mapping[str, EdgekitError]) -> dict[str, EdgekitError]:
-    """Return failures by format that do not advise one another's format."""
+def without_moot(failures: Mapping[str, EdgekitError], formats: Sequence[str]) -> dict[str, EdgekitError]:
+    """Return failures by format without advice to convert to one of `formats`: that was done, or failed as well."""
     for error in failures.values():
-        error.do = tuple(line for line in error.do if not line[1].endswith(tuple(f"--to {name}" for name in failures)))
+        error.do = tuple(line for line in error.do if not line[1].endswith(tuple(f"--to {name}" for name in formats)))
     return dict(failures)

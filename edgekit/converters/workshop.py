@@ -16,7 +16,7 @@ from edgekit.converters.base import Recipe
 from edgekit.converters.hub import FAILED, NAMES
 from edgekit.converters.limits import Limits, default_limits
 from edgekit.converters.process import Children, rebuild, run_worker
-from edgekit.converters.routes import DETOURS, FINAL, FRAMEWORKS, Detour, advise, both, reason, without_dead_ends
+from edgekit.converters.routes import DETOURS, FINAL, FRAMEWORKS, Detour, advise, both, reason, without_moot
 from edgekit.converters.settings import Settings
 from edgekit.converters.source import Port, Source
 from edgekit.converters.verify.evidence import Demands
@@ -67,7 +67,7 @@ class Workshop:
         detour = DETOURS.get(self.source.format)
         if detour is not None and failures:
             failures = self._take(detour, failures, shapes)
-        failures = without_dead_ends(failures)
+        failures = without_moot(failures, formats)
         facts: dict[str, Any] = {"notes": [], **json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))}
         return facts, failures
 

@@ -62,6 +62,14 @@ def test_onnx_is_advised_only_for_operators_that_it_has(operator: str, advised: 
     assert any("--to onnx" in command for _, command in caught.value.do) == advised
 
 
+def test_calls_of_functions_are_left_out_of_a_place() -> None:
+    words = CHECKER.replace("Name: net_1", "Name: StatefulPartitionedCall/StatefulPartitionedCall/net_1")
+    with pytest.raises(ModelError) as caught, explained("ONNX", [], ("or look:", "x")):
+        raise ValueError(words)
+    assert caught.value.what.endswith("Erfc (net_1/conv1d_1/Gelu/Erfc)")
+    assert caught.value.do[-1] == ("or look:", "x")
+
+
 def test_other_failures_pass() -> None:
     with pytest.raises(KeyError), explained("ONNX", []):
         raise KeyError("x")

@@ -15,12 +15,16 @@ _TFLITE: Final = re.compile(
 )
 _CHECKER: Final = re.compile(r"No Op registered for (\w+)[^\n]*(?:\n[^\n]*)*?Name: (\S+) OpType")
 _RUNTIME: Final = re.compile(r"Node ?\(([^)]*)\) Op ?\((\w+)\)|(?:Fatal error: )?(?:\S+:)?(\w+)\(-?\d+\) is not a registered function/op")
+_CALLS: Final = ("StatefulPartitionedCall", "PartitionedCall")  # what calls of functions are named when nobody names them
 _BEGUN: Final = re.compile(r"(?:_\d+)?$")
 
 
 @contextmanager
-def explained(format: str, layers: Sequence[str]) -> Iterator[None]:  # noqa: A002
-    """Translate what exporters say about operators that `format` does not have into an error that names them and their layers."""
+def explained(format: str, layers: Sequence[str], *more: tuple[str, str]) -> Iterator[None]:  # noqa: A002
+    """Translate what exporters say about operators that `format` does not have into an error that names them and their layers.
+
+    `more` is advice beside the usual.
+    """
     try:
         yield
     except Exception as error:  # each library has classes of its own
@@ -32,7 +36,7 @@ def explained(format: str, layers: Sequence[str]) -> Iterator[None]:  # noqa: A0
             f"{format} has no counterpart for {named}",
             code="model.operator",
             why=f"the converter knows no {format} operator that does the same",
-            do=_advice(format, [operator for operator, _ in missing]),
+            do=[*_advice(format, [operator for operator, _ in missing]), *more],
             data={"log": str(error)[:2000]},
         ) from error
 
@@ -48,11 +52,12 @@ def missing_operators(text: str) -> list[tuple[str, str]]:
 
 def _in_layer(place: str, layers: Sequence[str]) -> str:
     """Return " in layer NAME" for the innermost layer on a path such as "model_1/dense_1/MatMul"; TensorFlow numbers repeated names."""
-    for part in reversed(place.split("/")):
+    shown = [part for part in place.split("/") if part and part not in _CALLS]
+    for part in reversed(shown):
         for name in (part, _BEGUN.sub("", part)):
             if name in layers:
                 return f" in layer {name}"
-    return f" ({place})" if place else ""
+    return f" ({'/'.join(shown)})" if shown else ""
 
 
 def _advice(format: str, operators: Sequence[str]) -> list[tuple[str, str]]:  # noqa: A002

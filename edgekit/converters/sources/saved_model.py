@@ -114,7 +114,7 @@ class SavedModelSource:
         names = [port.name for port in self.ports]
         free = tf.function(lambda *tensors: self._function(**dict(zip(names, tensors, strict=True))))
         signature = [tf.TensorSpec(port.shape, port.dtype, name=port.name) for port in self.ports]
-        with explained("ONNX", ()):
+        with explained("ONNX", (), ("or convert the Keras file it was exported from, if it was:", "edgekit convert model.keras")):
             proto, _ = tf2onnx.convert.from_function(free, input_signature=signature, opset=OPSET)
             write_onnx(proto, path, names, self._outputs)
 
