@@ -210,10 +210,10 @@ def open_host_meter(choice: MeterChoice, around: Surroundings | None = None) -> 
             why="it is read on the device, by a benchmark",
             do=[("measure with it:", f"edgekit bench ARTIFACT --meter {choice.kind}")],
         )
-    return _added_meter(_located(choice, meter, around), meter)
+    return _added_meter(located(choice, meter, around), meter)
 
 
-def _located(choice: MeterChoice, meter: type[Any], around: Surroundings | None = None) -> MeterChoice:
+def located(choice: MeterChoice, meter: type[Any], around: Surroundings | None = None) -> MeterChoice:
     """Return the choice with the place of the instrument; what sits behind a pseudo-terminal is marked as emulated."""
     if discoverable(meter) and not (choice.address and is_place(choice.address)):
         found: Attached = locate(choice.kind, choice.address, discover({choice.kind: meter}, around))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.cli.capture import capture, udev
 from edgekit.cli.complete import device_names, meter_names
 from edgekit.cli.emulate import emulate
 from edgekit.cli.listing import Row, listing
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(invoke_without_command=True)
 app.command(short_help="Look at an instrument while it reads.")(read)
+app.command(short_help="Store the bytes that an instrument sends.")(capture)
+app.command(short_help="Print what lets ordinary users open meters.")(udev)
 app.command(short_help="Rehearse with an instrument that is not there.")(emulate)
 
 

@@ -60,7 +60,7 @@ def test_a_failure_under_json_carries_what_came(run_edgekit: Run) -> None:
     with emulated(EmulationRequest(kind="um25c", load="idle 5 W", faults=("silent@12s",))) as emulation:
         done = run_edgekit("meters", "read", emulation.meter, "--seconds", "60", "--json")
     assert (done.returncode, done.json()["data"]["code"]) == (4, "meter.silent")
-    assert done.json()["data"]["read"]["power_w"]["value"] == pytest.approx(5.0)
+    assert done.json()["data"]["details"]["read"]["power_w"]["value"] == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize(("words", "code", "status"), [("rapl", "meter.not_on_host", 2), ("um25c:/dev/none", "port.absent", 4)])
