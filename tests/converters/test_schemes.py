@@ -260,3 +260,14 @@ def test_two_processes_make_the_same_of_the_same(format_: str, tmp_path: Path) -
         once, again = tmp_path / f"once.{key}", elsewhere / f"again.{key}"
         assert graph_sha256(once, format_) == graph_sha256(again, format_) is not None, key
         assert format_ == "onnx" or once.read_bytes() == again.read_bytes(), key
+
+
+def test_constants_that_lie_behind_the_graph_are_taken_along(tmp_path: Path) -> None:
+    """The quantizer writes models of some size so, and a file that is written again by halves loads nowhere."""
+    hub = tmp_path / "hub.tflite"
+    net = Network(1, 1024).dense(1024).dense(600)
+    net.write(hub)
+    for key in ("dynamic.tflite", "int8.tflite"):
+        sqnr, found = made(recipe_of(key), hub, {"x": net.inputs(8)})
+        assert sqnr > 20
+        assert found.weights == {"int8": 1024 * 1624}

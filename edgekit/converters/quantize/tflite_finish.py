@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-_IDENTIFIER: Final = b"TFL3"
+from edgekit.converters.quantize.tflite_file import pack, parse
+from edgekit.converters.quantize.tflite_versions import stamp
+
 _MOST: Final = 127
 
 
@@ -14,22 +16,13 @@ def finish(model_bytes: bytes, *, tables: str, keep: Collection[str] = ()) -> by
 
     `keep` are names of layers whose tables stay. A table of int8 has one scale; what is looked up is dequantized, not the table.
     """
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
-    from edgekit.converters.quantize.tflite_versions import stamp
-
-    model = schema.ModelT.InitFromPackedBuf(model_bytes, 0)
+    model, schema = parse(model_bytes)
     changed = False
     for graph in model.subgraphs:
         edit = _Edit(model, graph, schema)
         changed |= edit.mend_splits() | edit.store_tables(tables, keep)
     changed |= stamp(model, schema)
-    if not changed:
-        return model_bytes
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
-    return bytes(builder.Output())
+    return pack(model) if changed else model_bytes
 
 
 class _Edit:

@@ -6,23 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from edgekit.converters.quantize.tflite_file import pack, parse
 from edgekit.core.errors import ModelError
 
 _LOOPS: Final = frozenset({"WHILE", *(f"{way}DIRECTIONAL_SEQUENCE_{cell}" for way in ("UNI", "BI") for cell in ("LSTM", "RNN"))})
 _LAYERS: Final = frozenset(
     {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "FULLY_CONNECTED", "BATCH_MATMUL", "GATHER", "EMBEDDING_LOOKUP"}
 )
-_IDENTIFIER: Final = b"TFL3"
 
 
 class FloatGraph:
     """Hold a float .tflite as an object that can be changed and written again."""
 
     def __init__(self, path: Path) -> None:
-        from ai_edge_litert import schema_py_generated as schema
-
+        self._model, schema = parse(path.read_bytes())
         self._schema = schema
-        self._model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
         for code in self._model.operatorCodes:  # files before 2020 have the old field only, and the quantizer reads the new one: 0 is ADD
             code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
         self._names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
@@ -73,11 +71,7 @@ class FloatGraph:
 
     def content(self) -> bytes:
         """Return the file as it is now."""
-        import flatbuffers
-
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(self._model.Pack(builder), file_identifier=_IDENTIFIER)
-        return bytes(builder.Output())
+        return pack(self._model)
 
     def _constant_products(self) -> Iterator[tuple[Any, Any]]:
         for graph in self._model.subgraphs:
