@@ -65,7 +65,24 @@ def calibration_store() -> CalibrationStore:
 def merged(spec: MeterSpec, calibration: Calibration) -> MeterSpec:
     """Return `spec` with what a self-test found out about its channels; what it could not find out stays as documented."""
     found = {item.channel: item for item in calibration.channels}
-    return replace(spec, channels=tuple(_merged(channel, found.get(channel.id)) for channel in spec.channels))
+    channels = tuple(_merged(channel, found.get(channel.id)) for channel in spec.channels)
+    periods = [
+        item.update_period_s for item in found.values() if any(channel.id == item.channel and _is_power(channel) for channel in channels)
+    ]
+    known = [period.value for period in periods if period.value is not None]
+    zeros = [abs(item.zero_w.value) for item in found.values() if item.zero_w.value is not None]
+    stated = spec.accuracy
+    offset_w = max([*zeros, *([stated.offset_w] if stated.offset_w is not None else [])], default=None)
+    return replace(
+        spec,
+        channels=channels,
+        accuracy=replace(stated, offset_w=offset_w),
+        effective_hz=1 / min(known) if known else spec.effective_hz,
+    )
+
+
+def _is_power(channel: Channel) -> bool:
+    return channel.measurand is Measurand.POWER
 
 
 def _merged(channel: Channel, found: ChannelCalibration | None) -> Channel:

@@ -68,6 +68,7 @@ def selftest(
     device: Annotated[str, typer.Option("--device", help="Whose meter.", autocompletion=device_names)] = "local",
     seconds: Annotated[float, typer.Option(help="How long the steps take together; more makes intervals narrower.")] = 40.0,
     load: Annotated[str, typer.Option(help="What is driven: cpu, cuda, none, or auto for what the meter sees.")] = "auto",
+    zero: Annotated[bool, typer.Option("--zero", help="Only find its zero: nothing is connected to its output.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Also write the raw readings into this folder.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random load.")] = 0,
 ) -> None:
@@ -85,12 +86,12 @@ def selftest(
 
     ui = current()
     settings = load_config()
-    request = SelftestRequest(meter=meter, seconds=seconds, load=load, keep=keep, seed=seed)
+    request = SelftestRequest(meter=meter, seconds=seconds, load=load, keep=keep, seed=seed, zero=zero)
     opened = open_device(resolve_device(device, settings))
-    _show_selftest(test(request, device=opened, store=calibration_store(), progress=ui.progress, date=SystemClock()), device)
+    _show_selftest(test(request, device=opened, store=calibration_store(), progress=ui.progress, date=SystemClock()), device, meter)
 
 
-def _show_selftest(result: SelftestResult, device: str) -> None:
+def _show_selftest(result: SelftestResult, device: str, meter: str | None) -> None:
     from rich.console import Group
 
     from edgekit.reports.calibrations import calibration_table, findings, sentences
@@ -98,6 +99,7 @@ def _show_selftest(result: SelftestResult, device: str) -> None:
     table = calibration_table(result.calibration, result.meter)
     if not current().is_rich(sys.stdout):
         table.box, table.pad_edge = None, False
+    name = meter or result.calibration.meter
     where = "" if device == "local" else f" --device {shlex.quote(device)}"
     current().result(
         schema="edgekit.meters.selftest/1",
@@ -108,7 +110,7 @@ def _show_selftest(result: SelftestResult, device: str) -> None:
             "kept": result.kept,
         },
         text=Group(table, "", findings(result.calibration, result.meter)),
-        next_commands=[("measure with what is known now:", f"edgekit bench ARTIFACT --meter {result.calibration.meter}{where}")],
+        next_commands=[("measure with what is known now:", f"edgekit bench ARTIFACT --meter {shlex.quote(name)}{where}")],
         notes=result.notes,
     )
 

@@ -22,8 +22,8 @@ _NO_RATIO = Unknown(reason=_NOT_LOOKED_FOR, unit="1")
 class ChannelCalibration:
     """Hold how one channel behaves: see `Channel`; `noise_w` is the spread of readings at constant load, `read_s` what one read costs.
 
-    `averaging_s` is how long one value looks back, `idle_w` what it says while nothing was asked of the machine, and `counter_ratio` the
-    joules a counter counts for each joule that the power channel at the same place adds up to.
+    `averaging_s` is how long one value looks back, `idle_w` what it says while nothing was asked of the machine, `zero_w` what it says with
+    nothing connected, and `counter_ratio` the joules a counter counts for each joule that the power channel at the same place adds up to.
     """
 
     channel: str
@@ -34,6 +34,7 @@ class ChannelCalibration:
     averaging_s: Quantity = _NO_SECONDS
     idle_w: Quantity = _NO_WATTS
     counter_ratio: Quantity = _NO_RATIO
+    zero_w: Quantity = _NO_WATTS
 
     def __post_init__(self) -> None:
         for name, most in (("update_period_s", LONGEST_S), ("averaging_s", LONGEST_S), ("sampled_fraction", 1.0)):
@@ -48,6 +49,7 @@ class ChannelCalibration:
             self.read_s,
             self.idle_w,
             self.counter_ratio,
+            self.zero_w,
         )
         if not all(math.isfinite(limit) for found in quantities if found.value is not None for limit in (found.low, found.high)):
             raise ValueError(f"an interval of {self.channel} has no end")

@@ -27,13 +27,15 @@ _AGAIN_S = 1.0  # between attempts to open a port that was pulled out
 class PortMeter:
     """Read one instrument over a port, on a thread of its own (on a scripted clock: whenever the clock moves).
 
-    `silent_s` is how long it may say nothing usable, `lost_s` how long a port that is gone is waited for before the readings end.
+    `silent_s` is how long it may say nothing usable, `lost_s` how long a port that is gone is waited for before the readings end. With
+    `fast`, a self-test asks an instrument that answers requests more often than it has anything new to tell.
     """
 
     kind = ""
     baud = 9600
     silent_s = 3.0
     lost_s = 30.0
+    fast = False
 
     def __init__(
         self,

@@ -113,3 +113,19 @@ def test_faults_act_for_as_long_as_they_were_asked_to() -> None:
     garbled = Faulty(Echo(), [parse_fault("garbage@0", from_ns=0)]).hear(b"0123456789", 1)
     assert len(garbled) == 10
     assert garbled != b"0123456789"
+
+
+@pytest.mark.slow
+def test_a_self_test_finds_the_true_rate_and_the_zero_of_an_instrument(run_edgekit: Run, tmp_path: Path) -> None:
+    def test_at(load: str, *args: str) -> Completed:
+        with serving("um25c", "--load", load) as served:
+            return run_edgekit("meters", "selftest", served["meter"], *args, "--json", env={"EDGEKIT_DATA": str(tmp_path / "data")})
+
+    noisy = "idle 2 W; burst 6 W 700 ms every 1.9 s"
+    power = test_at(noisy, "--load", "none", "--seconds", "12").json()["data"]["calibration"]["channels"][0]
+    assert power["update_period_s"]["value"] == pytest.approx(0.5, rel=0.15), "it was asked five times as often as it has anything new"
+    refused = test_at(noisy, "--zero", "--seconds", "8")
+    assert (refused.returncode, refused.json()["data"]["code"]) == (4, "selftest.not_zero")
+    both = test_at("idle 10 mW", "--zero", "--seconds", "8").json()["data"]["calibration"]["channels"][0]
+    assert both["zero_w"]["value"] == pytest.approx(0.01)
+    assert both["update_period_s"] == power["update_period_s"], "what was known before is kept"

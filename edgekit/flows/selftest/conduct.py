@@ -14,7 +14,7 @@ from edgekit.core.protocols import DeviceSession, Loadable, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.trace import Reading, Trace, single
 from edgekit.flows.selftest.plan import Step
-from edgekit.metering import Chosen
+from edgekit.metering import Chosen, begin
 
 if TYPE_CHECKING:
     from edgekit.core.trace import Trace
@@ -74,6 +74,7 @@ class Conductor:
         self.readings = Readings()
         self.stretches: list[Stretch] = []
         self.busy: list[list[Sequence[int]]] = []
+        self._failure: Exception | None = None
 
     def warm_up(self) -> Note | None:
         """Drive the load for a moment; return why there is none where it cannot be driven."""
@@ -98,7 +99,20 @@ class Conductor:
                 self._one(step)
                 self._progress.advance(step.seconds)
             self._session.idle(-1, _SETTLE_S)
+            if self._failure is not None:
+                raise self._failure
         return self.readings.traces(clock)
+
+    def note(self, note: Note) -> None:
+        """Show a remark about the readings."""
+        self._progress.note(note)
+
+    def gap(self, start_ns: int, end_ns: int) -> None:
+        """Take a stretch without readings: what comes after it says so itself."""
+
+    def failed(self, error: Exception) -> None:
+        """Keep the reason why no more readings come."""
+        self._failure = error
 
     def _one(self, step: Step) -> None:
         if step.load == "idle":
@@ -128,7 +142,9 @@ class Conductor:
         with ExitStack() as stack:
             for meter in self._chosen.hosts:
                 stack.callback(meter.stop)
-                meter.start(self.readings.sink)
+                if hasattr(meter, "fast"):
+                    meter.fast = True
+                begin(meter, self.readings.sink, self)
             if self._chosen.counters:
                 stack.enter_context(self._session.sample(self._chosen.counters, hz=hz, sink=self.readings.sink, pids=[], fast=True))
             yield

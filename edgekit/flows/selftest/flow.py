@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.core.calibration import Calibration, SelftestRecording
+from edgekit.core.calibration import Calibration, ChannelCalibration, SelftestRecording
 from edgekit.core.channel import MeterSpec
-from edgekit.core.errors import InterruptedRun, UsageError
+from edgekit.core.errors import HardwareError, InterruptedRun, UsageError
 from edgekit.core.protocols import DeviceSession, Progress
 from edgekit.core.quantity import Note, Origin
 from edgekit.energy.response import Load, load_of
@@ -25,6 +25,7 @@ from edgekit.store.calibrations import RECORDING_BYTES, CalibrationStore, identi
 if TYPE_CHECKING:
     from edgekit.core.trace import Trace
 
+_SMALL_W, _SMALL_SHARE = 0.05, 0.002  # what may be a zero: watts, or a share of the instrument's range
 _CROWDED = 0.9  # a load that got less of the processor than this shared it with other work
 
 
@@ -60,7 +61,7 @@ def selftest(request: SelftestRequest, *, device: Any, store: CalibrationStore, 
         driver=spec.driver,
         created=created,
         device=device.spec.name,
-        channels=analyse(spec, recorded.traces, recorded.stretches, recorded.load, seed=request.seed),
+        channels=_channels(request, spec, recorded, store),
         tool={"edgekit": version("edgekit")},
         notes=tuple(notes),
     )
@@ -98,6 +99,8 @@ def _require_place(request: SelftestRequest, spec: MeterSpec, store: Calibration
 def _announcement(request: SelftestRequest, spec: MeterSpec) -> Note:
     emulated = " (emulated)" if any(channel.origin is Origin.EMULATED for channel in spec.channels) else ""
     text = f"self-test of meter {spec.kind}{emulated} in about {request.seconds + 5:.0f} s: leave the machine alone meanwhile"
+    if request.zero:
+        text = f"zero of meter {spec.kind}{emulated} in about {request.seconds + 5:.0f} s: nothing may be connected to its output"
     return Note(code="selftest.announced", text=text)
 
 
@@ -128,6 +131,30 @@ def _crowded(busy: Sequence[Sequence[Sequence[int]]]) -> list[Note]:
         return []
     text = f"the load got {100 * share:.0f} % of the processor time it asked for: other work ran meanwhile, and intervals are wider for it"
     return [Note(code="selftest.crowded", text=text, advice="close other programs and repeat")]
+
+
+def _channels(request: SelftestRequest, spec: MeterSpec, recorded: _Recorded, store: CalibrationStore) -> tuple[ChannelCalibration, ...]:
+    """Return what was found; a look at the zero alone adds it to what an earlier self-test found of the same channels."""
+    found = analyse(spec, recorded.traces, recorded.stretches, recorded.load, seed=request.seed)
+    current = store.known(spec).current
+    earlier = {item.channel: item for item in current.channels} if current is not None else {}
+    if request.zero:
+        _require_zero(found, spec)
+        return tuple(replace(earlier.get(item.channel, item), zero_w=item.idle_w) for item in found)
+    return tuple(replace(item, zero_w=earlier[item.channel].zero_w) if item.channel in earlier else item for item in found)
+
+
+def _require_zero(found: Sequence[ChannelCalibration], spec: MeterSpec) -> None:
+    """Raise HardwareError where so much was read that something must be connected."""
+    most_w = max(_SMALL_W, _SMALL_SHARE * spec.max_power_w)
+    for item in found:
+        if item.idle_w.value is not None and abs(item.idle_w.value) > most_w:
+            raise HardwareError(
+                f"{item.channel} reads {item.idle_w.value:.3g} W, which is no zero",
+                code="selftest.not_zero",
+                why=f"with nothing connected an instrument of its range shows less than {most_w:.3g} W",
+                do=[("unplug what it measures, then repeat:", f"edgekit meters selftest {spec.kind} --zero")],
+            )
 
 
 def _stored(

@@ -22,7 +22,10 @@ _SLOWEST_HZ, _FASTEST_HZ, _BLIND_HZ = 100.0, 5000.0, 1000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelftestRequest:
-    """Hold what the user asked for. `meter` None means the best one; `load` is what is driven: "auto" fits the meter's place."""
+    """Hold what the user asked for. `meter` None means the best one; `load` is what is driven: "auto" fits the meter's place.
+
+    With `zero` nothing is connected to the instrument, and what it says nevertheless is its zero.
+    """
 
     meter: str | None = None
     seconds: float = 40.0
@@ -30,6 +33,7 @@ class SelftestRequest:
     threads: int = 0
     seed: int = 0
     keep: Path | None = None
+    zero: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,8 @@ def check(request: SelftestRequest) -> None:
 
 def target_of(request: SelftestRequest, spec: MeterSpec) -> str | None:
     """Return which load moves what the meter sees: "cuda" for GPU boards, "cpu" for everything else; None for no load."""
+    if request.zero:
+        return None
     if request.load == "auto":
         return "cuda" if all(channel.boundary in _GPU for channel in spec.channels) else "cpu"
     return None if request.load == "none" else request.load
