@@ -144,6 +144,8 @@ class Ppk2Meter(PortMeter):
         lost[0] += self._timeline.missing(self._number)
         numbers = self._number + np.arange(len(found)) + np.cumsum(lost)
         self._number = int(numbers[-1]) + 1
+        if self._timeline.settles(self._number, arrival_ns):
+            return ()
         times, bracket_ns = self._timeline.date(numbers, arrival_ns)
         self._tell_edges(found, times, bracket_ns)
         flags = np.where(lost > 0, np.uint8(FLAG_GAP), np.uint8(0))

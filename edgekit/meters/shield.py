@@ -138,6 +138,8 @@ class ShieldMeter(PortMeter):
             return ()
         numbers = self._number + np.arange(len(piece)) + np.cumsum(lost)
         self._number = int(numbers[-1]) + 1
+        if self._timeline.settles(self._number, arrival_ns):
+            return ()
         times, bracket_ns = self._timeline.date(numbers, arrival_ns)
         flags = np.where(lost > 0, np.uint8(FLAG_GAP), np.uint8(0))
         flags[0] |= FLAG_GAP if self._after_gap else 0

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TRANSPORT_NS = 2_000_000  # USB frames of a millisecond, and a packet to fill; nobody measured it, so all of it is in the bracket
+_SETTLE_NS = 200_000_000  # of a stream that only set the clock: its very first bytes may have waited
 _CHECK_NS = 2_000_000_000
 _LATE_NS = 20_000_000
 
@@ -35,6 +36,13 @@ class Timeline:
         self._last: tuple[int, float] | None = None  # number and time of the last sample that was dated
         self._check_ns = _CHECK_NS
         self._least_late_ns: float | None = None
+
+    def settles(self, final: int, arrival_ns: int) -> bool:
+        """Take the arrival of sample `final`; return whether the stream is so young that its samples are better not dated."""
+        young = self._last is None and final * self.period_ns < _SETTLE_NS
+        if young:
+            self._arrivals.add(round(final * self.period_ns), arrival_ns)
+        return young
 
     def date(self, numbers: NDArray[np.int64], arrival_ns: int) -> tuple[NDArray[np.int64], int]:
         """Return (host times in ns, half-width of them) of samples of which the last arrived by `arrival_ns`; the numbers rise."""

@@ -237,7 +237,7 @@ def test_unseen_turns_of_the_counter_are_found_by_the_clock() -> None:
     meter.stop()
     trace = heard.trace("ppk2.power")
     assert heard.codes == ["meter.lost_samples"]
-    assert len(trace) == 800_000 - 6_400
+    assert 800_000 - 6_400 - 20_000 <= len(trace) <= 800_000 - 6_400  # its first moments only set the clock
     assert abs(int(trace.t_ns[-1]) - clock.now_ns()) < 12_000_000
 
 
@@ -312,7 +312,7 @@ def test_windows_are_dated_by_an_input_of_the_meter() -> None:
     pass_time(clock, seconds=2.1, step_s=0.07)
     meter.stop()
     edges, power = heard.trace("ppk2.d0"), heard.trace("ppk2.power")
-    assert len(edges) == 12  # the first level, and each change
+    assert len(edges) == 11  # the first level, and each change
     windows = [_window(start + 100_000_000 + k * 400_000_000, start + 300_000_000 + k * 400_000_000, 1, k) for k in range(5)]
     dated = edge_windows(edges, windows, tolerance_ns=50_000_000, bracket_ns=5_000)
     for window in dated.windows:

@@ -179,15 +179,13 @@ class Lpm01a:
 
         if self._words:
             powers = np.clip(np.floor(np.log(4095 / np.maximum(values, 1e-15)) / np.log(16.0)), 0, 14)
-            return (
-                (np.minimum(4095, np.rint(values * 16.0**powers)).astype(np.uint16) | powers.astype(np.uint16) << 12)
-                .astype(">u2")
-                .tobytes()
-            )
+            digits = np.minimum(4095, np.rint(values * 16.0**powers)).astype(np.uint16)
+            said: bytes = (digits | powers.astype(np.uint16) << 12).astype(">u2").tobytes()
+            return said
         tens = np.maximum(-12, np.floor(np.log10(np.maximum(values, 1e-15))) - 3)
-        digits = np.rint(values / 10.0**tens)
-        tens, digits = np.where(digits > 9999, tens + 1, tens), np.where(digits > 9999, 1000, digits)
-        lines = zip(digits.astype(int).tolist(), tens.astype(int).tolist(), strict=True)
+        shown = np.rint(values / 10.0**tens)
+        tens, shown = np.where(shown > 9999, tens + 1, tens), np.where(shown > 9999, 1000, shown)
+        lines = zip(shown.astype(int).tolist(), tens.astype(int).tolist(), strict=True)
         return "".join(f"{digit:04d}{ten:+03d}\r\n" for digit, ten in lines).encode()
 
     def _time(self, ms: int) -> bytes:
