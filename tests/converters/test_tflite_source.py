@@ -82,6 +82,29 @@ def test_fixed_and_free_sizes_are_one_family(tmp_path: Path) -> None:
     assert families[0] == families[1]
 
 
+def test_constants_that_lie_behind_the_graph_belong_to_it(tmp_path: Path) -> None:
+    """Large files are written so; here by the quantizer, which is told to keep every layer in float."""
+    pytest.importorskip("ai_edge_quantizer", reason="the convert extra is not installed")
+    from edgekit.converters.base import recipe_of
+    from edgekit.converters.quantize.tflite import quantize
+    from edgekit.converters.sources.tflite_file import TfliteFile
+    from tests.converters.network import Network, load
+
+    net = Network(1, 1024).dense(256)
+    net.write(tmp_path / "within.tflite")
+    quantize(tmp_path / "within.tflite", tmp_path / "behind.tflite", recipe_of("dynamic.tflite"), None, [".*"])
+    assert any(buffer.offset for buffer in load(tmp_path / "behind.tflite").buffers)
+    facts = []
+    for name in ("within", "behind"):
+        source = TfliteSource(tmp_path / f"{name}.tflite")
+        source.run({"x": net.inputs(1)})
+        facts.append(source.facts())
+    assert facts[0] == facts[1]
+    assert facts[0]["parameters"] == 1024 * 256 + 256
+    (tmp_path / "again.tflite").write_bytes(TfliteFile(tmp_path / "behind.tflite").content())
+    assert LiteRtModel(tmp_path / "again.tflite").outputs[0].shape == (1, 256)
+
+
 def test_an_already_quantized_file_is_refused(tmp_path: Path, run_edgekit: Callable[..., Completed]) -> None:
     relu(tmp_path / "m.tflite", quantized=True)
     done = run_edgekit("convert", "m.tflite", "-r", "fp32")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from edgekit.converters.quantize.tflite_file import pack, parse
 from edgekit.converters.sources.tflite_graph import canonical
 from edgekit.core.errors import ModelError
 
@@ -23,12 +24,11 @@ class TfliteFile:
 
     def __init__(self, path: Path) -> None:
         from ai_edge_litert import schema_py_generated as schema
-        from ai_edge_litert.tools import flatbuffer_utils
 
         self._schema = schema
         self._types = {value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
         try:
-            self._model: Any = flatbuffer_utils.convert_bytearray_to_object(bytearray(path.read_bytes()))
+            self._model: Any = parse(path.read_bytes())[0]
             signatures = list(self._model.signatureDefs or ())
             self._signature = next(
                 (item for item in signatures if _text(item.signatureKey) == _USUAL), signatures[0] if signatures else None
@@ -80,9 +80,7 @@ class TfliteFile:
 
     def content(self) -> bytes:
         """Return the file as it is now."""
-        from ai_edge_litert.tools import flatbuffer_utils
-
-        return bytes(flatbuffer_utils.convert_object_to_bytearray(self._model))
+        return pack(self._model)
 
     def _port_names(self) -> dict[int, str]:
         if self._signature is not None:
