@@ -63,6 +63,7 @@ WIDEST_FIRST = (
     Boundary.GRID,
 )
 
+_INPUTS = (Boundary.WALL, Boundary.USB_INPUT, Boundary.BATTERY)
 _CONTAINS: dict[Boundary, frozenset[Boundary]] = {
     Boundary.MODULE: frozenset({Boundary.SOC_RAIL}),
     Boundary.CPU_PACKAGE: frozenset({Boundary.CPU_CORE, Boundary.CPU_UNCORE}),
@@ -79,4 +80,19 @@ def sees(boundary: Boundary) -> str:
 
 def contains(outer: Boundary, inner: Boundary) -> bool:
     """Return True when energy at `inner` is already inside `outer`, so that adding the two would count it twice."""
-    return inner in _CONTAINS.get(outer, frozenset()) or (outer in (Boundary.WALL, Boundary.USB_INPUT, Boundary.BATTERY) and inner != outer)
+    if outer in _INPUTS:
+        return inner is not Boundary.GRID and WIDEST_FIRST.index(inner) > WIDEST_FIRST.index(outer)
+    return inner in _CONTAINS.get(outer, frozenset())
+
+
+def between(outer: Boundary, inner: Boundary) -> str:
+    """Return what takes the energy that is counted at `outer` and not at `inner`, which lies inside it."""
+    if outer is Boundary.WALL:
+        return "lost in the power supply, or taken by whatever else hangs on the plug"
+    if outer in _INPUTS and inner is Boundary.MODULE:
+        return "taken by the carrier board: its regulators, storage, fan and ports"
+    if outer in _INPUTS:
+        return "lost in the board's regulators, or taken by memory, storage, ports and what is plugged into them"
+    if outer is Boundary.MODULE:
+        return "lost in the module's regulators, or taken by rails that no sensor sees"
+    return f"what a meter at {outer} sees ({sees(outer)}) and one at {inner} does not"

@@ -12,6 +12,7 @@ from edgekit.core.quantity import SPAN, Estimate, Note, Origin, Quantity, Unknow
 from edgekit.core.run import Analysis, ChannelAnalysis, RunRecord
 from edgekit.core.trace import Trace
 from edgekit.core.window import Phase, Window
+from edgekit.energy.beside import side_by_side
 from edgekit.energy.crosscheck import crosschecked
 from edgekit.energy.enough import how_quick, usable
 from edgekit.energy.group import analyse_group
@@ -19,6 +20,7 @@ from edgekit.energy.groups import channel_groups, is_coarse, rival_groups
 from edgekit.energy.latency import quantile_ns
 from edgekit.energy.operators import attribute
 from edgekit.energy.product import multiplied
+from edgekit.energy.staleness import repeated
 from edgekit.energy.warmup import drift_note
 
 if TYPE_CHECKING:
@@ -56,7 +58,12 @@ def analyse(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> An
         latency_p99_s=_latency(measured, record, 0.99),
         inferences=inferences,
         sampler_cpu_share=_sampler_share(record),
-        notes=(*_notes(record, measured), *attribution.notes),
+        notes=(
+            *_notes(record, measured),
+            *side_by_side(best, _of_others(record, channels, best)),
+            *repeated(record, traces),
+            *attribution.notes,
+        ),
         operators=attribution.operators,
         attribution=attribution.sentence,
     )
@@ -107,6 +114,16 @@ def _of_meter(
 def headline_channel(channels: Sequence[ChannelAnalysis]) -> ChannelAnalysis | None:
     """Return the channel whose energy stands for the run: known before unknown, measured before estimated, wide before narrow."""
     return min(channels, key=_rank, default=None)
+
+
+def _of_others(record: RunRecord, channels: Sequence[ChannelAnalysis], best: ChannelAnalysis | None) -> list[ChannelAnalysis]:
+    """Return the widest figure of each meter but the one behind the headline."""
+    found = []
+    for spec in record.meters:
+        own = [item for item in channels if item.channel.split("+")[0] in {channel.id for channel in spec.channels}]
+        if best not in own and (widest := headline_channel(own)) is not None:
+            found.append(widest)
+    return found
 
 
 def _rank(item: ChannelAnalysis) -> tuple[int, int, int]:

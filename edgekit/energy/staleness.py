@@ -10,19 +10,55 @@ value that is read more often than it is renewed has none (or hardly any, where 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from edgekit.core.channel import Measurand
 from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown
+from edgekit.core.trace import FLAG_INVALID
+from edgekit.energy.readings import chunks_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgekit.core.run import RunRecord
+    from edgekit.core.trace import ChunkedTrace, Trace
+
 FEWEST = 8  # changes
 LEAST_SHARE = 0.02  # of readings that differ; below, hardly anything happens and nothing can be told
 ONCE_IN = 0.01  # a chance that independent renewal makes so few gaps of one reading
 _KEPT = 4096
+_LOOKED_AT = 100_000  # readings of a trace
+_SLOWER = 0.7  # than stated: what is worth a remark
+
+
+def repeated(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> tuple[Note, ...]:
+    """Return a remark for each power channel whose values are new less often than its meter states."""
+    notes = []
+    for spec in record.meters:
+        for channel in spec.channels:
+            stated_hz = 1 / channel.update_period_s if channel.update_period_s else spec.effective_hz or spec.nominal_hz
+            if channel.measurand is not Measurand.POWER or channel.origin is Origin.ESTIMATED or not stated_hz or channel.id not in traces:
+                continue
+            found = _look(traces[channel.id], channel.origin)
+            if isinstance(found, Estimate) and found.notes and found.high < _SLOWER * stated_hz:
+                text = f"{channel.id}: {found.notes[0].text}, where its meter states {stated_hz:.3g} Hz"
+                advice = (
+                    f"measure windows of {math.ceil(10 / found.value)} s or more, and keep the true rate with `edgekit meters selftest`"
+                )
+                notes.append(Note(code="readings.repeated", text=text, advice=advice))
+    return tuple(notes)
+
+
+def _look(trace: Trace | ChunkedTrace, origin: Origin) -> Quantity:
+    """Return how often a value is new, from the first readings of a trace."""
+    seen = Repeats()
+    chunk = next(chunks_of(trace), None)
+    if chunk is not None:
+        good = (chunk.flags[:_LOOKED_AT] & FLAG_INVALID) == 0
+        seen.add(chunk.t_ns[:_LOOKED_AT][good], chunk.value[:_LOOKED_AT][good])
+    return seen.effective_hz((origin,))
 
 
 class Repeats:
