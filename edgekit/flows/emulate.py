@@ -71,23 +71,24 @@ def emulated(request: EmulationRequest, *, clock: Clock | None = None) -> Iterat
     volts = kind.voltage_v if request.voltage_v is None else request.voltage_v
     if not 0.1 <= volts <= 1000:
         raise UsageError(f"--volts {volts:g} is no voltage", code="emulate.volts", why="it must lie between 0.1 and 1000")
-    circuit = Circuit(power=_load(request), voltage_v=volts, start_ns=begun_ns)
+    circuit = Circuit(power=_load(request, kind.load or EXAMPLE), voltage_v=volts, start_ns=begun_ns)
     own = OwnClock(offset_ns=round(request.offset_s * 1e9), drift=request.drift_ppm / 1e6)
     instrument: Instrument = open_emulated(request.kind, circuit, clock=own, seed=request.seed)
     if faults := [parse_fault(text, from_ns=begun_ns) for text in request.faults]:
         instrument = Faulty(instrument, faults, seed=request.seed)
     with _line(kind.line, instrument, clock, request.link) as address:
         mark = ",emulated=yes" if kind.line in (Line.TCP, Line.HTTP) else ""  # what sits on a pseudo-terminal is known to be emulated
-        meter = f"{request.kind}:{address}{mark}"
+        told = f",voltage={volts:g}V" if kind.current_only else ""
+        meter = f"{request.kind}:{address}{mark}{told}"
         yield Emulation(kind=request.kind, address=address, meter=meter, started_ns=begun_ns, circuit=circuit)
 
 
-def _load(request: EmulationRequest) -> Load:
+def _load(request: EmulationRequest, usual: str) -> Load:
     if request.table is not None:
         if request.load is not None:
             raise UsageError("a load is given in words or as a table", code="emulate.load", why="--load and --csv exclude each other")
         return parse_table(read_text(request.table, "the load"), where=str(request.table))
-    return parse_load(EXAMPLE if request.load is None else request.load)
+    return parse_load(usual if request.load is None else request.load)
 
 
 @contextlib.contextmanager

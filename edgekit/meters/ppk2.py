@@ -215,6 +215,6 @@ def _uncalibrated(missing: tuple[str, ...]) -> HardwareError:
         why=f"its metadata lacks {', '.join(missing[:6])}{' and more' if len(missing) > 6 else ''}; nominal values measure wrong",
         do=[
             ("plug it in again and repeat:", "edgekit meters"),
-            ('or take nominal values, marked so, with options = { uncalibrated = "accept" } in:', "edgekit.toml"),
+            ("or take nominal values, which the result then says:", "edgekit bench ARTIFACT --meter ppk2:PORT,uncalibrated=accept"),
         ],
     )

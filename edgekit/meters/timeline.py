@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TRANSPORT_NS = 2_000_000  # USB frames of a millisecond, and a packet to fill; nobody measured it, so all of it is in the bracket
 _SETTLE_NS = 200_000_000  # of a stream that only set the clock: its very first bytes may have waited
 _CHECK_NS = 2_000_000_000
-_LATE_NS = 20_000_000
+_CHECKS, _LATE_NS, _ALIKE_NS = 5, 20_000_000, 5_000_000
 
 
 class Timeline:
@@ -36,6 +36,7 @@ class Timeline:
         self._last: tuple[int, float] | None = None  # number and time of the last sample that was dated
         self._check_ns = _CHECK_NS
         self._least_late_ns: float | None = None
+        self._delays_ns: list[float] = []
 
     def settles(self, final: int, arrival_ns: int) -> bool:
         """Take the arrival of sample `final`; return whether the stream is so young that its samples are better not dated."""
@@ -64,15 +65,20 @@ class Timeline:
         return times, round(bracket_ns)
 
     def missing(self, number: int) -> int:
-        """Return how many samples before `number` are missing in whole turns of a counter of 64: what comes late for good.
+        """Return how many samples before `number` are missing in whole turns of a counter of 64: what comes late by the same for good.
 
-        Asked every 2 s: the least delay of those seconds is what it was before when nothing was lost.
+        A host or a line that is busy is late too, but not by the same: the least delays of ten seconds must agree.
         """
         if number * self.period_ns < self._check_ns:
             return 0
-        late_ns, self._least_late_ns = self._least_late_ns or 0.0, None
         self._check_ns = round(number * self.period_ns) + _CHECK_NS
-        return round(late_ns / self.period_ns / 64) * 64 if late_ns > _LATE_NS else 0
+        self._delays_ns = [*self._delays_ns[1 - _CHECKS :], self._least_late_ns or 0.0]
+        self._least_late_ns = None
+        low_ns, high_ns = min(self._delays_ns), max(self._delays_ns)
+        if len(self._delays_ns) < _CHECKS or low_ns < _LATE_NS or high_ns - low_ns > _ALIKE_NS:
+            return 0
+        self._delays_ns = []
+        return round(low_ns / self.period_ns / 64) * 64
 
     def _note_late(self, late_ns: float) -> None:
         self._least_late_ns = late_ns if self._least_late_ns is None else min(late_ns, self._least_late_ns)

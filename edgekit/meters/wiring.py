@@ -24,7 +24,7 @@ def volts(told: str | None, *, kind: str, low_v: float, high_v: float, stated_mv
             f"meter {kind} does not know the voltage",
             code="meter.voltage",
             why=f'it measures a current, and the option voltage is {told!r} where it should be such as "3.3 V"',
-            do=[(f'add options = {{ voltage = "3.3 V" }} to the meter of kind {kind} in edgekit.toml, then:', "edgekit meters")],
+            do=[("say it with the meter:", f"edgekit bench ARTIFACT --meter {kind}:PORT,voltage=3.3V")],
         )
     value = float(found[1]) / (1000 if found[2] else 1)
     if not low_v <= value <= high_v:

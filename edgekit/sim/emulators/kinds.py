@@ -28,16 +28,26 @@ class EmulatedKind:
     target: str
     line: Line = Line.SERIAL
     voltage_v: float = 5.0
+    load: str | None = None  # in words, where what others draw is beyond its range
+    current_only: bool = False  # the voltage must be told to whoever reads it
 
+
+_SMALL = "idle 20 mW; burst 80 mW 20 ms every 100 ms"  # a microcontroller
 
 EMULATED: Final[Mapping[str, EmulatedKind]] = {
-    "ppk2": EmulatedKind(target="edgekit.sim.emulators.ppk2:Ppk2", voltage_v=3.3),
-    "lpm01a": EmulatedKind(target="edgekit.sim.emulators.lpm01a:Lpm01a", voltage_v=3.3),
-    "v3pwr": EmulatedKind(target="edgekit.sim.emulators.v3pwr:V3Pwr", voltage_v=3.3),
+    "ppk2": EmulatedKind(target="edgekit.sim.emulators.ppk2:Ppk2", voltage_v=3.3, load=_SMALL, current_only=True),
+    "lpm01a": EmulatedKind(target="edgekit.sim.emulators.lpm01a:Lpm01a", voltage_v=3.3, load=_SMALL, current_only=True),
+    "v3pwr": EmulatedKind(target="edgekit.sim.emulators.v3pwr:V3Pwr", voltage_v=3.3, load=_SMALL, current_only=True),
     "um24c": EmulatedKind(target="edgekit.sim.emulators.um25c:Um24c"),
     "um25c": EmulatedKind(target="edgekit.sim.emulators.um25c:Um25c"),
     "um34c": EmulatedKind(target="edgekit.sim.emulators.um25c:Um34c"),
     "tc66": EmulatedKind(target="edgekit.sim.emulators.tc66:Tc66"),
+    "fnb58": EmulatedKind(target="edgekit.sim.emulators.fnirsi:Fnb58", line=Line.HID),
+    "fnb48s": EmulatedKind(target="edgekit.sim.emulators.fnirsi:Fnb48s", line=Line.HID),
+    "fnb48": EmulatedKind(target="edgekit.sim.emulators.fnirsi:Fnb48", line=Line.HID),
+    "fnirsi-c1": EmulatedKind(target="edgekit.sim.emulators.fnirsi:C1", line=Line.HID),
+    "ct3": EmulatedKind(target="edgekit.sim.emulators.ct3:Ct3"),
+    "km003c": EmulatedKind(target="edgekit.sim.emulators.km003c:Km003c"),
 }
 
 
