@@ -26,7 +26,6 @@ from tests.meters.scripted import Heard, Line, most_misses, pass_time
 
 Build = Callable[[Circuit, OwnClock, int], Instrument]
 Connect = Callable[[Line, ScriptedClock], HostMeter]
-_LEAD_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +48,11 @@ class Run:
         return (found.high - found.low) / 2 / self.true_j
 
 
-def run(build: Build, connect: Connect, *, seed: int, window_s: float, windows: int = 3, step_s: float = 0.02) -> Run:
+def run(build: Build, connect: Connect, *, seed: int, window_s: float, windows: int = 3, step_s: float = 0.02, lead_s: float = 5.0) -> Run:
     """Measure one random load once; the instrument's clock is up to a second and 50 ppm off."""
     draw = random.Random(seed)
-    edges = [_LEAD_S + draw.random() + place * (window_s + _LEAD_S) for place in range(windows)]
-    end_s = edges[-1] + window_s + _LEAD_S
+    edges = [lead_s + draw.random() + place * (window_s + lead_s) for place in range(windows)]
+    end_s = edges[-1] + window_s + lead_s
     clock = ScriptedClock()
     start_ns = clock.now_ns()
     period_s = draw.uniform(0.05, 0.5)
@@ -65,13 +64,16 @@ def run(build: Build, connect: Connect, *, seed: int, window_s: float, windows: 
     meter, heard = connect(line, clock), Heard()
     spec = meter.spec()
     late_s = (clock.now_ns() - start_ns) / 1e9  # a greeting takes time, and the windows must lie after it
-    assert late_s < _LEAD_S - 1, late_s
+    assert late_s < lead_s - 1, late_s
     meter.start(heard.sink, heard)
     pass_time(clock, seconds=end_s - late_s, step_s=step_s)
     meter.stop()
     assert not heard.errors
     made = [_window(Phase.MEASURE, place, start_ns, edge, window_s, inferences) for place, edge in enumerate(edges)]
-    idles = [_window(Phase.IDLE, place, start_ns, edge - 3.0, 2.5) for place, edge in enumerate((edges[0], end_s - 1.0))]
+    idles = [
+        _window(Phase.IDLE, place, start_ns, edge - 0.6 * lead_s, 0.5 * lead_s)
+        for place, edge in enumerate((edges[0], end_s - 0.2 * lead_s))
+    ]
     spec, traces = multiplied(spec, {channel.id: heard.trace(channel.id) for channel in spec.channels})
     groups = [*channel_groups(spec), *([c] for c in spec.channels if c.measurand is Measurand.POWER)]
     stated = {
