@@ -79,8 +79,8 @@ class Ppk2Meter(PortMeter):
             device_clock=True,
             edge_inputs=8,
             max_power_w=5.0,
-            detail=f"{self._mode} mode at {self._voltage_v:g} V{uncalibrated}",
-            identity=f"HW {self._metadata.lines.get('HW', '?')}",
+            detail=f"hardware {self._metadata.lines.get('HW', '?')}, {self._mode} mode at {self._voltage_v:g} V{uncalibrated}",
+            identity=self.options.get("serial", ""),
         )
 
     def _greet(self, port: Port) -> None:

@@ -76,7 +76,7 @@ class ShieldMeter(PortMeter):
             edge_inputs=len(edges),
             max_power_w=self.most_w,
             detail=f"{self._output} at {self._rate_hz} Hz and {self._voltage_v:g} V",
-            identity=self._identity,
+            identity=" ".join(filter(None, (self._identity, self.options.get("serial", "")))),
         )
 
     def _greet(self, port: Port) -> None:
@@ -95,6 +95,8 @@ class ShieldMeter(PortMeter):
             pass
         for command in self._commands(self._voltage_v):
             self._order(port, command)
+        import numpy  # noqa: F401 -- once the stream runs, its first samples must not wait for it
+
         self._stream: TextStream | WordStream = TextStream() if self._text else WordStream()
         self._timeline, self._tally = Timeline(1e9 / self._rate_hz), Tally(self.kind)
         self._number, self._carried, self._ended = 0, 0, ""

@@ -34,13 +34,16 @@ class Timeline:
         self._transport_ns = transport_ns
         self._arrivals = Arrivals()
         self._last: tuple[int, float] | None = None  # number and time of the last sample that was dated
+        self._first_ns: int | None = None
         self._check_ns = _CHECK_NS
         self._least_late_ns: float | None = None
         self._delays_ns: list[float] = []
 
     def settles(self, final: int, arrival_ns: int) -> bool:
         """Take the arrival of sample `final`; return whether the stream is so young that its samples are better not dated."""
-        young = self._last is None and final * self.period_ns < _SETTLE_NS
+        if self._first_ns is None:
+            self._first_ns = arrival_ns
+        young = self._last is None and arrival_ns - self._first_ns < _SETTLE_NS
         if young:
             self._arrivals.add(round(final * self.period_ns), arrival_ns)
         return young

@@ -248,7 +248,7 @@ def test_a_cable_that_is_pulled_leaves_a_gap() -> None:
     pass_time(clock, seconds=0.5, step_s=0.1)
     line.unplug()
     threading.Timer(0.3, line.plug).start()
-    pass_time(clock, seconds=1.0, step_s=0.5)
+    pass_time(clock, seconds=2.0, step_s=0.5)
     meter.stop()
     assert heard.codes[:2] == ["meter.unplugged", "meter.replugged"]
     assert len(heard.gaps) == 1
