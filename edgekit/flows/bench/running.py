@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from edgekit.core.channel import Channel
+from edgekit.core.channel import Channel, Measurand
 from edgekit.core.quantity import Estimate
 from edgekit.core.run import RunRecord
 from edgekit.core.trace import ClockMap, Reading, Trace
@@ -94,7 +94,9 @@ class Running:
     def __init__(self, records: Sequence[RunRecord], *, clocks: Mapping[str, str], clock_map: ClockMap) -> None:
         self._records = records
         self._maps = [clock_map]
-        channels = {channel.id: channel for spec in records[0].meters for channel in spec.channels}
+        # An input's edges come when they come: no window waits for them.
+        every = (channel for spec in records[0].meters for channel in spec.channels)
+        channels = {channel.id: channel for channel in every if channel.measurand is not Measurand.EDGE}
         self._columns = {name: _Column(clocks[name], _margin_ns(channel)) for name, channel in channels.items()}
         self._lock = threading.Lock()
         self._pending: list[tuple[int, Window]] = []
