@@ -287,7 +287,7 @@ def test_the_shell_completes_commands_devices_and_survives_a_broken_configuratio
     assert complete("edgekit dev", tmp_path) == ["devices"]
     (tmp_path / "edgekit.toml").write_text('[devices.pi]\naddress = "ssh://pi@pi.local"\n')
     assert complete("edgekit meters --device ", tmp_path) == ["local", "cuda", "sim", "pi"]
-    assert complete("edgekit bench x.tflite --meter s", tmp_path) == ["sim"]
+    assert complete("edgekit bench x.tflite --meter sim", tmp_path) == ["sim"]
     (tmp_path / "edgekit.toml").write_text("broken")
     assert complete("edgekit meters --device s", tmp_path) == ["sim"]
 
