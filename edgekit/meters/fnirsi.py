@@ -167,7 +167,7 @@ class FnirsiMeter(PortMeter):
                 self._arm(port)
         if not heard:
             raise silent(self.kind, self.address, _ANSWER_S)
-        self._report_ns = self._clock.now_ns()
+        self._report_ns = 0
 
     def _leave(self, port: Port) -> None:
         """Nothing is known that ends the stream: it ends when nobody keeps it alive."""
@@ -178,6 +178,12 @@ class FnirsiMeter(PortMeter):
         self._armed_ns = self._kept_ns = self._clock.now_ns()
 
     def _read(self, port: Port) -> Readings:
+        if not self._report_ns:  # what waited since the greeting has lost its time
+            while port.read(_BUNCH, 0.0):
+                pass
+            self._rest, self._report_ns = b"", self._clock.now_ns()
+            self._arm(port)
+            return ()
         samples = self._samples(port, 0.1)
         now_ns = self._clock.now_ns()
         if not samples:

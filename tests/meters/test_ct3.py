@@ -175,4 +175,4 @@ def measured(seed: int) -> Run:
 
 @pytest.mark.parametrize("seeds", [2, pytest.param(200, marks=pytest.mark.slow)])
 def test_stated_joules_hold_the_true_ones(seeds: int) -> None:
-    require_agreement(measured, (Measurand.POWER,), seeds=seeds, widest_rel=0.1)
+    require_agreement(measured, (Measurand.POWER,), seeds=seeds, usual_rel=0.05)

@@ -80,4 +80,4 @@ def measured(seed: int, family: int | None = None) -> Run:
 
 @pytest.mark.parametrize("seeds", [3, pytest.param(200, marks=pytest.mark.slow)])
 def test_stated_joules_hold_the_true_ones(seeds: int) -> None:
-    require_agreement(measured, (Measurand.ENERGY_COUNTER, Measurand.POWER), seeds=seeds, widest_rel=0.04)
+    require_agreement(measured, (Measurand.ENERGY_COUNTER, Measurand.POWER), seeds=seeds, usual_rel=0.03)
