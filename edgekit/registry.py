@@ -33,6 +33,8 @@ METERS: Final[Mapping[str, str]] = {
     "ppk2": "edgekit.meters.ppk2:Ppk2Meter",
     "lpm01a": "edgekit.meters.lpm01a:Lpm01aMeter",
     "v3pwr": "edgekit.meters.v3pwr:V3PwrMeter",
+    "shelly": "edgekit.meters.shelly:ShellyMeter",
+    "tasmota": "edgekit.meters.tasmota:TasmotaMeter",
     "sim": "edgekit.meters.sim:SimMeter",
     "replay": "edgekit.meters.replay:ReplayMeter",
 }

@@ -99,7 +99,8 @@ class MeterSpec:
     """Describe an instrument: its channels and how they behave.
 
     `nominal_hz` is what the maker says, `effective_hz` what was seen. `integrating` meters report averages or totals, others sample points.
-    `max_power_w` bounds what is plausible, so that a counter's reset can be told from its wrap. `identity` tells one instrument from
+    `max_power_w` bounds what is plausible, so that a counter's reset can be told from its wrap. No energy is
+    stated for a window shorter than `least_window_s`. `identity` tells one instrument from
     another of its kind for good (a UUID, a serial number), `driver` is the software between it and the readings; a calibration holds for
     one pair of them.
     """
@@ -114,12 +115,19 @@ class MeterSpec:
     device_clock: bool = False
     edge_inputs: int = 0
     max_power_w: float = 10_000.0
+    least_window_s: float | None = None
     detail: str = ""
     identity: str = ""
     driver: str = ""
 
     def __post_init__(self) -> None:
-        _require(f"meter {self.kind}", nominal_hz=self.nominal_hz, effective_hz=self.effective_hz, max_power_w=self.max_power_w)
+        _require(
+            f"meter {self.kind}",
+            nominal_hz=self.nominal_hz,
+            effective_hz=self.effective_hz,
+            max_power_w=self.max_power_w,
+            least_window_s=self.least_window_s,
+        )
 
 
 def _require(what: str, **values: float | None) -> None:

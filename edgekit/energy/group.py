@@ -48,7 +48,7 @@ def analyse_group(
         _channel(channel, spec, traces.get(channel.id), windows=windows, idles=idles, maps=maps, batch=batch, whole=whole)
         for channel in group
     ]
-    found = [_added([part.measured[place] for part in parts]) for place in range(len(windows))]
+    found = [_long_enough(_added([part.measured[place] for part in parts]), window, spec) for place, window in enumerate(windows)]
     idle_found = [_added([part.idle[place] for part in parts]) for place in range(len(idles))]
     idle_w = _idle(idle_found, idles, found, windows, group=group, spec=spec, machine=machine)
     gross = gross_energy(
@@ -119,6 +119,15 @@ def _added(parts: Sequence[WindowEnergy | None]) -> WindowEnergy | None:
             for name, common in names
         ),
     )
+
+
+def _long_enough(energy: WindowEnergy | None, window: Window, spec: MeterSpec) -> WindowEnergy | None:
+    """Return the window's energy, with a reason against it where the meter is too slow for a window this short."""
+    least_s = spec.least_window_s
+    if energy is None or least_s is None or window.duration_s >= least_s:
+        return energy
+    why = f"meter {spec.kind} needs windows of {least_s:g} s or more, and one is {window.duration_s:.3g} s long"
+    return replace(energy, reason=energy.reason or why)
 
 
 def _is_known(energy: WindowEnergy | None) -> bool:

@@ -19,7 +19,7 @@ from edgekit.energy.enough import is_quick
 from edgekit.flows.bench.conduct import conduct, load_all
 from edgekit.flows.bench.course import Stage
 from edgekit.flows.bench.inputs import Subject, open_subject
-from edgekit.flows.bench.limit import require_time
+from edgekit.flows.bench.limit import require_time, require_windows
 from edgekit.flows.bench.plan import BenchPlan, BenchRequest, plan, with_sensors
 from edgekit.flows.bench.profiling import timeline_channel
 from edgekit.flows.bench.recorder import Recorder
@@ -69,6 +69,7 @@ def bench(
                 progress.note(note)
             if replay is None:
                 planned = with_sensors(planned, chosen.specs)
+                require_windows(planned, request, chosen.specs)
                 require_time(planned, request)
             models = load_all(session, subjects, planned.run, progress=progress, stack=stack)
             for note in (unused := _unused_delegate(planned, subjects, models)):

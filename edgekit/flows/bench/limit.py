@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Note
 from edgekit.core.units import counted
@@ -32,6 +33,20 @@ def require_time(planned: BenchPlan, request: BenchRequest) -> None:
         why=f"{warm}2 x {run.idle_s:g} s of idle and {counted(planned.artifacts, 'window')} of {run.window_s:g} s"
         + (f", and as {'many' if planned.artifacts > 1 else 'long'} to time operators" if planned.profile else ""),
         do=do,
+    )
+
+
+def require_windows(planned: BenchPlan, request: BenchRequest, specs: Sequence[MeterSpec]) -> None:
+    """Raise UsageError where the windows are too short for every meter of the run: none would state an energy."""
+    least_s = min((spec.least_window_s or 0.0 for spec in specs), default=0.0)
+    if planned.run.window_s >= least_s:
+        return
+    kinds = ", ".join(spec.kind for spec in specs)
+    raise UsageError(
+        f"meter {kinds} cannot tell the energy of windows of {planned.run.window_s:g} s",
+        code="bench.window_short",
+        why=f"its values are renewed so slowly and in such steps that it needs {least_s:g} s or more",
+        do=[("measure longer windows:", _command(replace(request, window_s=None, quick=False), ("--window", f"{least_s:g}")))],
     )
 
 

@@ -48,6 +48,8 @@ EMULATED: Final[Mapping[str, EmulatedKind]] = {
     "fnirsi-c1": EmulatedKind(target="edgekit.sim.emulators.fnirsi:C1", line=Line.HID),
     "ct3": EmulatedKind(target="edgekit.sim.emulators.ct3:Ct3"),
     "km003c": EmulatedKind(target="edgekit.sim.emulators.km003c:Km003c"),
+    "shelly": EmulatedKind(target="edgekit.sim.emulators.plugs:Shelly", line=Line.HTTP, voltage_v=230.0),
+    "tasmota": EmulatedKind(target="edgekit.sim.emulators.plugs:Tasmota", line=Line.HTTP, voltage_v=230.0),
 }
 
 
