@@ -93,8 +93,7 @@ class Ct3Meter(StreamMeter):
 
     kind = "ct3"
     name = "CT-3"
-    bulk_ids = ((0x0483, 0xFFFF), (0x0483, 0xFFFE), (0x0483, 0x374B))  # the last is also an ST-LINK's
-    products = ("CT-3", "AVHzY", "Shizuku", "KT002", "YK001")
+    bulk_ids = ((0x0483, 0xFFFF), (0x0483, 0xFFFE))  # some are 0483:374B, as ST-LINKs are: those are named by their place
     tick_ns = 1000.0
     step = 1000
 

@@ -1,6 +1,7 @@
 """Find the instruments that are connected to this host, and say of each whether it can be opened.
 
-A driver class says what it looks like: `usb_ids` ((vendor, product), ...) of a serial port, `hid_ids` of a HID interface, `products` (texts
+A driver class says what it looks like: `usb_ids` ((vendor, product), ...) of a serial port, `hid_ids` of a HID interface,
+`bulk_ids` of a device that only bulk transfers reach, `products` (texts
 of which the product string holds one, where ids are shared), `serial_names` (beginnings of the names of ports without ids, as Bluetooth's),
 `usb_port` (which of its several ports measures, 0 for the lowest interface).
 """
@@ -22,7 +23,10 @@ _UDEV: Remedy = (("allow it for good:", "edgekit meters udev | sudo sh"),)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attached:
-    """Hold one instrument that is connected: the `kind` that reads it, where, and `why` it cannot be read now (empty when it can)."""
+    """Hold one instrument that is connected: the `kind` that reads it, where, and `why` it cannot be read now (empty when it can).
+
+    `node` is the file behind an address that is none itself.
+    """
 
     kind: str
     address: str
@@ -30,6 +34,7 @@ class Attached:
     product: str = ""
     why: str = ""
     do: Remedy = ()
+    node: str = ""
 
     @property
     def word(self) -> str:
@@ -71,12 +76,13 @@ def discover(classes: Mapping[str, type[Any]], around: Surroundings | None = Non
     for kind, driver in classes.items():
         found += _serial_instruments(kind, driver, ports, around)
         found += _hid_instruments(kind, driver, around)
+        found += _bulk_instruments(kind, driver, around)
     return tuple(judged(item, around) for item in found)
 
 
 def discoverable(driver: type[Any]) -> bool:
     """Return whether a driver says what its instruments look like when they are connected."""
-    return _by_serial(driver) or bool(getattr(driver, "hid_ids", ()))
+    return _by_serial(driver) or bool(getattr(driver, "hid_ids", ()) or getattr(driver, "bulk_ids", ()))
 
 
 def locate(kind: str, wanted: str | None, found: Sequence[Attached]) -> Attached:
@@ -145,6 +151,18 @@ def _hid_instruments(kind: str, driver: type[Any], around: Surroundings) -> Iter
             yield Attached(kind=kind, address=address, serial=facts.get("HID_UNIQ", ""), product=facts.get("HID_NAME", ""))
 
 
+def _bulk_instruments(kind: str, driver: type[Any], around: Surroundings) -> Iterator[Attached]:
+    if not getattr(driver, "bulk_ids", ()):
+        return
+    for folder in sorted((around.sys / "bus" / "usb" / "devices").glob("*")):
+        facts = {name: _text(folder / name).strip() for name in ("idVendor", "idProduct", "serial", "product", "busnum", "devnum")}
+        ids = re.fullmatch(r"([0-9a-f]{4}) ([0-9a-f]{4})", f"{facts['idVendor']} {facts['idProduct']}")
+        if ids and _looks_like(driver, "bulk_ids", (int(ids[1], 16), int(ids[2], 16)), facts["product"]):
+            address = f"usb://{ids[1]}:{ids[2]}" + (f"/{facts['serial']}" if facts["serial"] else "")
+            node = around.dev / "bus" / "usb" / facts["busnum"].zfill(3) / facts["devnum"].zfill(3)
+            yield Attached(kind=kind, address=address, serial=facts["serial"], product=facts["product"], node=str(node))
+
+
 def _looks_like(driver: type[Any], which: str, ids: tuple[int | None, int | None], product: str) -> bool:
     products = tuple(getattr(driver, "products", ()))
     alike = any(vendor == ids[0] and number in (None, ids[1]) for vendor, number in getattr(driver, which, ()))
@@ -153,14 +171,15 @@ def _looks_like(driver: type[Any], which: str, ids: tuple[int | None, int | None
 
 def judged(item: Attached, around: Surroundings) -> Attached:
     """Return the instrument with the reason why it cannot be opened, where there is one."""
-    if item.why:
+    path = item.node or item.address
+    if item.why or path.startswith("usb://"):
         return item
-    if not around.exists(item.address):
-        return replace(item, why=f"{item.address} does not exist: no instrument is connected there")
-    if not around.may_open(item.address):
-        return replace(item, why=f"{item.address} may not be opened by this user", do=_UDEV)
-    if user := _user_of(item.address, around):
-        return replace(item, why=f"{item.address} is in use by {user}", do=(("see by what:", f"fuser -v {item.address}"),))
+    if not around.exists(path):
+        return replace(item, why=f"{path} does not exist: no instrument is connected there")
+    if not around.may_open(path):
+        return replace(item, why=f"{path} may not be opened by this user", do=_UDEV)
+    if user := _user_of(path, around):
+        return replace(item, why=f"{path} is in use by {user}", do=(("see by what:", f"fuser -v {path}"),))
     return item
 
 

@@ -114,3 +114,20 @@ def test_a_port_in_use_names_the_program(tmp_path: Path) -> None:
     (folder / "comm").write_text("nrfconnect\n")
     (item,) = discover(CLASSES, around(tmp_path, port("/dev/ttyACM0", "A")))
     assert item.why == "/dev/ttyACM0 is in use by nrfconnect (4711)"
+
+
+class Bulk:
+    bulk_ids = ((0x5FC9, 0x0063),)
+
+
+def test_a_meter_that_only_bulk_transfers_reach_is_found_and_its_node_is_judged(tmp_path: Path) -> None:
+    folder = tmp_path / "sys" / "bus" / "usb" / "devices" / "1-2"
+    folder.mkdir(parents=True)
+    facts = {"idVendor": "5fc9", "idProduct": "0063", "serial": "007965", "product": "POWER-Z", "busnum": "1", "devnum": "7"}
+    for name, text in facts.items():
+        (folder / name).write_text(text + "\n")
+    (folder.parent / "1-2:1.0").mkdir()
+    (found,) = discover({"bulk": Bulk}, around(tmp_path))
+    assert (found.address, found.serial, found.why) == ("usb://5fc9:0063/007965", "007965", "")
+    (refused,) = discover({"bulk": Bulk}, around(tmp_path, may_open=lambda path: False))
+    assert f"{tmp_path}/dev/bus/usb/001/007 may not be opened" in refused.why
