@@ -23,6 +23,7 @@ _MOST_PAYLOAD: Final = 1024
 _LEAST_SAMPLE: Final = 20
 _ANSWER_S: Final = 1.0
 _BLOCK: Final = 65_536
+_MOST_OLD: Final = 64  # transfers
 _MOST_V, _MOST_A = 60.0, 20.0
 
 
@@ -128,6 +129,11 @@ class Ct3Meter(StreamMeter):
         return False
 
     def _read(self, port: Port) -> Readings:
+        if self._timeline is None:  # what waited since the greeting is old, and some of it may be lost
+            for _ in range(_MOST_OLD):
+                if not port.read(_BLOCK, 0.0):
+                    break
+            self._rest = b""
         payloads, self._rest = split(self._rest + port.read(_BLOCK, 0.1))
         samples = [sample for payload in payloads if (sample := parse(payload)) is not None]
         return self._deliver(
