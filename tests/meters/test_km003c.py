@@ -167,7 +167,7 @@ def measured(seed: int) -> Run:
         lambda circuit, clock, seed: Km003c(circuit, clock=clock, gain=gain, seed=seed, skip_every=23),
         lambda line, clock: Km003cMeter("scripted", clock=clock, open_port=line.open),
         seed=seed,
-        window_s=1.5,
+        window_s=1.0,
         windows=6,
         lead_s=2.0,
     )

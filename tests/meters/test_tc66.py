@@ -179,4 +179,4 @@ def measured(seed: int) -> Run:
 
 @pytest.mark.parametrize("seeds", [2, pytest.param(200, marks=pytest.mark.slow)])
 def test_stated_joules_hold_the_true_ones(seeds: int) -> None:
-    require_agreement(measured, (Measurand.ENERGY_COUNTER, Measurand.POWER), seeds=seeds, usual_rel=0.03)
+    require_agreement(measured, (Measurand.ENERGY_COUNTER, Measurand.POWER), seeds=seeds, usual_rel=0.04)
