@@ -35,6 +35,11 @@ METERS: Final[Mapping[str, str]] = {
     "v3pwr": "edgekit.meters.v3pwr:V3PwrMeter",
     "shelly": "edgekit.meters.shelly:ShellyMeter",
     "tasmota": "edgekit.meters.tasmota:TasmotaMeter",
+    "scpi": "edgekit.meters.scpi:ScpiMeter",
+    "csv": "edgekit.meters.csv_file:CsvMeter",
+    "exec": "edgekit.meters.program:ExecMeter",
+    "sigrok": "edgekit.meters.program:SigrokMeter",
+    "serial-lines": "edgekit.meters.serial_lines:SerialLinesMeter",
     "sim": "edgekit.meters.sim:SimMeter",
     "replay": "edgekit.meters.replay:ReplayMeter",
 }

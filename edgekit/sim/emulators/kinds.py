@@ -50,6 +50,8 @@ EMULATED: Final[Mapping[str, EmulatedKind]] = {
     "km003c": EmulatedKind(target="edgekit.sim.emulators.km003c:Km003c"),
     "shelly": EmulatedKind(target="edgekit.sim.emulators.plugs:Shelly", line=Line.HTTP, voltage_v=230.0),
     "tasmota": EmulatedKind(target="edgekit.sim.emulators.plugs:Tasmota", line=Line.HTTP, voltage_v=230.0),
+    "scpi": EmulatedKind(target="edgekit.sim.emulators.scpi:SiglentSpd", line=Line.TCP),
+    "serial-lines": EmulatedKind(target="edgekit.sim.emulators.lines:PrintedLines"),
 }
 
 
