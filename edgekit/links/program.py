@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shlex
 
 from edgekit.core.errors import HardwareError, UsageError
@@ -28,6 +29,7 @@ class ProgramPort:
         self.name = words[0]
         self._process: Process = (shell or LocalShell()).spawn(words)
         self._rest = b""
+        atexit.register(self.close)  # a run that fails between opening a meter and starting it leaves nothing behind
 
     def read(self, most: int, timeout_s: float) -> bytes:
         """Return what it printed; raise HardwareError when it has ended."""
@@ -43,6 +45,7 @@ class ProgramPort:
 
     def close(self) -> None:
         """End it and its children; harmless when called twice."""
+        atexit.unregister(self.close)
         self._process.close(_GRACE_S)
 
     def _line(self, timeout_s: float, *, last: bool = True) -> bytes:
