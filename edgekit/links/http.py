@@ -133,7 +133,7 @@ class HttpPort:
             do=[
                 (
                     "put it into an environment variable of which the meter's option password_env tells the name:",
-                    "read -rs EDGEKIT_SHELLY_PASSWORD; export EDGEKIT_SHELLY_PASSWORD",
+                    "read -rs PLUG_PASSWORD; export PLUG_PASSWORD",
                 )
             ],
         )

@@ -69,9 +69,10 @@ def test_any_line_is_survived(line: str) -> None:
     parse_line(line, pattern=PATTERN)
 
 
-def test_a_thousand_damaged_lines_and_tables_are_survived() -> None:
+@pytest.mark.parametrize("count", [1000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_damaged_lines_and_tables_are_survived(count: int) -> None:
     draw = random.Random(2)
-    for _ in range(1000):
+    for _ in range(count):
         text = list(draw.choice(['{"watts": 5.5, "joules": 3}', "5.1 0.25", "t_s,watts\n1,2\n2,3\n", "t_ns;volts;amps\n1;2;3\n"]))
         for _ in range(draw.randrange(1, 4)):
             text[draw.randrange(len(text))] = chr(draw.choice((0, 10, 44, 57, 123, 0x663, 0xFFFF)))

@@ -50,9 +50,10 @@ def test_any_text_is_survived(answer: str) -> None:
     preset_of(answer)
 
 
-def test_a_thousand_damaged_answers_are_survived() -> None:
+@pytest.mark.parametrize("count", [1000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_damaged_answers_are_survived(count: int) -> None:
     draw = random.Random(3)
-    for _ in range(1000):
+    for _ in range(count):
         data = bytearray(b"5.0000,1.2000,6.000")
         data[draw.randrange(len(data))] = draw.randrange(256)
         parse(data.decode("ascii", "replace"), ("volts", "amps", "watts"))
