@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def convert(
-    model: Annotated[Path, typer.Argument(help="A trained float model: .keras, .h5, SavedModel folder, .pt2, module:function, .onnx, .tflite.")],
+    model: Annotated[
+        Path, typer.Argument(help="A trained float model: .keras, .h5, SavedModel folder, .pt2, module:function, .onnx, .tflite.")
+    ],
     recipe: Annotated[
         list[str] | None,
         typer.Option(
@@ -105,7 +107,7 @@ def convert(
             runtime_agreement=runtime_agreement,
             target=target,
             memory_bytes=None if memory is None else size(memory, "--memory"),
-            time_s=None if timeout is None else seconds(timeout, "--timeout"),
+            time_s=None if timeout is None else _limit_s(timeout),
         ),
         mixed=mixed,
         sensitivity=sensitivity,
@@ -136,6 +138,18 @@ def _floor(text: str) -> tuple[str, float]:
             why="expected a recipe, an equals sign and decibels",
             do=[("for instance:", "--min-sqnr int8=15")],
         ) from None
+
+
+def _limit_s(text: str) -> float:
+    limit_s = seconds(text, "--timeout")
+    if not limit_s > 0:
+        raise UsageError(
+            f"--timeout {text} leaves no time",
+            code="usage.value",
+            why="without the option a converter has half an hour",
+            do=[("for instance:", "--timeout 2h")],
+        )
+    return limit_s
 
 
 def _share(text: str) -> float:

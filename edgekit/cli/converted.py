@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from edgekit.core.artifact import Agreement, Layers, Verification
+    from edgekit.core.artifact import Agreement, Layers, NpuReport, Verification
     from edgekit.flows.convert import ConvertResult, ConvertRow, Failure
 
 _UNTOLD: Final = ("io.batch", "io.dtype")  # they are in the record, and surprise nobody
@@ -39,9 +39,15 @@ def _fits(result: ConvertResult) -> Iterator[str]:
         seen = "; ".join(check.seen for check in checks)
         yield f"{artifact.path}: {'fits' if all(check.passed for check in checks) else 'does not fit'} {artifact.target}: {seen}"
         if artifact.npu is not None:
-            sizes = f"{format_scaled(artifact.npu.sram_bytes, 'B')} SRAM, {format_scaled(artifact.npu.flash_bytes, 'B')} flash"
-            cycles = f"{artifact.npu.cycles:,} cycles"
-            yield f"  {artifact.npu.tool} estimates {cycles} and {sizes} for {artifact.npu.system}; nothing is measured"
+            yield from (f"  {fact}" for fact in npu_facts(artifact.npu))
+
+
+def npu_facts(npu: NpuReport) -> list[str]:
+    """Return what stays on the CPU and why, and the compiler's estimates."""
+    sizes = f"{format_scaled(npu.sram_bytes, 'B')} SRAM, {format_scaled(npu.flash_bytes, 'B')} flash"
+    estimate = f"{npu.tool} estimates {npu.cycles:,} cycles and {sizes} for {npu.system}; nothing is measured"
+    more = [f"and {len(npu.on_cpu) - _WORST} more reasons, all in --json"] if len(npu.on_cpu) > _WORST else []
+    return [*(f"on the CPU: {reason}" for reason in npu.on_cpu[:_WORST]), *more, estimate]
 
 
 def _layers(found: Layers) -> Table:

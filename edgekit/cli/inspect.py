@@ -80,6 +80,10 @@ def _facts(found: Inspection) -> Iterator[tuple[str, str]]:
         yield "record", f"{'of this file' if found.record.fits else 'of ANOTHER file'}: {found.record.path}"
         yield from _record(found.record.artifact)
     yield from _listed("target", [_check(check) for check in (found.fit.checks if found.fit else ())])
+    if found.fit is not None and found.fit.npu is not None:
+        from edgekit.cli.converted import npu_facts
+
+        yield from _listed("", npu_facts(found.fit.npu))
 
 
 def _record(artifact: ModelArtifact) -> Iterator[tuple[str, str]]:

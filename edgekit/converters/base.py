@@ -138,12 +138,12 @@ def _refuse_missing(name: str, found: Sequence[Recipe], formats: Sequence[str], 
             f"there is no recipe {name} for {' or '.join(formats)}",
             code="recipe.format",
             why=f"{name} exists for {', '.join(others)}",
-            do=[("convert to that format:", f"edgekit convert MODEL -r {name} --to {others[0]}")],
+            do=[("convert to that format:", f"edgekit convert ... -r {name} --to {others[0]}")],
         )
     if not calibrated and any(recipe.needs_calibration for recipe in found):
         raise UsageError(
             f"recipe {name} needs calibration data",
             code="calibration.missing",
             why="the ranges of the activations are read from sample inputs; without them the result would silently stay float",
-            do=[("give about 100 typical inputs:", f"edgekit convert MODEL -r {name} --calib inputs.npz")],
+            do=[("give about 100 typical inputs:", "edgekit convert ... --calib inputs.npz")],
         )

@@ -70,7 +70,7 @@ def synthetic_samples(ports: Sequence[Port], *, count: int = 32) -> Samples:
                 f"input {port.name} has free dimensions {_shown(port.shape)}",
                 code="samples.needed",
                 why="edgekit cannot guess their size",
-                do=[("give sample inputs:", "edgekit convert MODEL --calib inputs.npz")],
+                do=[("give sample inputs:", "edgekit convert ... --calib inputs.npz")],
             )
         dtype = np.dtype(port.dtype)
         values = generator.standard_normal((count, *[size or 1 for size in port.shape[1:]]))

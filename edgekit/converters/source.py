@@ -20,6 +20,7 @@ __all__ = ["SUFFIXES", "Port", "Source", "keras_config", "recognise", "stem"]
 
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _SAVED_MODEL: Final = "saved_model.pb"
+_PROTOBUF_BYTES: Final = 1 << 31
 SUFFIXES: Final = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".tflite": "tflite", ".onnx": "onnx", ".pt2": "pt2"}
 
 
@@ -67,6 +68,13 @@ def recognise(path: Path, *, allow_unsafe: bool = False) -> Source:
         return _recognise_folder(path.parent)
     if found is None or (expected is not None and expected != found):
         raise _not_a(path, expected, head)
+    if found == "onnx" and path.stat().st_size > _PROTOBUF_BYTES:
+        raise ModelError(
+            f"{path} is not an ONNX model",
+            code="model.format",
+            why="it is larger than 2 GiB, which no ONNX file can be: larger models keep their weights in a second file",
+            do=[("look at what the file is:", f"file {shlex.quote(str(path))}")],
+        )
     if found == "pt2":
         return Source(path=path, format=found, sha256=sha256_of(path), ports=pt2_ports(path))
     config = {"keras": keras_config, "h5": hdf5_config}.get(found)
@@ -83,7 +91,7 @@ def _recognise_folder(path: Path) -> Source:
         raise ModelError(
             f"{path} is a folder, not a model",
             code="model.folder",
-            why=why if files else "it holds nothing",
+            why=why if any(path.iterdir()) else "it holds nothing",
             do=[("save the model as one file:", "model.save('model.keras')"), ("or as a SavedModel:", "model.export('folder')")],
         )
     digest = hashlib.sha256()

@@ -71,6 +71,13 @@ class Inspection:
 def inspect(request: InspectRequest, *, progress: Progress) -> Inspection:
     """Return what the file holds; raise UsageError where it is absent, ModelError where it is no whole .tflite, .onnx or .ort."""
     path = request.path
+    if (path / "saved_model.pb").is_file():
+        raise ModelError(
+            f"{path} is a SavedModel",
+            code="model.format",
+            why="edgekit looks into single files",
+            do=[("make artifacts of it:", f"edgekit convert {shlex.quote(str(path))}")],
+        )
     require_file(path, "model")
     if request.target is not None:
         load_profile(request.target)
@@ -125,7 +132,7 @@ def _format_of(path: Path) -> str:
         why="it begins neither as a .tflite nor as a .ort, and is not called .onnx" if head else "the file is empty",
         do=[
             ("look at what the file is:", f"file {shlex.quote(str(path))}"),
-            ("make artifacts of a source model:", "edgekit convert MODEL"),
+            ("if it is a source model, make artifacts of it:", f"edgekit convert {shlex.quote(str(path))}"),
         ],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from edgekit.converters.base import RECIPES
-from edgekit.core.errors import UsageError, unknown_name
+from edgekit.core.errors import EdgekitError, UsageError, unknown_name
 from edgekit.core.jsonio import validate
 
 PROFILES: Final = Path(__file__).parent / "profiles"
 RUNTIMES: Final = Path(__file__).parent / "runtimes"
+_KINDS: Final = ("cpu", "mcu", "npu")
+_ACTIVATIONS: Final = ("uint8", "int8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,12 @@ def load_profile(target: str) -> Profile:
         raise _not_a_profile(target, str(error)) from error
     if unknown := sorted(set(stated) - {item.name for item in fields(Profile)}):
         raise _not_a_profile(target, f"it has no key {unknown[0]}; known: {', '.join(item.name for item in fields(Profile))}")
-    profile = validate(Profile, {"name": path.stem, **stated}, where=target)
+    try:
+        profile = validate(Profile, {"name": path.stem, **stated}, where=target)
+    except EdgekitError as error:
+        raise _not_a_profile(target, error.why) from error
+    if wrong := _wrong(profile):
+        raise _not_a_profile(target, wrong)
     for runtime in profile.runtimes.values():
         load_runtime(runtime)
     known = {recipe.key for recipe in RECIPES}
@@ -90,6 +98,22 @@ def load_profile(target: str) -> Profile:
         if key not in known:
             raise unknown_name("recipe", key, known, list_command="edgekit convert --help")
     return profile
+
+
+def _wrong(profile: Profile) -> str | None:
+    """Return what in a profile cannot be meant; a misspelt kind or a negative size would be believed without a word."""
+    sizes = {"ram_bytes": profile.ram_bytes, "flash_bytes": profile.flash_bytes}
+    if profile.kind not in _KINDS:
+        return f"kind is {profile.kind!r}, and one of {', '.join(_KINDS)} is expected"
+    if profile.onnx_activations not in _ACTIVATIONS:
+        return f"onnx_activations is {profile.onnx_activations!r}, and one of {', '.join(_ACTIVATIONS)} is expected"
+    if not profile.recipes:
+        return "recipes is empty"
+    if small := [name for name, size in sizes.items() if size is not None and size <= 0]:
+        return f"{small[0]} is {sizes[small[0]]}, and above 0 is expected; leave out what is no limit"
+    if profile.accelerator is not None and not re.fullmatch(r"ethos-u(55|65|85)-\d+", profile.accelerator):
+        return f"accelerator is {profile.accelerator!r}, and a configuration such as ethos-u55-128 is expected"
+    return None
 
 
 def load_runtime(name: str) -> Runtime:

@@ -11,7 +11,7 @@ from edgekit.converters.contents.found import Contents, words
 from edgekit.converters.verify.evidence import Demands
 from edgekit.converters.verify.metrics import finite
 from edgekit.core.artifact import Check
-from edgekit.core.quantity import Estimate, Quantity
+from edgekit.core.quantity import Estimate, Note, Quantity
 
 _BY_ACCURACY = "--max-accuracy-drop 1% lets accuracy decide"
 
@@ -36,8 +36,18 @@ def varies_check(outputs: Sequence[Any], reference: Sequence[Any]) -> Check:
         for index, (output, expected) in enumerate(zip(outputs, reference, strict=False))
         if _constant(output) and not _constant(expected)
     ]
-    seen = f"output {stuck[0]} is the same for every input" if stuck else "outputs follow the inputs"
+    still = all(_constant(expected) for expected in reference)
+    follows = "as little as the source's" if still else "outputs follow the inputs"
+    seen = f"output {stuck[0]} is the same for every input" if stuck else follows
     return Check(name="varies", passed=not stuck, seen=seen, advice="use another format or a higher precision" if stuck else None)
+
+
+def still_note(reference: Sequence[Any]) -> tuple[Note, ...]:
+    """Return a remark where agreement proves little: the source says the same to everything that it was asked."""
+    if not reference or not all(_constant(expected) for expected in reference):
+        return ()
+    text = "the source says the same to every input of the proof, so that agreement with it proves little"
+    return (Note(code="proof.still", text=text, advice="give varied, typical inputs, and look whether the model is a trained one"),)
 
 
 def share_checks(recipe: Recipe, found: Contents, demands: Demands) -> tuple[Check, Check]:

@@ -84,7 +84,12 @@ def verify(recipe: Recipe, model: RunnableModel, found: Contents, evidence: Evid
         quantized_share=_achieved(found.weights, recipe.weights),
         computed_share=_achieved(found.compute or found.activations, recipe.activations),
         runtime=model.runtime,
-        notes=(*changes(recipe, evidence, model.inputs), *_narrow(recipe, proof, seen), *_excused(verdicts)),
+        notes=(
+            *checks.still_note(evidence.reference),
+            *changes(recipe, evidence, model.inputs),
+            *_narrow(recipe, proof, seen),
+            *_excused(verdicts),
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from edgekit.converters.port import Port
 from edgekit.converters.settings import MINMAX
 from edgekit.converters.verify.evidence import CALIBRATION, HELD_OUT, SYNTHETIC
 from edgekit.core.artifact import CalibrationSet
-from edgekit.core.errors import UsageError
+from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.jsonio import as_data
 from edgekit.core.quantity import Note
 from edgekit.flows.convert.plan import ConvertPlan
@@ -57,6 +57,7 @@ def prepare_data(request: ConvertRequest, planned: ConvertPlan, ports: Sequence[
             why="without --eval nobody knows the accuracy",
             do=[("give held-out inputs x with class numbers y:", request.command("--eval test.npz"))],
         )
+    _require_inputs(ports)
     given = read_samples(request.calibration, ports, option="--calib", labelled=False) if request.calibration else None
     evaluation = read_samples(request.evaluation, ports, option="--eval", labelled=True) if request.evaluation else None
     calibration, apart = _split(given) if given and not evaluation else (given, None)
@@ -78,6 +79,19 @@ def prepare_data(request: ConvertRequest, planned: ConvertPlan, ports: Sequence[
         calibration=calibration,
         calibration_notes=_calibrated(given, calibration),
         notes=(*(evaluation.notes if evaluation else ()), *_remarks(evaluation, apart, calibration)),
+    )
+
+
+def _require_inputs(ports: Sequence[Port]) -> None:
+    """Raise ModelError for a model that nothing can be fed to."""
+    empty = next((port for port in ports if 0 in port.shape), None)
+    if ports and empty is None:
+        return
+    raise ModelError(
+        "this model takes no inputs" if empty is None else f"input {empty.name} has an axis of size 0: {list(empty.shape)}",
+        code="model.inputs",
+        why="an artifact is proved by what it answers to inputs",
+        do=[("export the model again, with inputs that hold values:", "model.save('model.keras')")],
     )
 
 
@@ -103,7 +117,11 @@ def _origin(evaluation: Samples | None, apart: Samples | None, calibration: Samp
 def _calibrated(given: Samples | None, used: Samples | None) -> tuple[Note, ...]:
     if given is None or used is None:
         return ()
-    count = f"{used.count} samples" if used.count == given.count else f"{used.count} of the {given.count} samples"
+    count = (
+        f"{used.count} sample{'s' if used.count != 1 else ''}"
+        if used.count == given.count
+        else f"{used.count} of the {given.count} samples"
+    )
     text = f"calibrated on {count} of the --calib file, sha256 {given.sha256}"
     return (*given.notes, Note(code="calibration.data", text=text))
 

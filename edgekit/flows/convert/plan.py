@@ -14,6 +14,7 @@ from edgekit.converters.settings import Settings
 from edgekit.converters.source import Source, stem
 from edgekit.converters.targets.profile import Profile, load_profile
 from edgekit.core.errors import ModelError, UsageError, missing_extra, unknown_name
+from edgekit.core.quantity import Note
 from edgekit.flows.convert.request import ConvertRequest
 
 _SELF = ("tflite", "onnx")
@@ -63,7 +64,7 @@ def plan(request: ConvertRequest, source_format: str) -> ConvertPlan:
             f"--name {name} is not a file name",
             code="usage.value",
             why=f"it is a folder, longer than {_LONGEST_NAME} bytes, or holds what cannot be shown",
-            do=[("give a plain name, and the folder with --out:", "edgekit convert MODEL --name NAME --out FOLDER")],
+            do=[("give a plain name, and the folder with --out:", replace(request, name="model").command())],
         )
     settings = replace(request.settings, onnx_activations=profile.onnx_activations) if profile else request.settings
     recipes = tuple(recipe_of(recipe.key, settings.onnx_activations) for recipe in recipes)
@@ -78,16 +79,29 @@ def _for_target(profile: Profile, request: ConvertRequest, formats: Sequence[str
     able = [recipe for recipe in preferred if recipe.hub in ROUTES[source_format] and (calibrated or not recipe.needs_calibration)]
     if able:
         return tuple(able)
-    wanted = ", ".join(profile.recipes)
-    raise UsageError(
-        f"none of what {profile.name} prefers can be made",
-        code="target.recipes",
-        why=f"it prefers {wanted}" + ("" if calibrated else "; int8 needs calibration data"),
-        do=[
-            ("give about 100 typical inputs:", "edgekit convert ... --calib inputs.npz"),
-            ("or choose yourself:", "edgekit convert ... -r fp32"),
-        ],
-    )
+    calib = "" if calibrated else " --calib inputs.npz"
+    why = "int8 needs calibration data"
+    do = [("give about 100 typical inputs:", f"edgekit convert ...{calib}"), ("or choose yourself:", "edgekit convert ... -r fp32")]
+    if not any(recipe.hub in ROUTES[source_format] for recipe in preferred):
+        reached = [by_key[key].format for key in profile.recipes if by_key[key].hub in ROUTES[source_format]]
+        why = f"a .{source_format} model becomes none of them"
+        do = [("convert the model that it was made of:", "edgekit convert model.keras")]
+        if reached:
+            why = f"{' and '.join(formats)} is what would be made"
+            do = [("convert to what it takes:", f"edgekit convert ... --to {reached[0]}{calib}")]
+    why = f"it prefers {', '.join(profile.recipes)}; {why}"
+    raise UsageError(f"none of what {profile.name} prefers can be made", code="target.recipes", why=why, do=do)
+
+
+def left_out(request: ConvertRequest, planned: ConvertPlan, source_format: str) -> tuple[Note, ...]:
+    """Return a remark that names what would be made as well if there were calibration data."""
+    if request.calibration is not None or request.recipes:
+        return ()
+    wanted = plan(replace(request, calibration=Path("inputs.npz")), source_format).recipes
+    absent = [recipe.key for recipe in wanted if recipe not in planned.recipes]
+    text = f"{', '.join(absent)} left out: without sample inputs nobody knows the ranges of the activations"
+    advice = f"give about 100 typical ones: {request.command('--calib inputs.npz')}"
+    return (Note(code="calibration.missing", text=text, advice=advice),) if absent else ()
 
 
 def require_packages(source: Source, planned: ConvertPlan) -> None:

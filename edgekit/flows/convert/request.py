@@ -55,7 +55,7 @@ class ConvertRequest:
             ("--target", [self.settings.target] if self.settings.target else ()),
             ("--percentile", [self.settings.calibration] if self.settings.calibration != MINMAX else ()),
             ("--custom-objects", self.settings.custom_objects),
-            ("--mixed", [self.mixed] if self.mixed else ()),
+            ("--mixed", [self.mixed] if self.mixed and "--sensitivity" not in change else ()),
             ("--min-sqnr", [f"{name}={floor:g}" for name, floor in self.min_sqnr_db.items()]),
             ("--max-accuracy-drop", [] if self.max_accuracy_drop is None else [f"{100 * self.max_accuracy_drop:g}%"]),
         ]
@@ -66,5 +66,5 @@ class ConvertRequest:
             *(str(word) for option, values in options for value in values for word in (option, value)),
         ]
         flags = {"--allow-unsafe-model": self.settings.allow_unsafe, "--runtime-agreement": self.settings.runtime_agreement}
-        words += [flag for flag, given in {**flags, "--sensitivity": self.sensitivity}.items() if given]
+        words += [flag for flag, given in {**flags, "--sensitivity": self.sensitivity}.items() if given and flag not in change]
         return " ".join(filter(None, (shlex.join(words), change)))
