@@ -43,6 +43,8 @@ def desk(tmp_path: Path) -> Path:
     os.mkfifo(tmp_path / "pipe.keras")  # opening it would wait for a writer for ever
     (tmp_path / "corrupt.onnx").write_bytes((tmp_path / "tiny.onnx").read_bytes()[:60])
     (tmp_path / "garbage.onnx").write_text("garbage")
+    (tmp_path / "huge.onnx").write_bytes(b"\x08\x08")
+    os.truncate(tmp_path / "huge.onnx", 40 << 30)  # takes no room; to read it takes minutes
     code = {"class_name": "__lambda__", "config": {"code": "x"}}
     write_keras(tmp_path / "lambda.keras", functional(image(), layer("Lambda", "f", "image", function=code), output="f"))
     return tmp_path
@@ -60,7 +62,16 @@ def desk(tmp_path: Path) -> Path:
         ("graph.keras -r in8", 2, "recipe.unknown", "did you mean int8?"),
         ("graph.keras --to onxx", 2, "format.unknown", "did you mean onnx?"),
         ("graph.keras -r int8-full --to onnx", 2, "recipe.format", "tflite"),
-        ("graph.keras -r int8", 2, "calibration.missing", "--calib"),
+        ("graph.keras -r int8", 2, "calibration.missing", "edgekit convert graph.keras -r int8 --calib inputs.npz\n"),
+        (
+            "tiny.onnx --target cortex-m4 --to onnx",
+            2,
+            "target.recipes",
+            "tiny.onnx --target cortex-m4 --to tflite --calib inputs.npz",
+        ),
+        ("tiny.onnx --timeout 0", 2, "usage.value", "leaves no time"),
+        (". --out out", 5, "model.folder", "which hold a saved_model.pb"),
+        ("huge.onnx", 5, "model.format", "larger than 2 GiB"),
         ("graph.keras --calib absent.npz", 2, "file.missing", "--calib"),
         ("graph.keras --calib empty.npz", 2, "samples.empty", "no samples"),
         ("graph.keras --calib nchw.npz", 2, "samples.shape", "input image: expected (N, 8, 8, 1), got (4, 1, 8, 8)"),

@@ -166,3 +166,12 @@ def test_an_ort_file_is_looked_into_as_well(desk: Path, run_edgekit: Run) -> Non
     data = json.loads(found.stdout)["data"]
     assert (data["format"], data["outside"]["inputs"][0]["name"]) == ("ort", "x")
     assert data["contents"]["operators"]
+
+
+def test_a_source_model_is_answered_with_the_command_that_converts_it(desk: Path, run_edgekit: Run) -> None:
+    (desk / "my model.keras").write_bytes(b"PK\x03\x04")
+    (desk / "saved").mkdir()
+    (desk / "saved" / "saved_model.pb").write_bytes(b"\x08\x01")
+    for name, command in (("my model.keras", "edgekit convert 'my model.keras'"), ("saved", "edgekit convert saved")):
+        done = run_edgekit("inspect", name, cwd=desk)
+        assert (done.returncode, f"{command}\n" in done.stderr) == (5, True), done.stderr

@@ -89,14 +89,14 @@ def load_profile(target: str) -> Profile:
         profile = validate(Profile, {"name": path.stem, **stated}, where=target)
     except EdgekitError as error:
         raise _not_a_profile(target, error.why) from error
-    if wrong := _wrong(profile):
-        raise _not_a_profile(target, wrong)
     for runtime in profile.runtimes.values():
         load_runtime(runtime)
     known = {recipe.key for recipe in RECIPES}
     for key in profile.recipes:
         if key not in known:
             raise unknown_name("recipe", key, known, list_command="edgekit convert --help")
+    if wrong := _wrong(profile):
+        raise _not_a_profile(target, wrong)
     return profile
 
 

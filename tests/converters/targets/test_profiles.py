@@ -169,3 +169,25 @@ def test_vela_says_what_the_npu_would_run(file: str, on_cpu: int, shared_data: P
         assert fitted.npu.macs == pytest.approx(12.5e6, rel=0.01)
         assert fitted.npu.cycles > 1000
         assert fitted.npu.tool.startswith("vela ")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("ram_bytes = -5", "ram_bytes is -5"),
+        ('ram_bytes = "lots"', "valid integer"),
+        ('kind = "quantum"', "cpu, mcu, npu"),
+        ("recipes = []", "recipes is empty"),
+        ('accelerator = "ethos-u99"', "ethos-u55-128"),
+        ('onnx_activations = "int4"', "uint8, int8"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused(line: str, said: str, tmp_path: Path) -> None:
+    key = line.partition(" =")[0]
+    stated = {"title": '"mine"', "kind": '"mcu"', "recipes": '["fp32.tflite"]', "sources": '["a guess"]', key: line.partition("= ")[2]}
+    lines = [*(f"{name} = {value}" for name, value in stated.items()), "[runtimes]", 'tflite = "tflite-runtime-2.14.0"']
+    (tmp_path / "mine.toml").write_text("\n".join(lines))
+    with pytest.raises(UsageError) as caught:
+        load_profile(str(tmp_path / "mine.toml"))
+    assert caught.value.code == "target.profile"
+    assert said in caught.value.why
