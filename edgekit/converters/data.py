@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +34,18 @@ class Samples:
         return len(next(iter(self.inputs.values())))
 
 
-def read_samples(path: Path, ports: Sequence[Port], *, option: str, labelled: bool) -> Samples:
+def memory_share_bytes() -> int:
+    """Return a quarter of this machine's memory: samples are copied more than once, and frameworks have to fit beside them."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
+
+
+def read_samples(path: Path, ports: Sequence[Port], *, option: str, labelled: bool, most_bytes: int | None = None) -> Samples:
     """Return the samples in a .npz (x, and y for labels; or one array per input name) or .npy file.
 
-    Raises UsageError naming `option` when the file is absent or no such file, or its arrays do not fit the model's inputs.
+    Raises UsageError naming `option` when the file is absent or no such file, would take more than `most_bytes` (default: a quarter of this
+    machine's memory), or its arrays do not fit the model's inputs.
     """
-    arrays = _read(path, option)
+    arrays = _read(path, option, memory_share_bytes() if most_bytes is None else most_bytes)
     labels = arrays.pop("y", None) if "y" not in {port.name for port in ports} else None
     inputs: dict[str, Any] = {}
     notes: list[Note] = []
@@ -55,10 +63,11 @@ def read_samples(path: Path, ports: Sequence[Port], *, option: str, labelled: bo
     return samples if not labelled else _with_labels(samples, labels, path, option)
 
 
-def synthetic_samples(ports: Sequence[Port], *, count: int = 32) -> Samples:
+def synthetic_samples(ports: Sequence[Port], *, count: int = 32, most_bytes: int | None = None) -> Samples:
     """Return seeded standard-normal inputs (zeros for integers) for a model whose real inputs nobody gave.
 
-    Raises UsageError when an input has a free dimension beside the batch.
+    Raises UsageError when an input has a free dimension beside the batch, or would take more than `most_bytes` (default: a quarter of this
+    machine's memory).
     """
     import numpy as np
 
@@ -72,6 +81,14 @@ def synthetic_samples(ports: Sequence[Port], *, count: int = 32) -> Samples:
                 why="edgekit cannot guess their size",
                 do=[("give sample inputs:", "edgekit convert ... --calib inputs.npz")],
             )
+        needed = 8 * count * math.prod(size or 1 for size in port.shape[1:])
+        if needed > (memory_share_bytes() if most_bytes is None else most_bytes):
+            raise UsageError(
+                f"input {port.name} is too large for this machine: {_shown(port.shape)}",
+                code="samples.size",
+                why=f"{count} random inputs would take {needed / 1e9:,.1f} GB of memory",
+                do=[("give a few sample inputs:", "edgekit convert ... --calib inputs.npz")],
+            )
         dtype = np.dtype(port.dtype)
         values = generator.standard_normal((count, *[size or 1 for size in port.shape[1:]]))
         inputs[port.name] = values.astype(dtype) if dtype.kind == "f" else np.zeros(values.shape, dtype)
@@ -84,7 +101,7 @@ def one_by_one(inputs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {name: array[index : index + 1] for name, array in inputs.items()}
 
 
-def _read(path: Path, option: str) -> dict[str, Any]:
+def _read(path: Path, option: str, most_bytes: int) -> dict[str, Any]:
     import numpy as np
 
     if os.path.isdir(path):  # noqa: PTH112 -- a folder that may not be entered is not an error here
@@ -93,6 +110,9 @@ def _read(path: Path, option: str) -> dict[str, Any]:
     with path.open("rb") as file:
         if not file.read(6).startswith((b"PK", b"\x93NUMPY")):
             raise _wrong(path, option, "samples.format", "it is not a .npz or .npy file", *_WRITE)
+    if (unpacked := _unpacked_bytes(path)) > most_bytes:
+        why = f"it unpacks to {unpacked / 1e9:,.1f} GB, and {most_bytes / 1e9:,.1f} GB is a quarter of this machine's memory"
+        raise _wrong(path, option, "samples.size", why, "give fewer samples: about 100 typical ones are enough to calibrate")
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -106,6 +126,15 @@ def _read(path: Path, option: str) -> dict[str, Any]:
         if not isinstance(array, np.ndarray):  # numpy hands out the bytes of members that are no arrays
             raise _wrong(path, option, "samples.format", f"{name} in it is no array", *_WRITE)
     return arrays
+
+
+def _unpacked_bytes(path: Path) -> int:
+    """Return how large the file says it is when unpacked; zipfile reads no more than that."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return path.stat().st_size
 
 
 def _pair(path: Path, arrays: Mapping[str, Any], ports: Sequence[Port], option: str) -> list[tuple[Port, Any]]:

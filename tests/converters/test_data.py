@@ -188,3 +188,18 @@ def test_synthetic_inputs_repeat_themselves_and_know_what_they_cannot_know() -> 
     assert (first.inputs["image"] == second.inputs["image"]).all()
     with pytest.raises(UsageError, match="free dimensions"):
         synthetic_samples([Port(name="t", shape=(None, None), dtype="float32")])
+
+
+def test_samples_that_unpack_to_more_than_there_is_room_for_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "bomb.npz", x=np.zeros((2000, 8, 6, 1), np.float32))
+    assert (tmp_path / "bomb.npz").stat().st_size < 10_000
+    with pytest.raises(UsageError) as caught:
+        read_samples(tmp_path / "bomb.npz", [IMAGE], option="--calib", labelled=False, most_bytes=100_000)
+    assert caught.value.code == "samples.size"
+    assert read_samples(tmp_path / "bomb.npz", [IMAGE], option="--calib", labelled=False, most_bytes=1_000_000).count == 2000
+
+
+def test_no_random_inputs_are_drawn_for_which_there_is_no_room() -> None:
+    with pytest.raises(UsageError) as caught:
+        synthetic_samples([Port(name="x", shape=(1, 1 << 40), dtype="float32")])
+    assert (caught.value.code, caught.value.what) == ("samples.size", "input x is too large for this machine: (1, 1099511627776)")
