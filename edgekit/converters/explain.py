@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from edgekit.core.errors import EdgekitError, ModelError, SetupError, UsageError, missing_extra
 
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
+
+
+_CHECK: Final = "python -c \"import onnx; onnx.checker.check_model('model.onnx', full_check=True)\""
 
 
 class Saying(NamedTuple):
@@ -141,7 +145,7 @@ _SAYINGS: Final = (
         r"\[ONNXRuntimeError\] : \d+ : \w+ : (?:Load model from .+? failed: *)?([^\n]{1,160})",
         "model.refused",
         "ONNX Runtime refuses it: {0}",
-        (("let ONNX say what is wrong:", "python -c \"import onnx; onnx.checker.check_model('model.onnx', full_check=True)\""),),
+        (("let ONNX say what is wrong:", _CHECK),),
     ),
 )
 
@@ -154,7 +158,7 @@ def explain(error: Exception, job: Mapping[str, Any]) -> EdgekitError:
             what,
             code="output.disk_full",
             why="the disk that holds temporary files is full",
-            do=[("see what is free:", "df -h /tmp"), ("or use another disk:", "TMPDIR=/elsewhere edgekit convert ...")],
+            do=[("see what is free:", 'df -h "${TMPDIR:-/tmp}"'), ("or use another disk:", "TMPDIR=/elsewhere edgekit convert ...")],
         )
     if isinstance(error, ImportError) and error.name:
         return missing_extra(error.name.partition(".")[0], "convert", "this conversion")
@@ -164,11 +168,20 @@ def explain(error: Exception, job: Mapping[str, Any]) -> EdgekitError:
     for saying in _SAYINGS:
         if found := re.search(saying.pattern, text, re.IGNORECASE | re.DOTALL):
             known = [group for group in found.groups() if group is not None] or ["one of its operators"]
-            return saying.kind(what, code=saying.code, why=saying.why.format(*known), do=saying.do, data={"log": text[:2000]})
+            return saying.kind(what, code=saying.code, why=saying.why.format(*known), do=_named(saying.do, job), data={"log": text[:2000]})
     why = f"{type(error).__name__}: {_gist(error)[:200]}"
     return ModelError(
         what, code="convert.failed", why=why, do=[("see all its words:", "edgekit convert ... -v")], data={"log": text[:2000]}
     )
+
+
+def _named(advice: tuple[tuple[str, str], ...], job: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the advice with the user's own file in place of model.onnx, so that it can be pasted."""
+    source = str(job.get("source", ""))
+    if not source.endswith(".onnx"):
+        return advice
+    check = f"python -c {shlex.quote(f'import onnx; onnx.checker.check_model({source!r}, full_check=True)')}"
+    return tuple((text, check if command == _CHECK else command) for text, command in advice)
 
 
 def _gist(error: Exception) -> str:

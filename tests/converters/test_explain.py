@@ -15,6 +15,7 @@ next version may put it in other words. What is put right without a word is test
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -254,3 +255,13 @@ def test_a_device_whose_runtime_is_too_old_is_told_which_one_to_install(tmp_path
 
 def test_edgekit_does_not_depend_on_what_does_not_know_keras_3() -> None:
     assert "tensorflow-model-optimization" not in str(tomllib.loads((REPOSITORY / "pyproject.toml").read_text()))
+
+
+def test_the_check_of_an_onnx_file_is_of_the_users_own_file_and_can_be_pasted(tmp_path: Path) -> None:
+    model = tmp_path / "it's mine.onnx"
+    write_onnx(model)
+    error = explain(RuntimeError("[ONNXRuntimeError] : 1 : FAIL : no"), {"source": str(model), "what": "reading it"})
+    (_, command), *_ = error.do
+    words = shlex.split(command)
+    assert (words[:2], str(model) in words[2]) == (["python", "-c"], True)
+    subprocess.run([sys.executable, *words[1:]], check=True)
