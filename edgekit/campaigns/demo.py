@@ -12,7 +12,6 @@ from edgekit.core.errors import GateError
 from edgekit.links.files import bundled, write_atomic
 
 MODEL = "digits_cnn"
-RECIPES = ("fp32", "fp16", "int8")
 STEPS = 5
 
 
@@ -56,9 +55,7 @@ def demo(
     act("train", "models", "build", MODEL, "--out", model, "--device", "local")
     source = model / f"{MODEL}.keras"
     data = ("--calib", model / f"{MODEL}.calib.npz", "--eval", model / f"{MODEL}.test.npz")
-    converted = act(
-        "convert", "convert", source, *(f"-r{recipe}" for recipe in RECIPES), "--to", "tflite", "--to", "onnx", *data, "--out", artifacts
-    )
+    converted = act("convert", "convert", source, *data, "--out", artifacts)
     files = [artifacts / row["artifact"]["path"] for row in converted["rows"]]
     measured = act("benchmark", "bench", *files, "--device", device, *metered, "--quick", "--runs", runs, "--tag", "demo")
     ids = [record["id"] for record in measured["runs"]]

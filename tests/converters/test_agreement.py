@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,4 +139,3 @@ def test_a_runtime_that_is_absent_or_crashes_takes_nothing_down(
 
 def test_every_format_that_has_several_runtimes_is_asked() -> None:
     assert OTHERS == {"tflite": ("reference", "plain", "micro"), "onnx": ("unoptimised",)}
-    assert sys.modules.get("tensorflow") is None, "no runtime needs TensorFlow"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pytest
 
 from edgekit.core.errors import EdgekitError, ModelError, SetupError
 from tests.conftest import Completed
+from tests.processes import python_program
 from tests.tools import TOOLS, tool
 
 np = pytest.importorskip("numpy")
@@ -38,9 +38,7 @@ class Stand:
 def stand_in(folder: Path, script: str) -> Stand:
     """Return an environment whose onnx2tf runs `script`, with `given` holding its arguments."""
     folder.mkdir()
-    command = folder / "onnx2tf"
-    command.write_text(f"#!{sys.executable}\nimport os, sys, time\nfrom pathlib import Path\ngiven = sys.argv[1:]\n{script}\n")
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    python_program(folder / "onnx2tf", f"import os, sys, time\nfrom pathlib import Path\ngiven = sys.argv[1:]\n{script}\n")
     return Stand(folder)
 
 

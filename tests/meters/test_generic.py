@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import re
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -30,6 +31,9 @@ from edgekit.sim.emulators.lines import PrintedLines
 from edgekit.sim.load import constant, square
 from tests.meters.agreement import run
 from tests.meters.scripted import Heard, Line, pass_time
+from tests.processes import python_program
+
+PYTHON = shlex.quote(sys.executable)
 
 PATTERN = re.compile(r"U=(?P<volts>[\d.]+)V I=(?P<amps>-?[\d.]+)A")
 
@@ -120,7 +124,7 @@ def test_a_program_is_read_and_ended_with_all_it_started(tmp_path: Path) -> None
         "print('starting up', flush=True)\n"
         "while True:\n    print(json.dumps({'watts': 4.5, 'joules': 9}), flush=True)\n    time.sleep(0.01)\n"
     )
-    heard = collect(ExecMeter(f"{sys.executable} {script}", {"emulated": "yes"}), 6)
+    heard = collect(ExecMeter(f"{PYTHON} {script}", {"emulated": "yes"}), 6)
     assert not heard.errors
     assert {(reading.channel, reading.value) for reading in heard.readings} == {("exec.power", 4.5), ("exec.energy", 9.0)}
     for pid in map(int, (tmp_path / "pids").read_text().split()):
@@ -142,7 +146,7 @@ def alive(pid: int) -> bool:
 def test_a_program_that_ends_says_its_last_words(tmp_path: Path) -> None:
     script = tmp_path / "meter.py"
     script.write_text("import sys, time\nprint(5.5, flush=True)\ntime.sleep(0.2)\nprint(5.5, flush=True)\nsys.exit('device lost')\n")
-    heard = collect(ExecMeter("", {"command": f"{sys.executable} {script}"}), 10)
+    heard = collect(ExecMeter("", {"command": f"{PYTHON} {script}"}), 10)
     (error,) = heard.errors
     assert isinstance(error, HardwareError)
     assert (error.code, error.why) == ("exec.ended", "device lost")
@@ -160,10 +164,8 @@ def test_lines_that_come_in_bunches_are_remarked_on() -> None:
 
 
 def test_sigrok_is_started_for_a_device_and_its_rows_are_read(tmp_path: Path) -> None:
-    program = tmp_path / "sigrok-cli"
-    program.write_text(f"#!{sys.executable}\nimport sys, time\nprint('; CSV', sys.argv, flush=True)\nprint('V,I', flush=True)\n"
-                       "while True:\n    print('5.00,0.50', flush=True)\n    time.sleep(0.01)\n")  # fmt: skip
-    program.chmod(0o755)
+    code = "import sys, time\nprint('; CSV', sys.argv, flush=True)\nprint('V,I', flush=True)\n"
+    program = python_program(tmp_path / "sigrok-cli", code + "while True:\n    print('5.00,0.50', flush=True)\n    time.sleep(0.01)\n")
     meter = SigrokMeter("rdtech-tc:conn=/dev/ttyACM0", {"program": str(program)})
     assert meter.address == f"{program} -d rdtech-tc:conn=/dev/ttyACM0 --continuous -O csv"
     assert set(collect(meter, 4).trace("sigrok.current", "host").value) == {0.5}
@@ -193,7 +195,7 @@ def test_what_cannot_be_meant_is_refused(make: Any, code: str) -> None:
 
 def test_a_program_without_readings_is_called_silent() -> None:
     with pytest.raises(HardwareError) as silent:
-        ExecMeter(f"{sys.executable} -c 'import time; print(1, 2, 3, flush=True); time.sleep(9)'", {"timeout_s": "1"}).spec()
+        ExecMeter(f"{PYTHON} -c 'import time; print(1, 2, 3, flush=True); time.sleep(9)'", {"timeout_s": "1"}).spec()
     assert silent.value.code == "meter.silent"
 
 

@@ -138,8 +138,8 @@ def test_a_profile_can_be_the_users_own(tmp_path: Path) -> None:
         ("title = 3", "title"),
         ("= nonsense", "Invalid"),
         ('title = "x"\nkind = "cpu"\nrecipes = ["int9.tflite"]\nsources = []\n[runtimes]\n', "int9.tflite"),
-        ('title = "x"\nkind = "cpu"\nrecipes = []\nsources = []\n[runtimes]\ntflite = "lite-9"\n', "lite-9"),
-        ('title = "x"\nkind = "cpu"\nrecipes = []\nsources = []\nspeed = 3\n[runtimes]\n', "speed"),
+        ('title = "x"\nkind = "cpu"\nrecipes = ["int8.tflite"]\nsources = []\n[runtimes]\ntflite = "lite-9"\n', "lite-9"),
+        ('title = "x"\nkind = "cpu"\nrecipes = ["int8.tflite"]\nsources = []\nspeed = 3\n[runtimes]\n', "speed"),
     ],
 )
 def test_a_profile_that_cannot_be_meant_is_refused(text: str, told: str, tmp_path: Path) -> None:
