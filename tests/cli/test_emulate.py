@@ -122,7 +122,8 @@ def test_a_self_test_finds_the_true_rate_and_the_zero_of_an_instrument(run_edgek
             return run_edgekit("meters", "selftest", served["meter"], *args, "--json", env={"EDGEKIT_DATA": str(tmp_path / "data")})
 
     noisy = "idle 2 W; burst 6 W 700 ms every 1.9 s"
-    power = test_at(noisy, "--load", "none", "--seconds", "12").json()["data"]["calibration"]["channels"][0]
+    power = test_at(noisy, "--load", "none", "--seconds", "24").json()["data"]["calibration"]["channels"][0]
+    assert power["update_period_s"]["value"] is not None, power["update_period_s"]["reason"]
     assert power["update_period_s"]["value"] == pytest.approx(0.5, rel=0.15), "it was asked five times as often as it has anything new"
     refused = test_at(noisy, "--zero", "--seconds", "8")
     assert (refused.returncode, refused.json()["data"]["code"]) == (4, "selftest.not_zero")
