@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from edgekit.core.aes import decrypted
-from edgekit.core.boundary import Boundary
-from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
+from edgekit.core.channel import Accuracy, MeterSpec
 from edgekit.core.errors import HardwareError
 from edgekit.core.protocols import Port
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import FLAG_GAP, Reading
-from edgekit.meters.reader import PortMeter, Readings, silent
+from edgekit.meters.rdtech import REPLY_S, RdtechMeter
+from edgekit.meters.reader import Readings, silent
 
 KEY: Final = bytes.fromhex("5821fa5601b2f02687ff1204622a4fb086f40260816f9a0ba7f106619ab87288")
 FRAME_BYTES: Final = 192
 _BLOCK: Final = 64
 _TAGS: Final = (b"pac1", b"pac2", b"pac3")
 _ASK, _QUERY, _BOOT = b"getva", b"query", b"boot"
-_REPLY_S: Final = 0.5
 _POLL_S: Final = 0.1  # it answers no faster; values are renewed about twice a second, and asking more often dates them better
 
 
@@ -81,7 +80,7 @@ def _text(data: bytes) -> str:
     return data.decode("ascii", errors="replace").strip("\0 ")
 
 
-class Tc66Meter(PortMeter):
+class Tc66Meter(RdtechMeter):
     """Ask the meter ten times a second; both of its data groups together are an energy counter of 3.6 J, whichever is selected."""
 
     kind = "tc66"
@@ -93,30 +92,9 @@ class Tc66Meter(PortMeter):
         """Return the spec of the model that answers."""
         self.open()
         emulated = bool(self.options.get("emulated")) or self._frame.firmware == "EMUL"
-        power = Channel(
-            id=f"{self.kind}.power",
-            meter=self.kind,
-            boundary=Boundary.USB_INPUT,
-            measurand=Measurand.POWER,
-            unit="W",
-            origin=Origin.EMULATED if emulated else Origin.MEASURED,
-            quantum=1e-4,
-            update_period_s=0.5,
-        )
-        voltage = replace(power, id=f"{self.kind}.voltage", measurand=Measurand.VOLTAGE, unit="V")
-        energy = replace(
-            power,
-            id=f"{self.kind}.energy",
-            measurand=Measurand.ENERGY_COUNTER,
-            unit="J",
-            scale=3.6,
-            quantum=1,
-            wrap=2**32,
-            update_period_s=None,
-        )
         return MeterSpec(
             kind=self.kind,
-            channels=(power, energy, voltage),
+            channels=self._channels(Origin.EMULATED if emulated else Origin.MEASURED, quantum_w=1e-4),
             accuracy=Accuracy(source="maker's statement of about 0.05 % of volts and 0.1 % of amperes, unverified", gain_rel=0.002),
             nominal_hz=10.0,
             effective_hz=2.0,
@@ -138,7 +116,7 @@ class Tc66Meter(PortMeter):
             if frame is not None:
                 self._frame = frame
                 return
-        raise silent(self.kind, self.address, 3 * _REPLY_S)
+        raise silent(self.kind, self.address, 3 * REPLY_S)
 
     def _read(self, port: Port) -> Readings:
         now_ns = self._clock.now_ns()
@@ -157,16 +135,3 @@ class Tc66Meter(PortMeter):
             Reading(channel=f"{self.kind}.voltage", value=frame.voltage_v, **at),
             Reading(channel=f"{self.kind}.energy", value=float(sum(frame.group_mwh) % 2**32), **at),
         )
-
-    def _answer(self, port: Port, question: bytes, length: int) -> bytes:
-        """Ask, without a line end; return what came of an answer of `length` bytes within half a second."""
-        while port.read(4096, 0.0):  # what is left of an earlier answer
-            pass
-        port.write(question)
-        data, until_ns = b"", self._clock.now_ns() + round(_REPLY_S * 1e9)
-        while len(data) < length and (left_ns := until_ns - self._clock.now_ns()) > 0:
-            got = port.read(length - len(data), left_ns / 1e9)
-            if not got:
-                break
-            data += got
-        return data

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from edgekit.core.boundary import Boundary
-from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
+from edgekit.core.channel import Accuracy, MeterSpec
 from edgekit.core.protocols import Port
 from edgekit.core.quantity import Note, Origin
 from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, Reading
-from edgekit.meters.reader import PortMeter, Readings, silent
+from edgekit.meters.rdtech import REPLY_S, RdtechMeter
+from edgekit.meters.reader import Readings, silent
 
 REQUEST: Final = b"\xf0"
 FRAME_BYTES: Final = 130
@@ -21,7 +21,6 @@ CHECKED: Final = (
     *(1, 3, 7, 9, 15, 17, 19, 23, 31, 39, 41, 45, 49, 53, 55, 57, 59),
     *(63, 67, 69, 73, 79, 83, 89, 97, 99, 109, 111, 113, 119, 121, 127),
 )
-_REPLY_S: Final = 0.5
 _FAST_S: Final = 0.1  # as often as libsigrok asks
 _POLL_S: Final = 0.4  # it renews its values about twice a second; asking more often gives them twice
 
@@ -72,7 +71,7 @@ def _whole(model: str, data: bytes) -> bool:
     return data[129] == checksum(data) if model == "UM34C" else data[128:130] == b"\xff\xf1"
 
 
-class Um25cMeter(PortMeter):
+class Um25cMeter(RdtechMeter):
     """Ask the meter twice a second; its watts are means of its own, its milliwatt-hours an energy counter of 3.6 J."""
 
     kind = "um25c"
@@ -85,30 +84,9 @@ class Um25cMeter(PortMeter):
         """Return the spec of the model that answers."""
         self.open()
         origin = Origin.EMULATED if self.options.get("emulated") else Origin.MEASURED
-        power = Channel(
-            id=f"{self.kind}.power",
-            meter=self.kind,
-            boundary=Boundary.USB_INPUT,
-            measurand=Measurand.POWER,
-            unit="W",
-            origin=origin,
-            quantum=0.001,
-            update_period_s=0.5,
-        )
-        voltage = replace(power, id=f"{self.kind}.voltage", measurand=Measurand.VOLTAGE, unit="V")
-        energy = replace(
-            power,
-            id=f"{self.kind}.energy",
-            measurand=Measurand.ENERGY_COUNTER,
-            unit="J",
-            scale=3.6,
-            quantum=1,
-            wrap=2**32,
-            update_period_s=None,
-        )
         return MeterSpec(
             kind=self.kind,
-            channels=(power, energy, voltage),
+            channels=self._channels(origin, quantum_w=0.001),
             accuracy=Accuracy(source="maker's statement of 0.05 % + 2 digits and 0.1 % + 4 digits, unverified", gain_rel=0.002),
             nominal_hz=2.0,
             max_power_w=150.0,
@@ -124,7 +102,7 @@ class Um25cMeter(PortMeter):
                 if self._group is None:
                     self._group = frame.group
                 return
-        raise silent(self.kind, self.address, 3 * _REPLY_S)
+        raise silent(self.kind, self.address, 3 * REPLY_S)
 
     def _read(self, port: Port) -> Readings:
         now_ns = self._clock.now_ns()
@@ -150,13 +128,4 @@ class Um25cMeter(PortMeter):
         )
 
     def _ask(self, port: Port) -> Frame | None:
-        while port.read(4096, 0.0):  # what is left of an earlier reply
-            pass
-        port.write(REQUEST)
-        data, until_ns = b"", self._clock.now_ns() + round(_REPLY_S * 1e9)
-        while len(data) < FRAME_BYTES and (left_ns := until_ns - self._clock.now_ns()) > 0:
-            got = port.read(FRAME_BYTES - len(data), left_ns / 1e9)
-            if not got:
-                break
-            data += got
-        return parse(data)
+        return parse(self._answer(port, REQUEST, FRAME_BYTES))
