@@ -7,6 +7,7 @@ import re
 import struct
 
 from edgekit.core.aes import encrypted
+from edgekit.sim.emulators.answers import Answers
 from edgekit.sim.emulators.instrument import Circuit, OwnClock
 
 _KEY = struct.pack(
@@ -47,7 +48,7 @@ class Tc66:
         self._serial = serial
         self._random = random.Random(seed)  # noqa: S311 -- a scatter, not a secret
         self._heard = b""
-        self._due: list[tuple[int, bytes]] = []
+        self._answers = Answers()
         self._stuck_ns: int | None = None
         self._last: tuple[int, bytes] | None = None
 
@@ -57,21 +58,19 @@ class Tc66:
         while (found := _COMMANDS.search(self._heard)) is not None:
             self._heard = self._heard[found.end() :]
             if found[0] == b"query":
-                self._due.append((t_ns + 1_000_000, b"boot" if self._boot else b"firm"))
+                self._answers.later(t_ns + 1_000_000, b"boot" if self._boot else b"firm")
             elif found[0] == b"getva" and not self._boot:
-                self._due.append((t_ns + round(self._random.uniform(*self._delay_s) * 1e9), self.frame(t_ns)))
+                self._answers.later(t_ns + round(self._random.uniform(*self._delay_s) * 1e9), self.frame(t_ns))
         self._heard = self._heard[-(_LONGEST - 1) :]
         return b""
 
     def say(self, t_ns: int) -> bytes:
         """Return the answers that are due."""
-        said = b"".join(frame for due_ns, frame in self._due if due_ns <= t_ns)
-        self._due = [(due_ns, frame) for due_ns, frame in self._due if due_ns > t_ns]
-        return said
+        return self._answers.say(t_ns)
 
     def next_ns(self) -> int | None:
         """Return when the next answer is due."""
-        return min((due_ns for due_ns, _ in self._due), default=None)
+        return self._answers.next_ns()
 
     def stick(self, t_ns: int) -> None:
         """Renew no value after a time, as one that hangs."""

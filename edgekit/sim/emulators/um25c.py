@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 
+from edgekit.sim.emulators.answers import Answers
 from edgekit.sim.emulators.instrument import Circuit, OwnClock
 
 _LAYOUT = struct.Struct(">HHHLHHH80sHHHLLHLHHHLHBB")
@@ -38,7 +39,7 @@ class Um25c:
         self._gain = gain
         self._delay_s = delay_s
         self._random = random.Random(seed)  # noqa: S311 -- a scatter, not a secret
-        self._due: list[tuple[int, bytes]] = []
+        self._answers = Answers()
         self._group = 0
         self._cleared_ns = circuit.start_ns
 
@@ -46,7 +47,7 @@ class Um25c:
         """Take commands of one byte; the answer to a request comes later."""
         for command in data:
             if command == _ASK:
-                self._due.append((t_ns + round(self._random.uniform(*self._delay_s) * 1e9), self.frame(t_ns)))
+                self._answers.later(t_ns + round(self._random.uniform(*self._delay_s) * 1e9), self.frame(t_ns))
             elif command == _CLEAR:
                 self._cleared_ns = t_ns
             elif command in _GROUPS:
@@ -55,13 +56,11 @@ class Um25c:
 
     def say(self, t_ns: int) -> bytes:
         """Return the answers that are due."""
-        said = b"".join(frame for due_ns, frame in self._due if due_ns <= t_ns)
-        self._due = [(due_ns, frame) for due_ns, frame in self._due if due_ns > t_ns]
-        return said
+        return self._answers.say(t_ns)
 
     def next_ns(self) -> int | None:
         """Return when the next answer is due."""
-        return min((due_ns for due_ns, _ in self._due), default=None)
+        return self._answers.next_ns()
 
     def frame(self, t_ns: int) -> bytes:
         """Return the 130 bytes that it would answer at a time."""
