@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from typing import Any
 
 from edgekit.core.errors import UsageError
 from edgekit.core.protocols import Clock
@@ -13,11 +14,8 @@ from edgekit.meters.lines import LinesMeter, columns_of
 from edgekit.meters.settings import wrong
 
 
-class ExecMeter(LinesMeter):
-    """Start a command and read its lines: JSON objects, watts, or volts and amperes."""
-
-    kind = "exec"
-    options_known = (*LinesMeter.options_known, "command")
+class ProgramMeter(LinesMeter):
+    """Read the lines of a program that is started for it."""
 
     def __init__(
         self,
@@ -28,10 +26,20 @@ class ExecMeter(LinesMeter):
         open_port: PortOpener = ProgramPort,
     ) -> None:
         super().__init__(address, options, clock=clock, open_port=open_port)
+
+
+class ExecMeter(ProgramMeter):
+    """Start a command and read its lines: JSON objects, watts, or volts and amperes."""
+
+    kind = "exec"
+    options_known = (*LinesMeter.options_known, "command")
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
         self.address = self.options.get("command", self.address)
 
 
-class SigrokMeter(LinesMeter):
+class SigrokMeter(ProgramMeter):
     """Start sigrok-cli for the device that the address describes, such as rdtech-tc:conn=/dev/ttyACM0.
 
     It is a program of its own, under its own licence; nothing of it is imported.
@@ -40,15 +48,8 @@ class SigrokMeter(LinesMeter):
     kind = "sigrok"
     options_known = (*LinesMeter.options_known, "program")
 
-    def __init__(
-        self,
-        address: str | None = None,
-        options: Mapping[str, str] | None = None,
-        *,
-        clock: Clock | None = None,
-        open_port: PortOpener = ProgramPort,
-    ) -> None:
-        super().__init__(address, options, clock=clock, open_port=open_port)
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
         if not self.address or self.address.startswith("-"):
             raise UsageError(
                 "sigrok needs the device",
