@@ -5,6 +5,10 @@ r"""Tell a value that is repeated because it is old from one that is the same be
 
 Where a share p of the readings differs from the one before, independent renewal makes a share p of the gaps as short as one reading. A
 value that is read more often than it is renewed has none (or hardly any, where readings and renewals drift past one another).
+
+    renewed at every fourth reading, straight between      / / / / \ \ \ \ / / / /     its slope changes at multiples of four readings only
+
+An instrument that draws lines between its values repeats nothing, and tells as little.
 """
 
 from __future__ import annotations
@@ -22,11 +26,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgekit.core.channel import Channel
     from edgekit.core.run import RunRecord
     from edgekit.core.trace import ChunkedTrace, Trace
 
 FEWEST = 8  # changes
 LEAST_SHARE = 0.02  # of readings that differ; below, hardly anything happens and nothing can be told
+STRAIGHT = 0.95  # of the changes of slope that must lie a multiple of some readings apart
+_MOST_BETWEEN = 16  # readings that an instrument is taken to draw lines over
 ONCE_IN = 0.01  # a chance that independent renewal makes so few gaps of one reading
 _KEPT = 4096
 _LOOKED_AT = 100_000  # readings of a trace
@@ -41,7 +48,7 @@ def repeated(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> t
             stated_hz = 1 / channel.update_period_s if channel.update_period_s else spec.effective_hz or spec.nominal_hz
             if channel.measurand is not Measurand.POWER or channel.origin is Origin.ESTIMATED or not stated_hz or channel.id not in traces:
                 continue
-            found = _look(traces[channel.id], channel.origin)
+            found = _look(traces[channel.id], channel)
             if isinstance(found, Estimate) and found.notes and found.high < _SLOWER * stated_hz:
                 text = f"{channel.id}: {found.notes[0].text}, where its meter states {stated_hz:.3g} Hz"
                 advice = (
@@ -51,20 +58,24 @@ def repeated(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> t
     return tuple(notes)
 
 
-def _look(trace: Trace | ChunkedTrace, origin: Origin) -> Quantity:
+def _look(trace: Trace | ChunkedTrace, channel: Channel) -> Quantity:
     """Return how often a value is new, from the first readings of a trace."""
-    seen = Repeats()
+    seen = Repeats(quantum=channel.quantum or 0.0)
     chunk = next(chunks_of(trace), None)
     if chunk is not None:
         good = (chunk.flags[:_LOOKED_AT] & FLAG_INVALID) == 0
         seen.add(chunk.t_ns[:_LOOKED_AT][good], chunk.value[:_LOOKED_AT][good])
-    return seen.effective_hz((origin,))
+    return seen.effective_hz((channel.origin,))
 
 
 class Repeats:
-    """Follow one value's readings and say how often it is new. Memory is bounded: the latest gaps count."""
+    """Follow one value's readings and say how often it is new. Memory is bounded: the latest gaps count.
 
-    def __init__(self) -> None:
+    `quantum` is the step of the readings as they are given: what lies on a line does so within rounding.
+    """
+
+    def __init__(self, *, quantum: float = 0.0) -> None:
+        self._slopes = _Slopes(quantum)
         self._readings = 0
         self._gaps: list[tuple[int, int]] = []  # (readings, ns) from one change to the next
         self._last: float | None = None
@@ -77,6 +88,7 @@ class Repeats:
 
         if not len(t_ns):
             return
+        self._slopes.add(value)
         before = value[:1] if self._last is None else np.array([self._last])
         self._first_ns = int(t_ns[0]) if self._last is None else self._first_ns
         changed = np.flatnonzero(np.diff(np.concatenate((before, value))))
@@ -101,13 +113,27 @@ class Repeats:
         if share < LEAST_SHARE:
             return Unknown(reason=f"only {share:.1%} of the readings differ from the one before", unit="Hz", origins=told)
         if not self._is_stale(share):
-            return _estimate(1 / every_s, 1 / every_s, 1 / every_s, len(self._gaps), told, ())
+            return self._unrepeated(every_s, share, told)
         period_s, low_s, high_s = self._period()
         text = (
             f"each value is read about {period_s / every_s:.2g} times: {1 / every_s:.3g} readings a second, {1 / period_s:.3g} of them new"
         )
         note = Note(code="readings.repeated", text=text)
         return _estimate(1 / period_s, 1 / high_s, 1 / low_s, len(self._gaps), told, (note,))
+
+    def _unrepeated(self, every_s: float, share: float, told: tuple[Origin, ...]) -> Quantity:
+        """Return the rate of a value that was not found to be repeated: that of the readings, where something speaks for it."""
+        if (between := self._slopes.straight_over()) > 1:
+            hz = 1 / every_s / between
+            text = f"{between - 1} of {between} readings lie between their neighbours: {1 / every_s:.3g} a second, {hz:.3g} of them new"
+            return _estimate(hz, hz, hz, len(self._gaps), told, (Note(code="readings.straight", text=text),))
+        if 2 * self._slopes.bends < len(self._gaps):
+            why = f"the value changes along lines, which bend only {self._slopes.bends} times in {self._readings} readings"
+            return Unknown(reason=why, unit="Hz", origins=told)
+        if share < 1 and not any(gap == 1 for gap, _ in self._gaps):
+            why = f"the value changed {len(self._gaps) + 1} times in {self._readings} readings, and never twice in a row"
+            return Unknown(reason=why, unit="Hz", origins=told)
+        return _estimate(1 / every_s, 1 / every_s, 1 / every_s, len(self._gaps), told, ())
 
     def _is_stale(self, share: float) -> bool:
         """Return whether gaps of one reading are rarer than independent renewal leaves them."""
@@ -122,6 +148,46 @@ class Repeats:
         mean = math.fsum(usual) / len(usual)
         spread = math.sqrt(math.fsum((gap - mean) ** 2 for gap in usual) / max(1, len(usual) - 1) / len(usual))
         return mean, max(1e-9, mean - 2 * spread), mean + 2 * spread
+
+
+class _Slopes:
+    """Follow where the slope of equally spaced readings changes."""
+
+    def __init__(self, quantum: float) -> None:
+        self._quantum = quantum
+        self._recent: list[float] = []  # the last two readings
+        self._readings = 0
+        self._bend: int | None = None
+        self._gaps: list[int] = []  # readings from one bend to the next
+
+    @property
+    def bends(self) -> int:
+        """Return how many bends are remembered."""
+        return len(self._gaps) + (self._bend is not None)
+
+    def add(self, value: NDArray[np.float64]) -> None:
+        """Take readings in their order."""
+        import numpy as np
+
+        values = np.concatenate((self._recent, value))
+        first = self._readings - len(self._recent)
+        rounding = 2 * self._quantum + 1e-9 * float(np.abs(values).max())  # of the middle one twice, and of both others
+        bends = np.flatnonzero(np.abs(np.diff(values, n=2)) > rounding) + first
+        for bend in bends.tolist()[-_KEPT:]:
+            if self._bend is not None:
+                self._gaps.append(bend - self._bend)
+            self._bend = bend
+        del self._gaps[:-_KEPT]
+        self._readings += len(value)
+        self._recent = values[-2:].tolist()
+
+    def straight_over(self) -> int:
+        """Return over how many readings lines are drawn, 1 where no such thing is seen."""
+        n = len(self._gaps)
+        for between in range(_MOST_BETWEEN, 1, -1):
+            if n >= FEWEST and sum(gap % between == 0 for gap in self._gaps) >= STRAIGHT * n and between in self._gaps:
+                return between
+        return 1
 
 
 def _at_most(count: int, n: int, p: float) -> float:

@@ -75,7 +75,7 @@ class Tally:
         self._charge = _Integral()
         self._counted: list[tuple[int, float]] = []
         self._counter_j = 0.0
-        self._repeats = Repeats()
+        self._repeats = Repeats(quantum=self.power.quantum or 0.0 if self.power is not None else 0.0)
         self._bins: deque[tuple[int, float, int]] = deque(maxlen=_POINTS)
         self.unusable = 0
         self.voltage_v: float | None = voltage_v

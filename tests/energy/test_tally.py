@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -97,8 +98,8 @@ def test_nothing_is_unknown_and_not_zero() -> None:
     assert Tally(spec(COUNT)).totals().energy_j.value is None
 
 
-def repeats(values: list[float], period_s: float = 0.1) -> Repeats:
-    found = Repeats()
+def repeats(values: list[float], period_s: float = 0.1, *, quantum: float = 0.0) -> Repeats:
+    found = Repeats(quantum=quantum)
     t_ns = np.arange(len(values), dtype=np.int64) * round(period_s * 1e9)
     for first in range(0, len(values), 7):
         found.add(t_ns[first : first + 7], np.array(values[first : first + 7]))
@@ -125,3 +126,25 @@ def test_a_quiet_value_that_is_renewed_at_every_reading_is_not_called_stale(seed
 
 def test_a_constant_value_tells_nothing_of_its_rate() -> None:
     assert repeats([5.0] * 100).effective_hz((Origin.EMULATED,)).value is None
+
+
+def along_lines(draw: random.Random, between: int) -> list[float]:
+    """Return new values at every so many readings, on straight lines in between, rounded to 0.1 mW."""
+    ends = [draw.uniform(2.0, 6.0) for _ in range(60)]
+    points = [a + (b - a) * place / between for a, b in pairwise(ends) for place in range(between)]
+    return [round(point, 4) for point in points]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("between", [2, 4, 10])
+def test_values_drawn_along_lines_are_new_at_their_ends_only(seed: int, between: int) -> None:
+    found = repeats(along_lines(random.Random(seed), between), 0.01, quantum=1e-4).effective_hz((Origin.EMULATED,))
+    assert found.value == pytest.approx(100 / between)
+    assert found.notes[0].code == "readings.straight"
+
+
+def test_too_few_changes_tell_no_rate() -> None:
+    every_fourth = [value for value in (2.0, 3.0) * 5 for _ in range(4 + 2 * int(value))]
+    assert repeats(every_fourth[:70]).effective_hz((Origin.EMULATED,)).value is None
+    ramps = [round(abs(place % 200 - 100) / 50, 4) for place in range(1000)]
+    assert "bend" in repeats(ramps, 0.01, quantum=1e-4).effective_hz((Origin.EMULATED,)).reason
