@@ -10,14 +10,20 @@ from .delegate import Wanted, refuse
 
 _BY_ENDING: Dict[str, Tuple[List[str], List[str]]] = {  # ending: engines tried in this order, engines that must be named
     ".tflite": (["litert", "tflite_runtime"], []),
-    ".onnx": (["onnxruntime"], ["onnxruntime-cuda", "torch_onnx", "torch_onnx-cuda"]),
+    ".onnx": (["onnxruntime"], ["onnxruntime-cuda", "onnxruntime-tensorrt", "torch_onnx", "torch_onnx-cuda"]),
     ".ort": (["onnxruntime"], ["onnxruntime-cuda"]),
+    ".pt2": (["torch_pt2"], ["torch_pt2-cuda"]),
 }
 
 
-def load(path: str, name: Optional[str], threads: int, batch: int, delegate: Optional[Wanted] = None) -> Any:
-    """Return the engine with the model loaded; `name` None chooses by the file's ending. Raise Refusal with the engine's own reason."""
-    return _first(path, name, lambda engine: _load(path, engine, threads, batch, delegate))
+def load(
+    path: str, name: Optional[str], threads: int, batch: int, delegate: Optional[Wanted] = None, precision: Optional[str] = None
+) -> Any:
+    """Return the engine with the model loaded; `name` None chooses by the file's ending. Raise Refusal with the engine's own reason.
+
+    `precision` is how 32-bit floats are computed (see precision.py); None leaves it to the engine, which says what it is.
+    """
+    return _first(path, name, lambda engine: _load(path, engine, threads, batch, delegate, precision))
 
 
 def profiler(path: str, name: Optional[str], threads: int, batch: int, delegate: Optional[Wanted] = None) -> Any:
@@ -55,25 +61,31 @@ def choose(path: str, name: Optional[str]) -> List[str]:
     raise Refusal("model.format", f"{name or 'no engine'} does not run {os.path.basename(path)}", "engines read " + ", ".join(_BY_ENDING))
 
 
-def _load(path: str, name: str, threads: int, batch: int, delegate: Optional[Wanted]) -> Any:
+def _load(path: str, name: str, threads: int, batch: int, delegate: Optional[Wanted], precision: Optional[str]) -> Any:
     family, _, place = name.partition("-")
     if family in ("litert", "tflite_runtime"):
         from .litert import LiteRT
 
+        if precision is not None:
+            raise Refusal("engine.precision", f"{family} computes an artifact as it stands", "another precision takes another conversion")
         return LiteRT(path, family, threads, batch, delegate)
     refuse(delegate, name)
     if family == "onnxruntime":
         from .onnxruntime import OnnxRuntime
 
-        return OnnxRuntime(path, place or "cpu", threads, batch)
+        return OnnxRuntime(path, place or "cpu", threads, batch, precision=precision)
+    if family == "torch_pt2":
+        from .torch_pt2 import TorchProgram
+
+        return TorchProgram(path, place or "cpu", threads, batch, precision)
     from .torch_onnx import TorchOnnx
 
-    return TorchOnnx(path, place or "cpu", threads, batch)
+    return TorchOnnx(path, place or "cpu", threads, batch, precision)
 
 
 def _profiler(path: str, name: str, threads: int, batch: int) -> Any:
     family, _, place = name.partition("-")
-    if place == "cuda":
+    if place:
         raise Refusal("profile.unsupported", f"{name} has no operator times", "work on a GPU goes on after the call that starts it returns")
     if family == "litert":
         from .litert_profile import LiteRTProfile
@@ -87,6 +99,8 @@ def _profiler(path: str, name: str, threads: int, batch: int) -> Any:
         from .onnxruntime_profile import OnnxRuntimeProfile
 
         return OnnxRuntimeProfile(path, threads, batch)
+    if family == "torch_pt2":
+        raise Refusal("profile.unsupported", "torch programs have no operator times", "convert the model to ONNX to have it timed")
     from .torch_onnx import TorchOnnxProfile
 
     return TorchOnnxProfile(path, "cpu", threads, batch)

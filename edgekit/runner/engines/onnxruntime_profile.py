@@ -5,16 +5,15 @@ Events are in microseconds since the profiler was started. On Linux they are rea
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import time
 from typing import Any, Dict, Iterator, List, Tuple
 
 from .onnxruntime import OnnxRuntime
+from .placement import SUFFIX, kernel_events
 from .recorded import Call, Recorded, outermost
 
-_SUFFIX = "_kernel_time"
 _STEP_NS = 1000
 
 
@@ -48,7 +47,7 @@ class OnnxRuntimeProfile:
             begin_ns = offset_ns + 1000 * int(event["ts"])
             if not start_ns - _STEP_NS <= begin_ns <= end_ns:
                 continue
-            name, arguments = str(event["name"])[: -len(_SUFFIX)], event.get("args") or {}
+            name, arguments = str(event["name"])[: -len(SUFFIX)], event.get("args") or {}
             key = (str(arguments.get("node_index", "")), name)
             if key not in numbers:
                 numbers[key] = len(operators)
@@ -68,12 +67,7 @@ class OnnxRuntimeProfile:
         return told if abs(told - after) < abs(told - wall) else told - ahead
 
     def _kernels(self) -> Iterator[Dict[str, Any]]:
-        """End the profile and yield its kernel events; the file holds one event a line, and is read as such to save memory."""
-        path = self._engine._session.end_profiling()
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if _SUFFIX in line:
-                    event = json.loads(line.strip().rstrip(","))
-                    if event.get("cat") == "Node" and str(event.get("name")).endswith(_SUFFIX):
-                        yield event
+        """End the profile, yield its kernel events and delete the file."""
+        path = self._engine.end_trace()
+        yield from kernel_events(path)
         os.unlink(path)

@@ -1,16 +1,16 @@
-"""Run a float .onnx graph with torch, on CUDA as one captured graph: what a cloud server without ONNX Runtime's GPU build can do."""
+"""Run a float .onnx graph with torch: what a cloud server without ONNX Runtime's GPU build can do."""
 
 from __future__ import annotations
 
-import importlib
 import time
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..wire import Refusal
 from .inputs import Tensor
 from .recorded import Recorded
+from .torch_engine import TorchEngine, module
 
-WARMUPS = 3
+PRODUCTS = frozenset({"Conv", "Gemm", "MatMul"})
 
 
 class Step(NamedTuple):
@@ -23,100 +23,48 @@ class Step(NamedTuple):
     kind: str
 
 
-class TorchOnnx:
+class TorchOnnx(TorchEngine):
     """Hold a graph with weights on the device, inputs in place, and every value that does not depend on them computed once."""
 
-    def __init__(self, path: str, place: str, threads: int, batch: int) -> None:
-        onnx, self._torch = _module("onnx"), _module("torch")
-        torch = self._torch
-        if place == "cuda" and not torch.cuda.is_available():
-            raise Refusal("engine.no_cuda", "torch sees no GPU", f"torch {torch.__version__}, built for CUDA {torch.version.cuda}")
+    def __init__(self, path: str, place: str, threads: int, batch: int, precision: Optional[str] = None) -> None:
+        onnx = module("onnx")
+        super().__init__("torch_onnx", place, threads, precision)
         from .torch_ops import OPERATORS
 
-        self.name = "torch_onnx" if place == "cpu" else "torch_onnx-cuda"
-        self.version, self.threads = str(torch.__version__), threads
-        self._place = torch.device(place)
-        torch.set_num_threads(threads)
-        torch.set_grad_enabled(False)
-        torch.set_float32_matmul_precision("highest")  # fp32 means fp32: no tf32 in products ...
-        torch.backends.cudnn.allow_tf32 = False  # ... nor in convolutions
-        torch.backends.cudnn.benchmark = True  # shapes are fixed: let cuDNN pick its fastest algorithm once
+        torch = self._torch
         graph = _read(onnx, path, OPERATORS)
         self._values: Dict[str, Any] = {item.name: self._keep(_tensor(onnx, torch, item)) for item in graph.initializer}
         self.inputs = [_described(onnx, item, batch) for item in graph.input if item.name not in self._values]
         self.outputs = [item.name for item in graph.output]
-        self._sources = [torch.zeros(tensor.shape, dtype=getattr(torch, tensor.dtype), device=self._place) for tensor in self.inputs]
+        self._lay_out()
         try:
             self._steps = self._reduced(onnx, graph, OPERATORS)
-            self._run, self.delegate = (self._eager, "eager") if place == "cpu" else self._captured()
-        except Refusal:
+            if self.precision == "fp16":
+                self._halve()
+            self._start(self._eager)
+        except (Refusal, torch.cuda.OutOfMemoryError):
             raise
         except (RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
             raise Refusal("model.refused", "torch cannot run the graph", f"{type(error).__name__}: {error}") from error
-        self.loop = self._loop()
-
-    def describe(self) -> Dict[str, Any]:
-        """Return what actually runs."""
-        gpu = self._torch.cuda.get_device_name(self._place) if self._place.type == "cuda" else None
-        precision = " (tf32 off)" if gpu else ""
-        return {
-            "engine": self.name,
-            "engine_version": "torch " + self.version,
-            "delegate": self.delegate + precision,
-            "threads": self.threads,
-            "gpu": gpu,
-        }
-
-    def prepare(self, arrays: List[Any]) -> Any:
-        """Return the arrays of one inference as host tensors, in pinned memory for a GPU."""
-        tensors = [self._torch.from_numpy(array) for array in arrays]
-        return [tensor.pin_memory() for tensor in tensors] if self._place.type == "cuda" else tensors
-
-    def infer(self, prepared: Any) -> List[Any]:
-        """Return the outputs of one inference."""
-        self.loop([prepared])
-        return [output.cpu().numpy() for output in self._run()]
-
-    def _loop(self) -> Callable[[Sequence[Any]], None]:
-        sources, run = self._sources, self._run
-
-        def loop(group: Sequence[Any]) -> None:
-            for arrays in group:
-                for place, source in enumerate(sources):
-                    source.copy_(arrays[place], non_blocking=True)
-                for output in run():
-                    output.to("cpu", copy=True)  # waits for the GPU
-
-        return loop
 
     def _eager(self) -> List[Any]:
         values = self._values
-        for step in self._steps:
-            values[step.target] = step.operator(step.attributes, [values[name] if name else None for name in step.sources])
+        with self._computing():
+            for step in self._steps:
+                values[step.target] = step.operator(step.attributes, [values[name] if name else None for name in step.sources])
         return [values[name] for name in self.outputs]
 
-    def _captured(self) -> Tuple[Callable[[], List[Any]], str]:
-        """Return the graph captured once for replay, or the eager run with the reason why capture failed."""
-        torch = self._torch
-        try:
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                for _ in range(WARMUPS):
-                    self._eager()
-            torch.cuda.current_stream().wait_stream(side)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                outputs = self._eager()
-        except RuntimeError as error:
-            torch.cuda.synchronize()
-            return self._eager, "eager: capture failed, " + str(error).splitlines()[0]
-
-        def replay() -> List[Any]:
-            graph.replay()
-            return outputs
-
-        return replay, "cuda-graph"
+    def _halve(self) -> None:
+        """Store weights that only products read in half precision, so that no inference has to convert them."""
+        readers: Dict[str, Set[str]] = {}
+        for step in self._steps:
+            for name in step.sources:
+                readers.setdefault(name, set()).add(step.kind)
+        moving = {tensor.name for tensor in self.inputs} | {step.target for step in self._steps}
+        for name, kinds in readers.items():
+            value = self._values.get(name)
+            if value is not None and name not in moving and kinds <= PRODUCTS and value.dtype == self._torch.float32:
+                self._values[name] = value.half()
 
     def _reduced(self, onnx: Any, graph: Any, operators: Mapping[str, Any]) -> List[Step]:
         """Compute once what depends on weights and shapes only; return the steps that depend on the inputs, in order."""
@@ -173,13 +121,6 @@ class TorchOnnxProfile(TorchOnnx):
             values[step.target] = step.operator(step.attributes, operands)
             append((place, before, clock() - before))
         return [values[name] for name in self.outputs]
-
-
-def _module(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise Refusal("engine.missing", f"{name} is not installed on this machine", str(error), package=name) from error
 
 
 def _read(onnx: Any, path: str, operators: Mapping[str, Any]) -> Any:
