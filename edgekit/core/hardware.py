@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+REHEARSAL = "rehearsal"  # the option of a device that names what stands in for it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSpec:
     """Hold what the user asked for: a name, a kind from the registry, where it is reached, and options of that kind."""
@@ -14,6 +17,11 @@ class DeviceSpec:
     kind: str
     address: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rehearsed(self) -> bool:
+        """Return whether something else stands in for the machine: times and energies are then those of a rehearsal."""
+        return self.kind == "sim" or REHEARSAL in self.options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,5 +46,6 @@ class DeviceFacts:
     engine: str | None = None
     engine_version: str | None = None
     delegate: str | None = None
+    precision: str | None = None
     threads: int | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)

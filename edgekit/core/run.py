@@ -63,6 +63,7 @@ class RunPlan:
     whole_windows: bool = False
     delegate: str | None = None
     delegate_options: Mapping[str, str] = field(default_factory=dict)
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if self.batch < 1:

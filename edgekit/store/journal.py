@@ -33,7 +33,7 @@ GAP_SHARE = 0.1
 
 
 # Facts of the machine that differ between the artifacts of one session: each was taken by an engine of its own.
-ENGINE_FACTS = ("engine", "engine_version", "delegate", "threads")
+ENGINE_FACTS = ("engine", "engine_version", "delegate", "precision", "threads")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
