@@ -26,7 +26,12 @@ class DeviceSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:
-    """Hold what was read on the device. A fact that could not be read is None, and `reasons` says why under its name."""
+    """Hold what was read on the device. A fact that could not be read is None, and `reasons` says why under its name.
+
+    `throttled` and `throttle_reasons` hold now, `throttle_since_boot` at some moment since the machine started. Counters go on from then,
+    so two looks with one `boot` are compared: `throttle_events`, `steal_s`, pages swapped in and out. `clock_offset_ns` is CLOCK_REALTIME
+    less CLOCK_MONOTONIC at `read_ns` of the latter: it changes when somebody steps the clock. `engines` are those installed, by package.
+    """
 
     model: str | None = None
     cpu: str | None = None
@@ -41,6 +46,18 @@ class DeviceFacts:
     throttled: bool | None = None
     load_1m: float | None = None
     steal_s: float | None = None
+    throttle_reasons: tuple[str, ...] | None = None
+    throttle_since_boot: tuple[str, ...] | None = None
+    throttle_events: int | None = None
+    under_voltage: bool | None = None
+    swap_used_bytes: int | None = None
+    swap_in_pages: int | None = None
+    swap_out_pages: int | None = None
+    clock_source: str | None = None
+    clock_synchronised: bool | None = None
+    clock_offset_ns: int | None = None
+    read_ns: int | None = None
+    boot: str | None = None
     gpu: str | None = None
     python: str | None = None
     engine: str | None = None
@@ -48,4 +65,5 @@ class DeviceFacts:
     delegate: str | None = None
     precision: str | None = None
     threads: int | None = None
+    engines: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from edgekit.core.run import RunRecord, RunStatus
 from edgekit.decision.choose import accuracy_of, energy_of
 from edgekit.decision.numerals import multiple
 from edgekit.energy.budget import combine
+from edgekit.energy.validity import FLAWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +133,8 @@ def flaws(run: RunRecord) -> tuple[str, ...]:
         run.artifact.status
     )
     found = (state, run.status.value if run.status is not RunStatus.COMPLETE else None, "quick" if run.plan.quick else None)
-    return tuple(item for item in found if item is not None)
+    disturbed = (FLAWS.get(note.code) for note in (run.analysis.notes if run.analysis is not None else ()))
+    return tuple(item for item in (*found, *disturbed) if item is not None)
 
 
 def words(ratio: Quantity, *, less: str, more: str, of: str) -> str:

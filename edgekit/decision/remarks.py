@@ -11,13 +11,14 @@ from edgekit.core.run import RunRecord, RunStatus, TrainingRecord
 from edgekit.decision.choose import energy_of, service_rate
 from edgekit.decision.gather import unseen
 from edgekit.energy.enough import how_quick, measured_s
+from edgekit.energy.validity import FLAWS
 
 
 def remarks(
     runs: Sequence[RunRecord], scenario: Scenario, device: RunRecord | None, cloud: RunRecord | None, training: TrainingRecord | None
 ) -> tuple[Note, ...]:
     """Return the remarks, those that weigh most first."""
-    found = [*_imported(runs), *_emulated(runs), *_unfinished(runs), *_quick(runs)]
+    found = [*_imported(runs), *_emulated(runs), *_unfinished(runs), *_disturbed(runs), *_quick(runs)]
     if device is not None:
         found += _lower_bound(device, scenario)
     if device is not None and cloud is not None:
@@ -59,6 +60,17 @@ def _unfinished(runs: Sequence[RunRecord]) -> list[Note]:
     text = f"{len(cut)} of {len(runs)} runs {were} cut short: their figures rest on the windows that were finished"
     named = ", ".join(f"{run.id} ({run.status})" for run in cut)
     return [Note(code="run.interrupted", text=f"{text}: {named}", advice="repeat them with edgekit bench")]
+
+
+def _disturbed(runs: Sequence[RunRecord]) -> list[Note]:
+    """Return a remark where something outside the model got into a run: its figures hold for that, too."""
+    said = {run.id: [FLAWS[note.code] for note in run.analysis.notes if note.code in FLAWS] for run in runs if run.analysis is not None}
+    named = [f"{identity} ({', '.join(flaws)})" for identity, flaws in said.items() if flaws]
+    if not named:
+        return []
+    were = "was" if len(named) == 1 else "were"
+    text = f"{len(named)} of {len(runs)} runs {were} disturbed, and their figures hold for a disturbed machine: {', '.join(named)}"
+    return [Note(code="run.disturbed", text=text, advice="edgekit doctor --device NAME says what to change; then repeat them")]
 
 
 def _quick(runs: Sequence[RunRecord]) -> list[Note]:

@@ -27,6 +27,8 @@ ROOTS = {
     "powercap_root": "powercap",
     "perf_root": "perf",
     "vcgencmd_root": "vcgencmd",
+    "clock_root": "clock",
+    "bin_root": "bin",
     "gpus": "gpus",
     "hwmon_boundary": "hwmon_boundary",
 }
@@ -77,8 +79,12 @@ class RunnerSession:
         if self._on_gpu and gpu:
             known |= {"temperature_c": gpu["temperature_c"], "frequency_hz": gpu["sm_clock_hz"]}
         known |= {name: self._loaded.get(name) for name in ("engine", "engine_version", "delegate", "threads")}
-        reasons = {name: reason for name, reason in reply["reasons"].items() if known.get(name) is None}
-        return DeviceFacts(**known, reasons=reasons)
+        return _facts(known, reply["reasons"])
+
+    def condition(self) -> DeviceFacts:
+        """Return the facts that change while a run lasts (temperature, clocks, throttling, counters of what disturbs), in milliseconds."""
+        reply = self._control.ask("condition", roots=self._roots, timeout_s=60.0)
+        return _facts(reply["facts"], reply["reasons"])
 
     def probe(self, counters: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """Return what the machine offers for each counter name."""
@@ -218,6 +224,11 @@ class RunnerModel:
     """Run windows of one artifact in its own process. `loaded` holds engine, version, delegate, threads, and where inputs came from."""
 
     def __init__(
+def _facts(known: Mapping[str, Any], reasons: Mapping[str, str]) -> DeviceFacts:
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+    return DeviceFacts(**fields, reasons={name: reason for name, reason in reasons.items() if known.get(name) is None})
+
+
         self,
         client: Client,
         loaded: Mapping[str, Any],

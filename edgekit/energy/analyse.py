@@ -13,14 +13,17 @@ from edgekit.core.run import Analysis, ChannelAnalysis, RunRecord
 from edgekit.core.trace import Trace
 from edgekit.core.window import Phase, Window
 from edgekit.energy.beside import side_by_side
+from edgekit.energy.coldstart import cold_start
 from edgekit.energy.crosscheck import crosschecked
 from edgekit.energy.enough import how_quick, usable
 from edgekit.energy.group import analyse_group
 from edgekit.energy.groups import channel_groups, is_coarse, rival_groups
 from edgekit.energy.latency import quantile_ns
 from edgekit.energy.operators import attribute
+from edgekit.energy.pacing import busy_s, pacing_notes
 from edgekit.energy.product import multiplied
 from edgekit.energy.staleness import repeated
+from edgekit.energy.validity import disturbances, marked
 from edgekit.energy.warmup import drift_note
 
 if TYPE_CHECKING:
@@ -48,7 +51,7 @@ def analyse(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> An
         name: trace for name, trace in traces.items() if isinstance(trace, Trace)
     }  # operators are seen in dense traces, not in huge ones
     attribution = attribute(record, energy=headline, channel=best, time_s=time_s, traces=whole)
-    return Analysis(
+    analysis = Analysis(
         energy_j_per_inference=headline,
         channel=best.channel if best is not None else None,
         channels=channels,
@@ -66,7 +69,9 @@ def analyse(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> An
         ),
         operators=attribution.operators,
         attribution=attribution.sentence,
+        cold_start=cold_start(record, traces, best=best, steady_s=time_s, origins=_clock_origins(record), machine=machine),
     )
+    return marked(analysis)
 
 
 def _with_products(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> tuple[RunRecord, Mapping[str, Trace | ChunkedTrace]]:
@@ -100,7 +105,8 @@ def _of_meter(
             machine=machine,
             batch=record.plan.batch,
             statistic=record.plan.statistic,
-            whole=record.plan.whole_windows,
+            whole=record.plan.whole_windows or record.plan.rate_hz is not None,
+            published=record.plan.whole_windows,
         )
 
     rivals = {tuple(channel.id for channel in counters): powers for counters, powers in rival_groups(spec)}
@@ -138,8 +144,8 @@ def _clock_origins(record: RunRecord) -> tuple[Origin, ...]:
 def _time_per_inference(measured: Sequence[Window], record: RunRecord) -> Quantity:
     if not measured:
         return Unknown(reason="no measured window was completed", unit="s")
-    each = [window.duration_s / (window.inferences or 1) for window in measured]
-    value = sum(window.duration_s for window in measured) / sum(window.inferences or 0 for window in measured)
+    each = [busy_s(window) / (window.inferences or 1) for window in measured]
+    value = sum(busy_s(window) for window in measured) / sum(window.inferences or 0 for window in measured)
     return Estimate(
         value=value, low=min(*each, value), high=max(*each, value), level=1.0, unit="s", origins=_clock_origins(record), n=len(each)
     )
@@ -177,17 +183,10 @@ def _notes(record: RunRecord, measured: Sequence[Window]) -> tuple[Note, ...]:
                 advice="repeat with `edgekit bench` and its default plan before you rely on small differences",
             )
         )
-    if drift := drift_note([window.duration_s / (window.inferences or 1) for window in measured]):
+    if drift := drift_note([busy_s(window) / (window.inferences or 1) for window in measured]):
         notes.append(drift)
-    facts = {"before": record.facts_before, "after": record.facts_after}
-    if slowed := [when for when, found in facts.items() if found is not None and found.throttled]:
-        notes.append(
-            Note(
-                code="run.throttled",
-                text=f"the machine held its clock back {' and '.join(slowed)} the run: time and energy are those of a throttled machine",
-                advice="let it cool, check its power supply or power limit, then repeat",
-            )
-        )
+    notes.extend(pacing_notes(measured))
+    notes.extend(disturbances(record.facts_before, record.facts_after))
     lost = [window for window in record.windows if window.invalid is not None]
     notes.extend(Note(code="window.invalid", text=f"{window.phase} window {window.index} is left out: {window.invalid}") for window in lost)
     if record.plan.inputs == "synthetic":

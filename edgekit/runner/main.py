@@ -15,7 +15,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, Optional
 
-from . import PROTOCOL, counters, facts
+from . import PROTOCOL, condition, counters, facts
 from .burn import Burner
 from .infer import Inference
 from .sample import Sampler
@@ -34,7 +34,7 @@ class Common:
 
     def operations(self) -> Dict[str, Operation]:
         """Return the operations by name."""
-        return {"hello": self.hello, "clock": self.clock, "facts": self.facts, "probe": self.probe}
+        return {"hello": self.hello, "clock": self.clock, "facts": self.facts, "condition": self.condition, "probe": self.probe}
 
     def hello(self, request: Message) -> Message:
         """Say who answers; refuse another protocol."""
@@ -59,6 +59,11 @@ class Common:
         return facts.read(request.get("roots") or {})
 
     def probe(self, request: Message) -> Message:
+    def condition(self, request: Message) -> Message:
+        """Return the facts that change while a run lasts; costs milliseconds."""
+        known, reasons = condition.read(request.get("roots") or {})
+        return {"facts": known, "reasons": reasons}
+
         """Return what each named counter offers here."""
         return {"counters": {name: counters.probe(name, request.get("roots") or {}) for name in request.get("counters") or []}}
 

@@ -13,13 +13,18 @@ pytestmark = pytest.mark.skipif("sys.platform == 'darwin'", reason="reads sysctl
 
 PI = {
     "proc/cpuinfo": "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\n\nModel\t\t: Raspberry Pi 5 Model B Rev 1.0",
-    "proc/meminfo": "MemTotal:        8245696 kB\nMemFree:         1 kB",
+    "proc/meminfo": "MemTotal:        8245696 kB\nMemFree:         1 kB\nSwapTotal:  204800 kB\nSwapFree:  200704 kB",
+    "proc/vmstat": "nr_free_pages 1\npswpin 17\npswpout 4",
+    "proc/sys/kernel/random/boot_id": "0b1e6f0e-6c57-4b1c-9d8f-aaaaaaaaaaaa",
     "proc/loadavg": "0.25 0.10 0.05 1/200 1234",
     "proc/stat": "cpu  10 20 30 40 50 60 70 250 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0",
     "etc/os-release": 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"',
     "sys/firmware/devicetree/base/model": "Raspberry Pi 5 Model B Rev 1.0\0",
     "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand",
     "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": 2_400_000,
+    "sys/devices/system/clocksource/clocksource0/current_clocksource": "arch_sys_counter",
+    "sys/devices/platform/soc/soc:firmware/get_throttled": "50008",
+    "clock/offset_ns": 1_700_000_000_000_000_000,
     "sys/class/thermal/thermal_zone0/temp": 48_300,
     "sys/class/thermal/thermal_zone1/temp": 51_250,
     "sys/class/thermal/thermal_zone2/temp": "",
@@ -28,7 +33,7 @@ PI = {
 
 
 def roots(tmp_path: Path) -> dict[str, str]:
-    return {name: str(tmp_path / name) for name in ("proc", "sys", "etc")}
+    return {name: str(tmp_path / name) for name in ("proc", "sys", "etc", "clock")}
 
 
 def test_a_raspberry_pi_is_read_in_full(tmp_path: Path) -> None:
@@ -43,6 +48,11 @@ def test_a_raspberry_pi_is_read_in_full(tmp_path: Path) -> None:
     assert known["temperature_c"] == 51.25
     assert known["load_1m"] == 0.25
     assert known["steal_s"] == pytest.approx(2.5)
+    assert (known["swap_used_bytes"], known["swap_in_pages"], known["swap_out_pages"]) == (4_194_304, 17, 4)
+    assert (known["clock_source"], known["clock_offset_ns"]) == ("arch_sys_counter", 1_700_000_000_000_000_000)
+    assert known["boot"] == "0b1e6f0e-6c57-4b1c-9d8f-aaaaaaaaaaaa"
+    assert (known["throttled"], known["throttle_reasons"]) == (True, ["soft_temperature_limit"])
+    assert (known["under_voltage"], known["throttle_since_boot"]) == (False, ["under_voltage", "throttled"])
 
 
 @pytest.mark.parametrize(
@@ -57,6 +67,10 @@ def test_a_raspberry_pi_is_read_in_full(tmp_path: Path) -> None:
         ("temperature_c", ["sys/class/thermal/thermal_zone0/temp", "sys/class/thermal/thermal_zone1/temp"]),
         ("load_1m", ["proc/loadavg"]),
         ("steal_s", ["proc/stat"]),
+        ("swap_in_pages", ["proc/vmstat"]),
+        ("clock_source", ["sys/devices/system/clocksource/clocksource0/current_clocksource"]),
+        ("clock_offset_ns", ["clock/offset_ns"]),
+        ("boot", ["proc/sys/kernel/random/boot_id"]),
     ],
 )
 @pytest.mark.parametrize("how", ["absent", "empty"])
@@ -67,4 +81,6 @@ def test_an_unreadable_fact_is_none_with_a_reason_and_the_others_stay(tmp_path: 
     told = facts.read(roots(tmp_path))
     assert told["facts"][fact] is None
     assert told["reasons"][fact]
-    assert [name for name in told["facts"] if told["facts"][name] is None and name not in (fact, "gpu", "throttled")] == []
+    with_it = {"swap_in_pages": {"swap_out_pages"}, "ram_bytes": {"swap_used_bytes"}}  # of the same file
+    elsewhere = {"gpu", "throttle_events", "clock_synchronised", *with_it.get(fact, ())}
+    assert {name for name in told["facts"] if told["facts"][name] is None} - elsewhere == {fact}

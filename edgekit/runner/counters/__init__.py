@@ -23,7 +23,7 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Set, Tuple
 from ..wire import Refusal
 
 NAMES = ("rapl", "nvml", "jetson", "pmic", "hwmon", "cputime")
-FOLDERS = frozenset({"powercap", "perf", "sys", "proc", "etc", "vcgencmd"})  # what roots may replace
+FOLDERS = frozenset({"powercap", "perf", "sys", "proc", "etc", "vcgencmd", "clock", "bin"})  # what roots may replace
 OPTIONS = frozenset({"gpus", "hwmon_boundary"})  # settings that travel with the roots and replace no folder
 
 

@@ -6,30 +6,25 @@ One command serves all rails; it starts a process, so it costs milliseconds and 
 
 from __future__ import annotations
 
-import os
 import re
-import select
-import shutil
 import subprocess
-import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from .. import vcgencmd
 from . import Opened, offered, refused
 from .files import optional_text
 
 _LINE = re.compile(r"^\s*(\w+)_([AV])\s+\w+(?:\(\d+\))?=(\d{1,9}(?:\.\d+)?)[AV]\s*$", re.MULTILINE)
-_ELSEWHERE = "/usr/bin:/opt/vc/bin"
-_PATIENCE_S = 2.0
-_MOST_BYTES = 1 << 16  # the answer about all rails takes 2 kB
+_QUESTION = "pmic_read_adc"
 
 
 def probe(roots: Mapping[str, str]) -> Dict[str, Any]:
     """Return one channel per rail that has both volts and amperes, or why there is none."""
-    command = _command(roots)
+    command = vcgencmd.find(roots)
     if command is None:
         return refused("vcgencmd is not installed: not a Raspberry Pi, or a system without its tools")
     try:
-        text = _ask(command)
+        text = vcgencmd.ask(command, _QUESTION)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         return _failed(str(error))
     watts, voltages = rails(text)
@@ -72,7 +67,7 @@ class Pmic(Opened):
         def read() -> float:
             if first:
                 self._watts = {}
-                self._watts, _ = rails(_ask(self._command))
+                self._watts, _ = rails(vcgencmd.ask(self._command, _QUESTION))
             if name not in self._watts:
                 raise ValueError(f"the answer of vcgencmd lacks {name}")
             return self._watts[name]
@@ -87,45 +82,6 @@ def rails(text: str) -> Tuple[Dict[str, float], Dict[str, float]]:
         seen.setdefault(name, {})[kind] = float(value)
     watts = {name: both["V"] * both["A"] for name, both in seen.items() if len(both) == 2}
     return watts, {name: one["V"] for name, one in seen.items() if len(one) == 1 and "V" in one}
-
-
-def _command(roots: Mapping[str, str]) -> Optional[str]:
-    """Return the absolute path of vcgencmd, looked up once, so that a changed PATH cannot put another program in its place."""
-    return shutil.which("vcgencmd", path=roots.get("vcgencmd") or os.environ.get("PATH", "") + os.pathsep + _ELSEWHERE)
-
-
-def _ask(command: str) -> str:
-    """Return what the command says about all rails; raise OSError or ValueError where it fails, ends too late or never stops."""
-    with subprocess.Popen(
-        [command, "pmic_read_adc"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        try:
-            answer = _answer(process)
-        except BaseException:
-            process.kill()
-            raise
-    text = answer.decode("utf-8", "replace")
-    if process.returncode != 0:
-        raise ValueError(text.strip() or f"exit status {process.returncode}")
-    return text
-
-
-def _answer(process: "subprocess.Popen[bytes]") -> bytes:
-    """Return all that a process says until it ends, within bounds of time and length."""
-    deadline, answer = time.monotonic() + _PATIENCE_S, b""
-    assert process.stdout is not None
-    pipe = process.stdout.fileno()
-    while True:
-        left_s = max(0.0, deadline - time.monotonic())
-        if not left_s or not select.select([pipe], [], [], left_s)[0]:
-            raise TimeoutError(f"its answer did not end within {_PATIENCE_S:g} s")
-        chunk = os.read(pipe, _MOST_BYTES)
-        answer += chunk
-        if len(answer) > _MOST_BYTES:
-            raise ValueError(f"its answer does not end: it is longer than {_MOST_BYTES} bytes")
-        if not chunk:
-            process.wait(max(0.1, deadline - time.monotonic()))
-            return answer
 
 
 def _failed(why: str) -> Dict[str, Any]:
