@@ -220,15 +220,15 @@ class RunnerSession:
         return int(stated) if plan.threads == 1 else plan.threads
 
 
-class RunnerModel:
-    """Run windows of one artifact in its own process. `loaded` holds engine, version, delegate, threads, and where inputs came from."""
-
-    def __init__(
 def _facts(known: Mapping[str, Any], reasons: Mapping[str, str]) -> DeviceFacts:
     fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
     return DeviceFacts(**fields, reasons={name: reason for name, reason in reasons.items() if known.get(name) is None})
 
 
+class RunnerModel:
+    """Run windows of one artifact in its own process. `loaded` holds engine, version, delegate, threads, and where inputs came from."""
+
+    def __init__(
         self,
         client: Client,
         loaded: Mapping[str, Any],

@@ -58,12 +58,12 @@ class Common:
         """Return what can be read on this machine."""
         return facts.read(request.get("roots") or {})
 
-    def probe(self, request: Message) -> Message:
     def condition(self, request: Message) -> Message:
         """Return the facts that change while a run lasts; costs milliseconds."""
         known, reasons = condition.read(request.get("roots") or {})
         return {"facts": known, "reasons": reasons}
 
+    def probe(self, request: Message) -> Message:
         """Return what each named counter offers here."""
         return {"counters": {name: counters.probe(name, request.get("roots") or {}) for name in request.get("counters") or []}}
 
