@@ -118,7 +118,7 @@ class LoadedModel(Protocol):
         """Return the process that infers, on the device."""
 
     def run(self, phase: Phase, index: int, *, seconds: float, min_inferences: int) -> Window:
-        """Infer back to back for at least `seconds` and `min_inferences`; return the window."""
+        """Infer for at least `seconds` and `min_inferences`: measured windows at the plan's rate where it has one, else back to back."""
 
     def profile(self, index: int, *, seconds: float, timeline: str) -> ProfiledWindow:
         """Time each operator in a window of its own; readings of channel `timeline` say when each began, where readings could tell.

@@ -14,6 +14,7 @@ from edgekit.core.calibration import Calibration
 from edgekit.core.channel import MeterSpec
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import Note, Quantity
+from edgekit.core.sync import SyncPlan, SyncStep
 from edgekit.core.trace import ClockMap, Reading, TraceFile
 from edgekit.core.units import Unit
 from edgekit.core.window import Window
@@ -28,6 +29,20 @@ class RunStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserFunction:
+    """Name a Python function of the user's that is part of the unit of work: the `file` as it was named, its sha256, and the `function`."""
+
+    file: str
+    function: str
+    sha256: str
+
+    @property
+    def words(self) -> str:
+        """Return "prepare of prep.py (sha256 0123456789ab)"."""
+        return f"{self.function} of {self.file.rpartition('/')[2]} (sha256 {self.sha256[:12]})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
     """Hold what a run sets out to do: times in seconds; `inputs` says which data is fed.
 
@@ -39,6 +54,12 @@ class RunPlan:
     "mean" (joules over inferences of all of them) or "median". With `whole_windows` nothing at their ends is given the mean power of the
     rest: whoever defined them counts what happens there. `delegate` is a shared library on the device that the engine loads, with its
     own `delegate_options`; the facts say what it took.
+
+    With `rate_hz` inferences are made at that rate, on a schedule of the runner's own clock, `batch` of them at a time; the runner spins
+    for the last `spin_s` before each. Before a window the device cools until its temperature is `cool_to_c`, or within `cool_within_c` of
+    what it was at the start of the run, but waits `cool_at_most_s` at most. `cold_starts` is how often each artifact is loaded anew, apart
+    from the windows. `pre` and `post` are the user's functions around each inference; `raw` is the file whose arrays `pre` is given (None:
+    the samples), with its sha256.
     """
 
     windows: int
@@ -64,18 +85,50 @@ class RunPlan:
     delegate: str | None = None
     delegate_options: Mapping[str, str] = field(default_factory=dict)
     precision: str | None = None
+    sync: SyncPlan = SyncPlan()
+    rate_hz: float | None = None
+    spin_s: float = 0.0
+    cool_to_c: float | None = None
+    cool_within_c: float | None = None
+    cool_at_most_s: float = 0.0
+    cold_starts: int = 0
+    pre: UserFunction | None = None
+    post: UserFunction | None = None
+    raw: str | None = None
+    raw_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise ValueError(f"a batch of {self.batch} cannot be inferred")
+        if self.rate_hz is not None and not 0 < self.rate_hz < math.inf:
+            raise ValueError(f"a rate of {self.rate_hz} inferences a second cannot be meant")
+
+    @property
+    def period_s(self) -> float | None:
+        """Return the time from one invocation to the next; None where they run back to back."""
+        return None if self.rate_hz is None else self.batch / self.rate_hz
+
+    @property
+    def unit_of_work(self) -> str:
+        """Return what one inference consists of, in words: runs compare only where these are the same."""
+        steps = [f"pre: {self.pre.words}"] if self.pre is not None else []
+        steps += ["set_tensor + invoke + get_tensor"]
+        steps += [f"post: {self.post.words}"] if self.post is not None else []
+        paced = "" if self.rate_hz is None else f", at {self.rate_hz:g}/s with the idle in between"
+        return " + ".join(steps) + paced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadTiming:
-    """Hold the cold start: seconds to load the model into its engine, and seconds of the first inference."""
+    """Hold one cold start: seconds to load the model into its engine, and seconds of the first inference.
+
+    `load_start_ns` and `first_start_ns` are when these began on the device's clock; None where nobody knows.
+    """
 
     load_s: float
     first_inference_s: float
+    load_start_ns: int | None = None
+    first_start_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +138,8 @@ class ChannelAnalysis:
     A window whose energy could not be computed is None in `window_j`. `coverage` is the share of measured time that readings cover.
     `n_effective` is how many independent windows the correlated ones are worth; `without_outliers` is gross again without the windows that
     stand out, None where none does. `edges` says how the windows were cut out of the readings: "aligned" to updates of the sensor,
-    "interpolated" at the window's own edges, or "" where there is nothing to cut.
+    "interpolated" at the window's own edges, or "" where there is nothing to cut. `sync` are the steps by which the ends of windows were
+    placed among the readings.
     """
 
     channel: str
@@ -99,6 +153,7 @@ class ChannelAnalysis:
     n_effective: float | None = None
     without_outliers: Quantity | None = None
     edges: str = ""
+    sync: tuple[SyncStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +213,21 @@ class OperatorEnergy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColdStart:
+    """Hold what it takes to load a model in a process of its own and infer once, over all cold starts of a run, beside the steady state.
+
+    Joules are gross, at the boundary of the run's headline; those per inference of the steady state are the headline itself.
+    """
+
+    starts: int
+    load_s: Quantity
+    load_j: Quantity
+    first_inference_s: Quantity
+    first_inference_j: Quantity
+    steady_s: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """Hold everything derived from a run; recomputed from the rest of the record byte for byte.
 
@@ -176,6 +246,7 @@ class Analysis:
     notes: tuple[Note, ...] = ()
     operators: tuple[OperatorEnergy, ...] = ()
     attribution: str | None = None
+    cold_start: ColdStart | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,9 @@ class Phase(StrEnum):
     MEASURE = "measure"
     COOLDOWN = "cooldown"
     PROFILE = "profile"
+    MARKER = "marker"
+    LOAD = "load"
+    FIRST = "first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +38,26 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pacing:
+    """Hold how well a window kept to its schedule, one invocation every `period_ns`.
+
+    `late` invocations began more than a tenth of a period after they were due; the latest one `latest_ns` after. `busy_ns` is the time of
+    all invocations together, the rest of the window was idle.
+    """
+
+    period_ns: int
+    invocations: int
+    late: int
+    latest_ns: int
+    busy_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Hold one window [start_ns, end_ns] of clock domain `clock`; `bracket_ns` is how uncertain each edge is."""
+    """Hold one window [start_ns, end_ns] of clock domain `clock`; `bracket_ns` is how uncertain each edge is.
+
+    `temperature_c` is what the device said before its start and after its end; None where nobody asked, or it could not say.
+    """
 
     phase: Phase
     index: int
@@ -47,6 +68,8 @@ class Window:
     inferences: int | None = None
     latency: Latency | None = None
     invalid: str | None = None
+    pacing: Pacing | None = None
+    temperature_c: tuple[float | None, float | None] | None = None
 
     def __post_init__(self) -> None:
         if (self.inferences or 0) < 0 or self.bracket_ns < 0:

@@ -12,7 +12,7 @@ from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Clock, ReadingSink, ReadingWatch
 from edgekit.core.run import LoadTiming, ProfiledWindow, RunPlan
 from edgekit.core.trace import ClockMap
-from edgekit.core.window import Latency, Phase, Window
+from edgekit.core.window import Latency, Pacing, Phase, Window
 from edgekit.devices.client import Client
 from edgekit.devices.profiling import profiled
 from edgekit.devices.sampling import CpuEdges, Sampling
@@ -38,7 +38,7 @@ class RunnerSession:
     """Hold an open machine: one idle runner that answers questions, one more per loaded model, one that samples.
 
     `engines` lists the engines to try for a model, the preferred one first; none lets the runner choose by the file's ending.
-    With `on_gpu` the temperature and clock among the facts are those of the GPU.
+    With `on_gpu` the temperature and clock among the facts are those of the GPU. `on_start` hears the id of every process that is started.
     """
 
     def __init__(
@@ -53,9 +53,11 @@ class RunnerSession:
         engines: Sequence[str] = (),
         on_gpu: bool = False,
         slept_ns: Callable[[], int] = slept_ns,
+        on_start: Callable[[int], None] = lambda pid: None,
     ) -> None:
         self.spec = spec
         self._shell = shell
+        self._on_start = on_start
         self._argv = (python, runner)
         self._clock = clock
         self._domain = clock_domain
@@ -78,7 +80,7 @@ class RunnerSession:
         known, gpu = dict(reply["facts"]), reply["gpu"]
         if self._on_gpu and gpu:
             known |= {"temperature_c": gpu["temperature_c"], "frequency_hz": gpu["sm_clock_hz"]}
-        known |= {name: self._loaded.get(name) for name in ("engine", "engine_version", "delegate", "threads")}
+        known |= {name: self._loaded.get(name) for name in ("engine", "engine_version", "delegate", "precision", "threads")}
         return _facts(known, reply["reasons"])
 
     def condition(self) -> DeviceFacts:
@@ -102,11 +104,14 @@ class RunnerSession:
             "batch": plan.batch,
             "delegate": plan.delegate,
             "delegate_options": dict(plan.delegate_options),
+            "precision": plan.precision,
+            **_processing(plan, self._shell),
         }
-        if plan.engine or not self._engines:
-            return self._load(request, plan.engine, plan)
+        candidates = self._candidates(artifact, plan)
+        if len(candidates) == 1:
+            return self._load(request, candidates[0], plan)
         refusals: list[EdgekitError] = []
-        for engine in self._engines:
+        for engine in candidates:
             try:
                 return self._load(request, engine, plan)
             except EdgekitError as error:
@@ -119,6 +124,10 @@ class RunnerSession:
             why="; ".join(str(error) for error in refusals),
             do=[step for error in refusals for step in error.do],
         )
+
+    def _candidates(self, artifact: Path, plan: RunPlan) -> Sequence[str | None]:
+        """Return the engines to try for an artifact, the preferred one first; None lets the runner choose by the file's ending."""
+        return (plan.engine,) if plan.engine or not self._engines else self._engines
 
     def idle(self, index: int, seconds: float) -> Window:
         """Do nothing for `seconds`; return the window on the device's clock, its edges as uncertain as the exchange that read them."""
@@ -182,6 +191,7 @@ class RunnerSession:
         client = Client(self._shell.spawn([*self._argv, mode]), device=self.spec.name)
         try:
             client.greet()
+            self._on_start(int(client.hello["pid"]))
         except BaseException:
             client.close()
             raise
@@ -252,7 +262,12 @@ class RunnerModel:
     @property
     def timing(self) -> LoadTiming:
         """Return the cold start."""
-        return LoadTiming(load_s=self.loaded["load_s"], first_inference_s=self.loaded["first_inference_s"])
+        return LoadTiming(
+            load_s=self.loaded["load_s"],
+            first_inference_s=self.loaded["first_inference_s"],
+            load_start_ns=self.loaded.get("load_start_ns"),
+            first_start_ns=self.loaded.get("first_start_ns"),
+        )
 
     @property
     def pid(self) -> int | None:
@@ -260,12 +275,14 @@ class RunnerModel:
         return self._client.pid
 
     def run(self, phase: Phase, index: int, *, seconds: float, min_inferences: int) -> Window:
-        """Infer back to back for at least `seconds` and `min_inferences`; return the window."""
+        """Infer for at least `seconds` and `min_inferences`: measured windows at the plan's rate, others back to back."""
         slept_ns = self._slept_ns()
         patience_s = 60.0 + 2 * seconds + 3 * min_inferences * self.timing.first_inference_s
-        reply = self._client.ask(
-            "run", seconds=seconds, min_inferences=min_inferences, group_min_ns=self._plan.group_min_ns, timeout_s=patience_s
-        )
+        asked: dict[str, Any] = {"seconds": seconds, "min_inferences": min_inferences, "group_min_ns": self._plan.group_min_ns}
+        if self._plan.rate_hz is not None and phase is Phase.MEASURE:
+            asked |= {"rate_hz": self._plan.rate_hz, "spin_s": self._plan.spin_s}
+            patience_s += 2 * min_inferences / self._plan.rate_hz
+        reply = self._client.ask("run", **asked, timeout_s=patience_s)
         self._on_window(self.pid or 0, reply)
         latency = reply["latency"]
         return Window(
@@ -285,6 +302,7 @@ class RunnerModel:
                 reservoir_ns=tuple(latency["reservoir_ns"]),
             ),
             invalid=asleep(slept_ns, self._slept_ns()),
+            pacing=Pacing(**reply["pacing"]) if "pacing" in reply else None,
         )
 
     def profile(self, index: int, *, seconds: float, timeline: str) -> ProfiledWindow:
@@ -303,3 +321,13 @@ class RunnerModel:
     def close(self) -> None:
         """End the inference process."""
         self._client.close()
+
+
+def _processing(plan: RunPlan, shell: Shell) -> dict[str, Any]:
+    """Return what a runner is told of the user's functions: files brought to the machine, and which functions of them."""
+    told: dict[str, Any] = {
+        role: {"file": shell.put(Path(named.file)), "function": named.function}
+        for role, named in (("pre", plan.pre), ("post", plan.post))
+        if named is not None
+    }
+    return told | ({"raw": shell.put(Path(plan.raw))} if plan.raw is not None else {})

@@ -25,18 +25,23 @@ _EXTRAS = {
 _CLASSES: tuple[tuple[str, type[EdgekitError]], ...] = (
     ("model.", ModelError),
     ("samples.", UsageError),
+    ("processing.", UsageError),
     ("engine.unknown", UsageError),
     ("engine.missing", SetupError),
     ("engine.delegate_unsupported", UsageError),
     ("engine.delegate", SetupError),
     ("engine.too_old", SetupError),
     ("engine.numpy", SetupError),
+    ("engine.precision", UsageError),
+    ("engine.fallback", SetupError),
 )
 _ADVICE: Mapping[str, tuple[str, str]] = {
     "engine.no_cuda": ("install a torch that is built for CUDA:", 'pip install "edgekit[torch]"'),
+    "engine.precision": ("see what each engine computes in:", "edgekit bench --help"),
     "engine.delegate": ("see whether the library and what it needs are there:", "ldd DELEGATE"),
     "engine.delegate_unsupported": ("run a .tflite artifact with it:", "edgekit bench ARTIFACT.tflite --engine litert --delegate DELEGATE"),
     "model.format": ("convert it to a format that this device runs:", "edgekit convert MODEL --to tflite --to onnx"),
+    "model.memory": ("use a smaller batch:", "edgekit bench ARTIFACT --batch 1"),
     "model.refused": ("check that the file is whole, or convert it again:", "edgekit convert MODEL"),
     "model.batch": ("use the batch the model was converted with:", "edgekit bench ARTIFACT --batch 1"),
     "samples.shape": ("convert again with data of the shape the model wants:", "edgekit convert MODEL --calib DATA"),

@@ -107,6 +107,8 @@ def _of_meter(
             statistic=record.plan.statistic,
             whole=record.plan.whole_windows or record.plan.rate_hz is not None,
             published=record.plan.whole_windows,
+            every=record.windows,
+            sync=record.plan.sync,
         )
 
     rivals = {tuple(channel.id for channel in counters): powers for counters, powers in rival_groups(spec)}
@@ -138,7 +140,7 @@ def _rank(item: ChannelAnalysis) -> tuple[int, int, int]:
 
 
 def _clock_origins(record: RunRecord) -> tuple[Origin, ...]:
-    return (Origin.EMULATED,) if record.device.kind == "sim" else (Origin.MEASURED,)
+    return (Origin.EMULATED,) if record.device.rehearsed else (Origin.MEASURED,)
 
 
 def _time_per_inference(measured: Sequence[Window], record: RunRecord) -> Quantity:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.quantity import Estimate, Quantity, Unknown, merge_origins
 from edgekit.core.run import ChannelAnalysis
+from edgekit.core.sync import SyncPlan, SyncStep, total_u_s
 from edgekit.core.trace import ClockMap
 from edgekit.core.window import Window
 from edgekit.energy.baseline import Idle, idle_power, net_energy
 from edgekit.energy.channel import ChannelWindows, channel_windows
-from edgekit.energy.clock import clock_line
+from edgekit.energy.dating import Dated, dated
+from edgekit.energy.enough import short_of
 from edgekit.energy.gross import gross_energy
 from edgekit.energy.instrument import instrument_terms
 from edgekit.energy.part_time import Missed, missed
@@ -37,18 +39,30 @@ def analyse_group(
     batch: int = 1,
     statistic: str = "mean",
     whole: bool = False,
+    published: bool = False,
+    every: Sequence[Window] = (),
+    sync: SyncPlan | None = None,
 ) -> ChannelAnalysis:
     """Return gross, net and idle figures of channels that are added because they are disjoint at one boundary.
 
     `windows` are the measured ones, each with its count of inferences, `batch` of which are made at once; `idles` give the baseline; `maps`
     join the clocks. `machine` tells one instrument from another of its kind: errors are common to two figures only where one instrument
     read both. The headline figure is the `statistic` ("mean" or "median") of the windows; with `whole` they are never cut inside.
+    Windows that somebody `published` cannot be measured again. `every` are all windows of the run, markers too, and `sync` says what is
+    asked of how well windows lie among the readings.
     """
-    parts = [
-        _channel(channel, spec, traces.get(channel.id), windows=windows, idles=idles, maps=maps, batch=batch, whole=whole)
+    sync = sync or SyncPlan()
+    joined = [
+        dated(channel, spec, traces, measured=windows, idles=idles, maps=maps, every=every, plan=sync, published=published)
+        if len(traces.get(channel.id, ())) and (windows or idles)
+        else None
         for channel in group
     ]
-    found = [_long_enough(_added([part.measured[place] for part in parts]), window, spec) for place, window in enumerate(windows)]
+    numbers = len(windows), len(idles)
+    parts = [_channel(channel, spec, traces, place, numbers, batch, whole) for channel, place in zip(group, joined, strict=True)]
+    steps = max((place.steps for place in joined if place is not None), key=_vagueness, default=())
+    added = [_added([part.measured[place] for part in parts]) for place in range(len(windows))]
+    found = [_refused(energy, window, spec, steps, sync) for energy, window in zip(added, windows, strict=True)]
     idle_found = [_added([part.idle[place] for part in parts]) for place in range(len(idles))]
     idle_w = _idle(idle_found, idles, found, windows, group=group, spec=spec, machine=machine)
     gross = gross_energy(
@@ -56,10 +70,10 @@ def analyse_group(
         found,
         group=group,
         spec=spec,
-        missed=_missed(group, spec, parts, windows, idles, batch=batch),
+        missed=[*_missed(group, spec, parts, windows, idles, batch=batch), *_of_dating(joined)],
         machine=machine,
         statistic=statistic,
-        published=whole,
+        published=published,
     )
     net, mean_w = _net_and_mean(gross.energy_j, idle_w, found, windows)
     return ChannelAnalysis(
@@ -74,24 +88,45 @@ def analyse_group(
         n_effective=gross.n_effective,
         without_outliers=gross.without_outliers,
         edges=" and ".join(sorted({part.edges for part in parts if part.edges})),
+        sync=steps,
     )
 
 
 def _channel(
     channel: Channel,
     spec: MeterSpec,
-    trace: Trace | ChunkedTrace | None,
-    *,
-    windows: Sequence[Window],
-    idles: Sequence[Window],
-    maps: Sequence[ClockMap],
+    traces: Mapping[str, Trace | ChunkedTrace],
+    place: Dated | None,
+    numbers: tuple[int, int],
     batch: int,
     whole: bool,
 ) -> ChannelWindows:
-    if trace is None or not len(trace) or not (windows or idles):
-        return ChannelWindows(measured=(None,) * len(windows), idle=(None,) * len(idles), edges="")
-    line = clock_line(maps, source=(*windows, *idles)[0].clock, target=trace.clock)
-    return channel_windows(channel, spec, trace, measured=windows, idles=idles, line=line, batch=batch, whole=whole)
+    if place is None:
+        return ChannelWindows(measured=(None,) * numbers[0], idle=(None,) * numbers[1], edges="")
+    return channel_windows(
+        channel,
+        spec,
+        traces[channel.id],
+        measured=place.measured,
+        idles=place.idles,
+        line=place.line,
+        batch=batch,
+        whole=whole,
+        dated_s=place.dated_s,
+    )
+
+
+def _vagueness(steps: tuple[SyncStep, ...]) -> float:
+    known = total_u_s(steps)
+    return math.inf if known is None else known
+
+
+def _of_dating(joined: Sequence[Dated | None]) -> list[Missed]:
+    """Return what nobody knows of how readings were dated, and what is to be said of it, each once."""
+    known = [place for place in joined if place is not None]
+    terms = dict.fromkeys(place.unknown for place in known if place.unknown is not None)
+    notes = dict.fromkeys(note for place in known for note in place.notes)
+    return [*(Missed(term=term) for term in terms), *(Missed(term=None, note=note) for note in notes)]
 
 
 def _added(parts: Sequence[WindowEnergy | None]) -> WindowEnergy | None:
@@ -121,13 +156,13 @@ def _added(parts: Sequence[WindowEnergy | None]) -> WindowEnergy | None:
     )
 
 
-def _long_enough(energy: WindowEnergy | None, window: Window, spec: MeterSpec) -> WindowEnergy | None:
-    """Return the window's energy, with a reason against it where the meter is too slow for a window this short."""
-    least_s = spec.least_window_s
-    if energy is None or least_s is None or window.duration_s >= least_s:
+def _refused(
+    energy: WindowEnergy | None, window: Window, spec: MeterSpec, steps: tuple[SyncStep, ...], sync: SyncPlan
+) -> WindowEnergy | None:
+    """Return the window's energy, with a reason against it where it is too short for its meter, or holds less than is asked for."""
+    if energy is None or energy.reason:
         return energy
-    why = f"meter {spec.kind} needs windows of {least_s:g} s or more, and one is {window.duration_s:.3g} s long"
-    return replace(energy, reason=energy.reason or why)
+    return replace(energy, reason=short_of(energy, window, spec, steps, sync))
 
 
 def _is_known(energy: WindowEnergy | None) -> bool:

@@ -10,6 +10,7 @@ from edgekit.core.channel import Channel, Measurand, MeterSpec
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality
 from edgekit.core.window import Window
 from edgekit.energy.aliasing import beats_differ, jitter_of, missed_share
+from edgekit.energy.pacing import duty_of
 
 _LOCKED = 0.05  # of the load's peak-to-peak power: what may be missed beyond this is no longer a correction but a guess
 _LEAST = 5  # windows from which their scatter tells what windows at different phases miss
@@ -34,8 +35,9 @@ def missed(
     """Return what channel may have missed of `joules` per inference over `windows`; None where it looks all the time.
 
     Windows that began at different phases of the sensor's period each miss something else, so that their scatter holds it already. For the
-    rest the load's peak-to-peak power is taken as twice its mean above idle (as much above the mean as below), or, where the load may have
-    kept step with the sensor, as anything between idle and the most the instrument can read.
+    rest the load's peak-to-peak power is taken as twice its mean above idle (as much above the mean as below; more where inferences take
+    less than half of the time), or, where the load may have kept step with the sensor, as anything between idle and the most the
+    instrument can read.
     """
     fraction, update_s = _look(channel, spec)
     if channel.origin is Origin.ESTIMATED or (fraction is not None and fraction >= 1):
@@ -61,10 +63,12 @@ def missed(
     )
     each_s = sum(window.duration_s for window in windows) / sum(counts)
     above_w = max(0.0, joules / each_s - (idle_w or 0.0))
-    text = f"the sensor {_habit(fraction, update_s, assumed=assumed)}, and one inference takes {period_s:.3g} s"
+    repeats = "inferences come every" if windows[0].pacing is not None else "one inference takes"
+    text = f"the sensor {_habit(fraction, update_s, assumed=assumed)}, and {repeats} {period_s:.3g} s"
     dephase = "measure five windows or more at random phases, as `edgekit bench` does, or use a sensor that looks all the time"
     dephase = advice if assumed else dephase
-    term = BudgetTerm(name="coverage", kind="B", u=share * 2 * above_w * each_s / 3**0.5, shrink=dephase)
+    swing_w = above_w * max(2.0, 1 / max(duty_of(windows), 1e-6))
+    term = BudgetTerm(name="coverage", kind="B", u=share * swing_w * each_s / 3**0.5, shrink=dephase)
     if len(windows) >= _LEAST and beats_differ([window.start_ns for window in windows], period_s=min(period_s, update_s)):
         note = Note(code="sensor.part_time", text=f"{text}: what it misses is in the scatter of the windows", advice=dephase)
         return Missed(term=None, note=note if share > _LOCKED / 5 else None)

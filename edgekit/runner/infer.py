@@ -9,9 +9,11 @@ import time
 from array import array
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from . import engines
+from . import engines, memory, processing
+from .answer import answer
 from .engines.delegate import wanted
 from .engines.inputs import prepare
+from .paced import paced
 from .profile import profile
 from .wire import Message, Refusal
 
@@ -29,43 +31,64 @@ class Inference:
     def __init__(self, gone: Callable[[], bool]) -> None:
         self._gone = gone
         self._engine: Any = None
+        self._loop: Any = None
         self._inputs: List[Any] = []
         self._batch = 1
         self._group_size = 1
 
     def operations(self) -> Dict[str, Callable[[Message], Message]]:
         """Return the operations by name."""
-        return {"load": self.load, "run": self.run, "profile": self.profile}
+        return {"load": self._loading, "run": self._running, "profile": self.profile, "answer": self.answer}
 
     def tick(self) -> Optional[float]:
         """Return None: nothing is due between requests."""
         return None
+
+    def _loading(self, request: Message) -> Message:
+        return memory.told(self.load, request)
+
+    def _running(self, request: Message) -> Message:
+        return memory.told(self.run, request, self._batch)
 
     def load(self, request: Message) -> Message:
         """Load one artifact and infer once; return what was loaded and the cold start in seconds."""
         if self._engine is not None:
             raise Refusal("model.loaded", "this process has a model already", "one process holds one model")
         self._batch = int(request.get("batch") or 1)
-        begin = time.monotonic()
+        functions = processing.wanted(request)
         threads, delegate = int(request.get("threads") or 1), wanted(request)
-        engine = engines.load(str(request["artifact"]), request.get("engine"), threads, self._batch, delegate)
-        loaded = time.monotonic()
-        self._inputs, origin = prepare(engine, request.get("samples"), self._batch)
-        before_first = time.monotonic()
+        load_start = time.monotonic_ns()
+        engine = engines.load(str(request["artifact"]), request.get("engine"), threads, self._batch, delegate, request.get("precision"))
+        loaded = time.monotonic_ns()
+        self._inputs, origin = self._prepare(engine, request, functions)
+        loop = engine.loop if functions is None else processing.processed(engine, functions, self._inputs[0])
+        first_start = time.monotonic_ns()
         try:
-            engine.loop(self._inputs[:1])
+            loop(self._inputs[:1])
+        except Refusal:
+            raise
         except Exception as error:  # whatever the engine raises
             raise Refusal("model.refused", "the model loads but does not run", str(error).strip()) from error
-        first = time.monotonic()
-        self._engine = engine
+        first = time.monotonic_ns()
+        if hasattr(engine, "settle"):
+            engine.settle()
+        self._engine, self._loop = engine, loop
         return {
             **engine.describe(),
             "batch": self._batch,
             "inputs": origin,
             "samples_used": len(self._inputs),
-            "load_s": loaded - begin,
-            "first_inference_s": first - before_first,
+            "load_s": (loaded - load_start) / 1e9,
+            "first_inference_s": (first - first_start) / 1e9,
+            "load_start_ns": load_start,
+            "first_start_ns": first_start,
         }
+
+    def _prepare(self, engine: Any, request: Message, functions: Optional[processing.Functions]) -> Tuple[List[Any], str]:
+        if functions is None or functions.pre is None:
+            return prepare(engine, request.get("samples"), self._batch)
+        raw = request.get("raw") or request.get("samples")
+        return processing.raw_inputs(raw, engine.inputs, self._batch), "raw" if request.get("raw") else "samples" if raw else "synthetic"
 
     def profile(self, request: Message) -> Message:
         """Time each operator of one artifact, which is loaded for this alone."""
@@ -74,11 +97,13 @@ class Inference:
         return profile(request, self._gone)
 
     def run(self, request: Message) -> Message:
-        """Infer back to back for at least `seconds` and `min_inferences`; return the window."""
+        """Infer for at least `seconds` and `min_inferences`, back to back or at `rate_hz`; return the window."""
         if self._engine is None:
             raise Refusal("model.not_loaded", "no model is loaded", "load comes before run")
         seconds = float(request["seconds"])
-        loop = self._engine.loop
+        loop = self._loop
+        if request.get("rate_hz"):
+            return self._paced(request, seconds)
         target_ns = max(int(request.get("group_min_ns") or 0), int(seconds * 1e9) // MAX_GROUPS)
         self._group_size = size = group_size(loop, self._inputs, target_ns, self._group_size)
         least_groups = math.ceil(int(request.get("min_inferences") or 0) / (size * self._batch))
@@ -93,6 +118,29 @@ class Inference:
             "cpu_ns_start": cpu_ns[0],
             "cpu_ns_end": cpu_ns[1],
             "latency": latency(durations, size, total_ns),
+        }
+
+    def _paced(self, request: Message, seconds: float) -> Message:
+        """Infer once a period, one batch at a time; return the window, whole periods long."""
+        period_ns = max(1, round(self._batch / float(request["rate_hz"]) * 1e9))
+        count = max(1, math.ceil(seconds * 1e9 / period_ns), math.ceil(int(request.get("min_inferences") or 0) / self._batch))
+        kept = paced(self._loop, cut(self._inputs, 1), period_ns, count, int(float(request.get("spin_s") or 0) * 1e9), self._gone)
+        busy_ns = sum(kept.durations)
+        return {
+            "start_ns": kept.start_ns,
+            "end_ns": kept.end_ns,
+            "bracket_ns": clock_read_ns(),
+            "inferences": len(kept.durations) * self._batch,
+            "cpu_ns_start": kept.cpu_ns[0],
+            "cpu_ns_end": kept.cpu_ns[1],
+            "latency": latency(kept.durations, 1, busy_ns),
+            "pacing": {
+                "period_ns": period_ns,
+                "invocations": len(kept.durations),
+                "late": kept.late,
+                "latest_ns": kept.latest_ns,
+                "busy_ns": busy_ns,
+            },
         }
 
 

@@ -170,6 +170,7 @@ def opening(header: SessionHeader) -> list[RunRecord]:
             windows=(),
             facts_before=header.facts,
             calibrations=header.calibrations,
+            unit_of_work=header.plan.unit_of_work,
             tool=header.tool,
             notes=header.notes,
             tags=header.tags,

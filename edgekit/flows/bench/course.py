@@ -8,7 +8,7 @@ Nothing is drawn, computed or waited for inside a window.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgekit.core.protocols import DeviceSession, LoadedModel, Progress
 from edgekit.core.quantity import Note
@@ -16,16 +16,22 @@ from edgekit.core.units import counted, format_scaled
 from edgekit.core.window import Phase, Window
 from edgekit.energy.stop import Standing, judge, percent, unreachable
 from edgekit.energy.warmup import steady_from
+from edgekit.flows.bench.coldstart import Reload, start_cold
+from edgekit.flows.bench.cooling import Cooling, too_warm
 from edgekit.flows.bench.limit import overrun, require_round, round_and_rest_s, warmup_cap_s
 from edgekit.flows.bench.plan import IDLE_EVERY, SETTLE_S, WARMUP_PIECES, BenchPlan, Step, waits
 from edgekit.flows.bench.profiling import profile_one
+from edgekit.flows.bench.rate import marked, require_rate
 from edgekit.flows.bench.recorder import Recorder
 from edgekit.flows.bench.running import Running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Hold what a benchmark acts on: an open device with its loaded models (`names` for people), and where everything is kept."""
+    """Hold what a benchmark acts on: an open device with its loaded models (`names` for people), and where everything is kept.
+
+    `reload` loads an artifact anew; `start_c` is the temperature before anything ran.
+    """
 
     session: DeviceSession
     models: Sequence[LoadedModel]
@@ -33,6 +39,8 @@ class Stage:
     recorder: Recorder
     running: Running
     progress: Progress
+    reload: Reload
+    start_c: float | None = None
 
 
 class Course:
@@ -49,6 +57,8 @@ class Course:
         self._paces: dict[int, float] = {}
         self._rounds: list[tuple[Standing | None, ...]] = []
         self._warned: set[int] = set()
+        self._cooling = Cooling(plan.run, stage.session, stage.start_c)
+        self._too_warm: set[int] = set()
 
     def run(self) -> None:
         """Do everything that is planned; what is done so far is recorded at any moment."""
@@ -56,10 +66,13 @@ class Course:
         if self._bench.script:
             self._repeat(self._bench.script)
         else:
+            if (blind := self._cooling.impossible) is not None:
+                self._tell(blind)
             self._open()
             self._go_round()
             self._rest(self._plan.idle_s)
             self._profile()
+            self._start_cold()
             if (late := overrun(self._bench, elapsed_s=self._elapsed_s)) is not None:
                 self._tell(late)
         self._stage.progress.advance(self._elapsed_s, self._closing_words())
@@ -99,6 +112,7 @@ class Course:
             self._paces[artifact] = paces[-1]
 
     def _go_round(self) -> None:
+        require_rate(self._plan, self._paces, self._stage.names)
         require_round(self._bench, list(self._paces.values()), elapsed_s=self._elapsed_s)
         while True:
             begun_ns = self._last_ns
@@ -120,19 +134,46 @@ class Course:
         index = len(self._rounds)
         standing = self._stage.running.standing(artifact)
         of = "" if self._plan.until_rel is not None else f" of {self._plan.windows}"
-        self._say(
-            self._title(f"measure {index + 1}{of} for {self._plan.window_s:.3g} s", artifact)
-            + (f" · {_estimate(standing)}" if standing else "")
-        )
+        estimate = f" · {_estimate(standing)}" if standing else ""
+        before_c = self._cool(artifact, estimate)
+        self._say(self._title(f"measure {index + 1}{of} for {self._bench.window_s:.3g} s", artifact) + estimate)
         wait_s = next(self._waits)
         if wait_s > 0:
             self._pause(wait_s)
         self._stage.running.begin()
         model = self._stage.models[artifact]
         window = model.run(Phase.MEASURE, index, seconds=self._plan.window_s, min_inferences=self._plan.min_inferences)
-        self._keep(window, artifact)
+        after_c = self._cooling.now_c()
+        self._keep(marked(replace(window, temperature_c=None if before_c is after_c is None else (before_c, after_c))), artifact)
         if self._plan.cooldown_s > 0:
             self._pause(self._plan.cooldown_s)
+
+    def _cool(self, artifact: int, estimate: str) -> float | None:
+        """Let the device cool as far as is asked and --max-time allows; return its temperature."""
+        if self._cooling.target_c is not None:
+            self._say(self._title(f"cool to {self._cooling.target_c:.1f} C", artifact) + estimate)
+        most_s = self._plan.cool_at_most_s
+        if self._plan.max_time_s is not None:
+            most_s = max(0.0, min(most_s, self._plan.max_time_s - self._elapsed_s - self._bench.round_s - self._bench.closing_s))
+        temperature_c, cooled = self._cooling.wait(most_s)
+        if not cooled and artifact not in self._too_warm:
+            self._too_warm.add(artifact)
+            self._tell(too_warm(self._stage.names[artifact], temperature_c, self._cooling.target_c, most_s))
+        return temperature_c
+
+    def _start_cold(self) -> None:
+        """Load each artifact anew where that was asked and --max-time leaves room for it."""
+        stage, starts = self._stage, self._plan.cold_starts
+        for artifact, name in enumerate(stage.names if starts else ()):
+            timing = stage.models[artifact].timing
+            needed_s = starts * (timing.load_s + timing.first_inference_s + SETTLE_S)
+            if self._plan.max_time_s is not None and self._elapsed_s + needed_s > self._plan.max_time_s:
+                self._tell(Note(code="coldstart.max_time", text=f"{name} is not started cold: --max-time leaves no room for it"))
+                continue
+            self._say(f"start {name} cold, {counted(starts, 'time')}")
+            start_cold(
+                artifact, name, starts=starts, reload=stage.reload, session=stage.session, recorder=stage.recorder, progress=stage.progress
+            )
 
     def _profile(self) -> None:
         """Time the operators of each artifact where that was asked, after everything that is measured."""

@@ -18,11 +18,13 @@ from edgekit.energy.analyse import analyse
 from edgekit.energy.enough import is_quick
 from edgekit.flows.bench.conduct import conduct, load_all
 from edgekit.flows.bench.course import Stage
+from edgekit.flows.bench.functions import functions_note, with_functions
 from edgekit.flows.bench.inputs import Subject, open_subject
 from edgekit.flows.bench.limit import require_time, require_windows
 from edgekit.flows.bench.plan import BenchPlan, BenchRequest, plan, with_sensors
 from edgekit.flows.bench.profiling import timeline_channel
 from edgekit.flows.bench.recorder import Recorder
+from edgekit.flows.bench.remarks import engine_notes
 from edgekit.flows.bench.replay import Replay
 from edgekit.flows.bench.running import Running
 from edgekit.links.clock import SystemClock
@@ -56,6 +58,7 @@ def bench(
     if replay is not None:
         replay.require(subjects[0].artifact)
     else:
+        planned = with_functions(planned, request)
         require_time(planned, request)
     created = date.now_utc()
     session_id: str | None = None
@@ -72,20 +75,30 @@ def bench(
                 require_windows(planned, request, chosen.specs)
                 require_time(planned, request)
             models = load_all(session, subjects, planned.run, progress=progress, stack=stack)
-            for note in (unused := _unused_delegate(planned, subjects, models)):
+            told = [*_unused_delegate(planned, subjects, models), *engine_notes(subjects, models), *_user_code(planned, device.spec.name, replay)]
+            for note in told:
                 progress.note(note)
             session_id = store.open_session(created.replace("-", "").replace(":", "").removesuffix("Z"))
             header = _header(
                 request, planned, subjects, device=device, session=session, chosen=chosen, models=models, ids=(session_id, created)
             )
-            header = replace(header, notes=(*header.notes, *unused))
+            header = replace(header, notes=(*header.notes, *told))
             clocks = _clocks(chosen, session, len(subjects))
             running = Running(opening(header), clocks=clocks, clock_map=session.clock_map())
             recorder = Recorder(store.session_folder(session_id), clocks=clocks, tap=running.take)
             stack.callback(recorder.close)
             recorder.header(header)
             names = [subject.path.name for subject in subjects]
-            stage = Stage(session=session, models=models, names=names, recorder=recorder, running=running, progress=progress)
+            stage = Stage(
+                session=session,
+                models=models,
+                names=names,
+                recorder=recorder,
+                running=running,
+                progress=progress,
+                reload=lambda artifact: session.load(subjects[artifact].path, samples=subjects[artifact].samples, plan=planned.run),
+                start_c=header.facts.temperature_c,
+            )
             conduct(planned, stage=stage, chosen=chosen)
         runs = _close(store, session_id)
     except KeyboardInterrupt as stop:
@@ -190,6 +203,11 @@ def _unused_delegate(planned: BenchPlan, subjects: Sequence[Subject], models: Se
         for subject, model in zip(subjects, models, strict=True)
         if (model.loaded.get("delegate_took") or [1])[0] == 0
     ]
+
+
+def _user_code(planned: BenchPlan, device: str, replay: Replay | None) -> list[Note]:
+    note = functions_note(planned, device) if replay is None else None
+    return [] if note is None else [note]
 
 
 def _close(store: RunStore, session_id: str | None) -> list[RunRecord]:

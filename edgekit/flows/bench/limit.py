@@ -30,7 +30,7 @@ def require_time(planned: BenchPlan, request: BenchRequest) -> None:
     raise UsageError(
         f"--max-time {most_s:g} s is less than the {least_s} s that the shortest run of this plan takes",
         code="bench.max_time",
-        why=f"{warm}2 x {run.idle_s:g} s of idle and {counted(planned.artifacts, 'window')} of {run.window_s:g} s"
+        why=f"{warm}2 x {run.idle_s:g} s of idle and {counted(planned.artifacts, 'window')} of {planned.window_s:g} s"
         + (f", and as {'many' if planned.artifacts > 1 else 'long'} to time operators" if planned.profile else ""),
         do=do,
     )
@@ -64,7 +64,16 @@ def _command(request: BenchRequest, more: Sequence[str]) -> str:
         "--batch": request.batch if request.batch != 1 else None,
         "--threads": request.threads if request.threads != 1 else None,
         "--engine": request.engine,
+        "--precision": request.precision,
         "--sample-hz": request.sample_hz,
+        "--rate": None if request.rate_hz is None else f"{request.rate_hz:g}/s",
+        "--spin": request.spin_s or None,
+        "--cool-to": cool_words(request.cool_to_c, request.cool_within_c),
+        "--cool-at-most": request.cool_at_most_s,
+        "--cold-starts": request.cold_starts,
+        "--pre": request.pre,
+        "--post": request.post,
+        "--raw": None if request.raw is None else str(request.raw),
     }
     texts = {name: value if isinstance(value, str) else f"{value:g}" for name, value in given.items() if value is not None}
     words = [word for pair in texts.items() for word in pair]
@@ -72,6 +81,13 @@ def _command(request: BenchRequest, more: Sequence[str]) -> str:
     words += [name for name, on in (("--quick", request.quick), ("--profile", request.profile)) if on]
     words += ["--runs", str(request.runs_dir)] if request.runs_dir != Path("runs") else []
     return shlex.join(["edgekit", "bench", *map(str, request.artifacts), *words, *more])
+
+
+def cool_words(to_c: float | None, within_c: float | None) -> str | None:
+    """Return what a window is cooled to the way it is typed: "45C" or "+2C"; None where it is not."""
+    if to_c is not None:
+        return f"{to_c:g}C"
+    return None if within_c is None else f"+{within_c:g}C"
 
 
 def warmup_cap_s(planned: BenchPlan, artifact: int, *, elapsed_s: float) -> float:
@@ -86,7 +102,7 @@ def warmup_cap_s(planned: BenchPlan, artifact: int, *, elapsed_s: float) -> floa
 def require_round(planned: BenchPlan, paces_s: Sequence[float], *, elapsed_s: float) -> None:
     """Raise UsageError where inferences are so slow, as the warm-up has shown in seconds for each artifact, that no round ends in time."""
     run = planned.run
-    longer_s = sum(max(0.0, run.min_inferences * pace_s - run.window_s) for pace_s in paces_s)
+    longer_s = sum(max(0.0, run.min_inferences * pace_s - planned.window_s) for pace_s in paces_s)
     needed_s = elapsed_s + planned.round_s + longer_s + planned.closing_s
     if run.max_time_s is None or longer_s == 0 or needed_s <= run.max_time_s:
         return

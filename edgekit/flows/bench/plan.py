@@ -29,24 +29,31 @@ class Timing:
     warmup_s: float
     cooldown_s: float
     idle_between_s: float
+    cold_starts: int
     min_inferences: int = 10
 
 
-METHOD = Timing(windows=10, window_s=10.0, idle_s=10.0, warmup_s=3.0, cooldown_s=1.0, idle_between_s=2.0)
-METHOD_GPU = Timing(windows=10, window_s=60.0, idle_s=60.0, warmup_s=10.0, cooldown_s=1.0, idle_between_s=5.0)
-QUICK = Timing(windows=3, window_s=2.0, idle_s=3.0, warmup_s=1.0, cooldown_s=0.2, idle_between_s=0.0)
+METHOD = Timing(windows=10, window_s=10.0, idle_s=10.0, warmup_s=3.0, cooldown_s=1.0, idle_between_s=2.0, cold_starts=3)
+METHOD_GPU = Timing(windows=10, window_s=60.0, idle_s=60.0, warmup_s=10.0, cooldown_s=1.0, idle_between_s=5.0, cold_starts=3)
+QUICK = Timing(windows=3, window_s=2.0, idle_s=3.0, warmup_s=1.0, cooldown_s=0.2, idle_between_s=0.0, cold_starts=1)
 _LONGEST_S = 86_400.0
 SETTLE_S = 0.3  # readings begin this long before the first window and go on as long after the last: its edges lie between two of them
 IDLE_EVERY = 3  # rounds between two idle windows
 SLOW_SENSOR_S = 0.01  # a sensor that updates more often than this meets every window at another phase anyway
 UNTIL_AT_MOST_S = 3600.0  # how long windows are added for --until when nobody sets a time
+COOL_AT_MOST_S = 120.0
+MOST_INVOCATIONS = 1_000_000  # of one window at a rate: the time of each is kept until its end
+PRECISIONS = ("fp32", "tf32", "fp16", "int8")
 WARMUP_PIECES = 6
 WARMUP_CAP = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchRequest:
-    """Hold what the user asked for. `meters` empty means the best available one; times left None come from the method's plan."""
+    """Hold what the user asked for. `meters` empty means the best available one; times left None come from the method's plan.
+
+    `pre` and `post` are functions as typed: "FILE.py:FUNCTION" or "MODULE:FUNCTION".
+    """
 
     artifacts: tuple[Path, ...]
     device: str = "local"
@@ -66,9 +73,19 @@ class BenchRequest:
     engine: str | None = None
     delegate: str | None = None
     delegate_options: Mapping[str, str] = field(default_factory=dict)
+    precision: str | None = None
     sample_hz: float | None = None
     profile: bool = False
     tags: tuple[str, ...] = ()
+    rate_hz: float | None = None
+    spin_s: float = 0.0
+    cool_to_c: float | None = None
+    cool_within_c: float | None = None
+    cool_at_most_s: float | None = None
+    cold_starts: int | None = None
+    pre: str | None = None
+    post: str | None = None
+    raw: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +114,7 @@ class BenchPlan:
 
     @property
     def expected_s(self) -> float | None:
-        """Return how long the steps take, without loading; None when nobody knows."""
+        """Return how long the steps take, without loading and cooling; None when nobody knows."""
         if self.script:
             return sum(step.seconds for step in self.script)
         if self.run.until_rel is not None:
@@ -112,9 +129,20 @@ class BenchPlan:
         return max(SETTLE_S, self.artifacts * self.run.warmup_s) + self.run.idle_s
 
     @property
+    def window_s(self) -> float:
+        """Return the length of a window: at a rate it takes as long as its least number of inferences."""
+        return self.run.window_s if self.run.rate_hz is None else max(self.run.window_s, self.run.min_inferences / self.run.rate_hz)
+
+    @property
     def round_s(self) -> float:
-        """Return what one window of every artifact takes, each after the longest wait that may be drawn."""
-        return self.artifacts * (self.run.window_s + self.run.cooldown_s + self.run.dephase_s)
+        """Return what one window of every artifact takes, each after the longest wait that may be drawn; without cooling."""
+        return self.artifacts * (self.window_s + self.run.cooldown_s + self.run.dephase_s)
+
+    @property
+    def cooling_s(self) -> float:
+        """Return the most that cooling to a temperature may add to the plan's windows."""
+        cools = self.run.cool_to_c is not None or self.run.cool_within_c is not None
+        return self.run.windows * self.artifacts * self.run.cool_at_most_s if cools else 0.0
 
     @property
     def closing_s(self) -> float:
@@ -148,8 +176,16 @@ def plan(request: BenchRequest, *, kind: str) -> BenchPlan:
         engine=request.engine,
         delegate=request.delegate,
         delegate_options=dict(request.delegate_options),
+        precision=_precision(request.precision, kind),
+        rate_hz=request.rate_hz,
+        spin_s=request.spin_s,
+        cool_to_c=request.cool_to_c,
+        cool_within_c=request.cool_within_c,
+        cool_at_most_s=_given(request.cool_at_most_s, COOL_AT_MOST_S),
+        cold_starts=_given(request.cold_starts, base.cold_starts),
     )
     _check(run)
+    _check_rate(run)
     short = run.windows < LEAST_FOR_METHOD or run.windows * run.window_s < LEAST_S
     return BenchPlan(run=replace(run, quick=short), artifacts=len(request.artifacts), profile=request.profile)
 
@@ -175,6 +211,21 @@ def _given(value: T | None, default: T) -> T:
     return default if value is None else value
 
 
+def _precision(asked: str | None, kind: str) -> str | None:
+    """Return how a GPU is to compute 32-bit floats; raise UsageError for a word that means nothing, or a device without a choice."""
+    if asked is not None and asked not in PRECISIONS:
+        why = f"known: {', '.join(PRECISIONS)}"
+        raise UsageError(f"no precision is called {asked!r}", code="usage.value", why=why, do=[("say it so:", "--precision fp32")])
+    if asked is not None and kind != "cuda":
+        raise UsageError(
+            "--precision is a choice of GPUs",
+            code="bench.precision",
+            why="on other devices an artifact is computed in the precision it was converted to",
+            do=[("convert to another precision:", "edgekit convert MODEL -r fp16")],
+        )
+    return asked
+
+
 def _check(run: RunPlan) -> None:
     for name, value, least, most in (
         ("--windows", run.windows, 1, 100_000),
@@ -188,8 +239,29 @@ def _check(run: RunPlan) -> None:
         ("--until", _given(run.until_rel, 0.5), 1e-6, 1.0),
         ("--max-time", _given(run.max_time_s, 1.0), 0.01, 100 * _LONGEST_S),
         ("--sample-hz", run.sample_hz, 0.1, 10_000.0),
+        ("--cold-starts", run.cold_starts, 0, 1000),
+        ("--cool-to", _given(run.cool_to_c, 0.0), -60.0, 200.0),
+        ("--cool-to", _given(run.cool_within_c, 1.0), 0.0, 100.0),
+        ("--cool-at-most", run.cool_at_most_s, 0.0, _LONGEST_S),
+        ("--rate", _given(run.rate_hz, 1.0), 1e-4, 1e5),
+        ("--spin", run.spin_s, 0.0, 1.0),
     ):
         if not least <= value <= most:  # written so that NaN is refused too
             fault = "too small" if value < least else "too large" if value > most else "no number"
             why = f"it must be at least {least:g}" if value < least else f"it must lie between {least:g} and {most:g}"
             raise UsageError(f"{name} {value:g} is {fault}", code="bench.timing", why=why)
+
+
+def _check_rate(run: RunPlan) -> None:
+    """Raise UsageError for a rate that one window cannot hold, or options that only a rate gives a meaning."""
+    if run.rate_hz is None:
+        if run.spin_s:
+            raise UsageError("--spin needs --rate", code="usage.missing", why="inferences that run back to back wait for nothing")
+        return
+    if (count := run.window_s * run.rate_hz / run.batch) > MOST_INVOCATIONS:
+        raise UsageError(
+            f"--rate {run.rate_hz:g}/s makes {count:.3g} invocations in a window of {run.window_s:g} s",
+            code="bench.rate",
+            why=f"the time of each is kept until the window ends, {MOST_INVOCATIONS} at most",
+            do=[("measure shorter windows:", f"--window {MOST_INVOCATIONS * run.batch / run.rate_hz:g}")],
+        )

@@ -26,7 +26,7 @@ class Tensor(NamedTuple):
 def prepare(engine: Any, path: Optional[str], batch: int) -> Tuple[List[Any], str]:
     """Return the engine's prepared inputs and their origin: "samples" from the .npz at `path`, else "synthetic" from a fixed seed."""
     tensors: List[Tensor] = engine.inputs
-    columns = _read(path, tensors) if path else {tensor.name: _synthetic(tensor) for tensor in tensors}
+    columns = _read(path, tensors) if path else {tensor.name: synthetic(tensor) for tensor in tensors}
     count = min(len(column) for column in columns.values())
     if count == 0:
         raise Refusal("samples.empty", f"the samples {path} hold nothing", "an input array has length 0")
@@ -36,14 +36,19 @@ def prepare(engine: Any, path: Optional[str], batch: int) -> Tuple[List[Any], st
     return [engine.prepare(row) for row in rows], "samples" if path else "synthetic"
 
 
-def _read(path: str, tensors: List[Tensor]) -> Dict[str, Any]:
+def read_arrays(path: str) -> Dict[str, Any]:
+    """Return the arrays of the .npz at `path` by name; raise Refusal where it cannot be read, or holds anything but plain arrays."""
     import numpy as np
 
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+            return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise Refusal("samples.unreadable", f"the samples {path} cannot be read", str(error)) from error
+
+
+def _read(path: str, tensors: List[Tensor]) -> Dict[str, Any]:
+    arrays = read_arrays(path)
     if len(tensors) == 1 and tensors[0].name not in arrays and "x" in arrays:
         arrays[tensors[0].name] = arrays["x"]
     missing = [tensor.name for tensor in tensors if tensor.name not in arrays]
@@ -68,15 +73,24 @@ def _fit(values: Any, tensor: Tensor) -> Any:
     if values.dtype.kind == "f" and wanted.kind == "f":
         return np.ascontiguousarray(values, dtype=wanted)
     if values.dtype.kind == "f" and wanted.kind in "iu" and tensor.scale:
-        limits = np.iinfo(wanted)
-        steps = np.round(values / tensor.scale) + (tensor.zero_point or 0)
-        return np.ascontiguousarray(np.clip(steps, limits.min, limits.max).astype(wanted))
+        return quantized(values, tensor)
     raise Refusal(
         "samples.dtype", f"the samples of {tensor.name!r} have the wrong type", f"they are {values.dtype}, the model wants {wanted}"
     )
 
 
-def _synthetic(tensor: Tensor) -> Any:
+def quantized(values: Any, tensor: Tensor) -> Any:
+    """Return floats as the integers that `tensor` wants."""
+    import numpy as np
+
+    wanted = np.dtype(tensor.dtype)
+    limits = np.iinfo(wanted)
+    steps = np.round(values / tensor.scale) + (tensor.zero_point or 0)
+    return np.ascontiguousarray(np.clip(steps, limits.min, limits.max).astype(wanted))
+
+
+def synthetic(tensor: Tensor) -> Any:
+    """Return random values from a fixed seed that `tensor` may be fed with, samples first."""
     import numpy as np
 
     random = np.random.Generator(np.random.PCG64(SEED))
