@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -113,7 +113,7 @@ def capture(
         kept.row({"schema": SCHEMA, "kind": choice.kind, "created": created, "tool": {"edgekit": version("edgekit")}, "options": options})
         try:
             spec = as_data(meter.spec())
-            kept.row({"spec": {**spec, "identity": spec["identity"].replace(serial, "") if serial else spec["identity"]}})
+            kept.row({"spec": {**spec, "identity": _anonymous(spec["identity"], {serial, getattr(meter, "serial", "")})}})
             meter.start(kept.sink, kept)
             progress.step(f"capture {choice.kind} for {seconds:g} s", seconds)
             while kept.failure is None and (left_s := seconds - (clock.now_ns() - began_ns) / 1e9) > 0:
@@ -139,3 +139,8 @@ def capture(
         failure=kept.failure,
         notes=tuple(kept.notes),
     )
+
+
+def _anonymous(identity: str, numbers: Set[str]) -> str:
+    """Return an identity without the words that tell this instrument from another of its kind."""
+    return " ".join(word for word in identity.split() if word not in numbers)

@@ -14,7 +14,7 @@ from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.links.port import PortOpener
 from edgekit.meters.printed import LONGEST, QUANTITIES, channels_of, complete, names_of, parse_line
 from edgekit.meters.reader import PortMeter, Readings, silent
-from edgekit.meters.settings import check_names, number, one_of, place, wrong
+from edgekit.meters.settings import number, one_of, place, wrong
 
 _BLOCK: Final = 65_536
 _TURN_S: Final = 0.05
@@ -29,7 +29,6 @@ class LinesMeter(PortMeter):
 
     def __init__(self, address: str | None, options: Mapping[str, str] | None, *, clock: Clock | None, open_port: PortOpener) -> None:
         super().__init__(address, options, clock=clock, open_port=open_port)
-        check_names(self.kind, self.options, self.options_known)
         self._boundary = place(self.kind, self.options, Boundary.USB_INPUT)
         self._late_ns = round(1e6 * number(self.kind, self.options, "latency_ms", 0.0, low=0, high=60_000))
         self.silent_s = number(self.kind, self.options, "timeout_s", 5.0, low=0.1, high=3600)

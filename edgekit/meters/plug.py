@@ -21,7 +21,7 @@ from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.links.http import HttpPort, Login
 from edgekit.links.port import PortOpener
 from edgekit.meters.reader import PortMeter, Readings
-from edgekit.meters.settings import check_names, number, secret
+from edgekit.meters.settings import number, secret
 
 LEAST_WINDOW_S: Final = 60.0
 _ANSWER_S: Final = 3.0
@@ -58,7 +58,6 @@ class PlugMeter(PortMeter):
         open_port: PortOpener = HttpPort,
     ) -> None:
         super().__init__(address, options, clock=clock, open_port=open_port)
-        check_names(self.kind, self.options, self.options_known)
         self._id = round(number(self.kind, self.options, "id", 0, low=0, high=15))
         login = Login(user=self.options.get("user", self.user), password=secret(self.kind, self.options), in_query=self.in_query)
         self._open_port = partial(open_port, login=login)

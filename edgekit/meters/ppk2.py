@@ -41,6 +41,13 @@ class Ppk2Meter(PortMeter):
     baud = 115_200
     usb_ids = ((0x1915, 0xC00A),)
     usb_port = 0
+    options_known = ("voltage", "mode", "power", "inputs", "spike_filter", "uncalibrated")
+    _voltage_v = 0.0
+
+    @property
+    def voltage_v(self) -> float:
+        """Return the volts at which it measures amperes, 0 before it was opened."""
+        return self._voltage_v
 
     def spec(self) -> MeterSpec:
         """Return the spec; the instrument is opened and asked first."""

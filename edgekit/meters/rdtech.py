@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Channel, Measurand
 from edgekit.core.protocols import Port
 from edgekit.core.quantity import Origin
-from edgekit.meters.reader import PortMeter
+from edgekit.core.trace import FLAG_GAP, Reading
+from edgekit.meters.reader import PortMeter, Readings
 
 REPLY_S: Final = 0.5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Hold what one answer tells: watts, volts, and counted milliwatt-hours with the flags of that count."""
+
+    power_w: float
+    voltage_v: float
+    count_mwh: int
+    count_flags: int = 0
+
+
 class RdtechMeter(PortMeter):
-    """Ask, and read the answer."""
+    """Ask every `every_s` (`fast_s` for a self-test), and date what the answer says between question and answer."""
+
+    every_s = fast_s = 0.1
+    _next_ns = 0
+
+    def _look(self, port: Port) -> Look | None:
+        """Ask once; return None where no whole answer came."""
+        raise NotImplementedError
+
+    def _read(self, port: Port) -> Readings:
+        now_ns = self._clock.now_ns()
+        if now_ns < self._next_ns:
+            self._clock.sleep(min(0.1, (self._next_ns - now_ns) / 1e9))
+            return ()
+        self._next_ns = now_ns + round((self.fast_s if self.fast else self.every_s) * 1e9)
+        found = self._look(port)
+        if found is None:
+            return ()
+        after_ns = self._clock.now_ns()
+        flags, self._after_gap = FLAG_GAP if self._after_gap else 0, False
+        at: dict[str, int] = {"t_ns": (now_ns + after_ns) // 2, "bracket_ns": (after_ns - now_ns) // 2}
+        return (
+            Reading(channel=f"{self.kind}.power", value=found.power_w, flags=flags, **at),
+            Reading(channel=f"{self.kind}.voltage", value=found.voltage_v, flags=flags, **at),
+            Reading(channel=f"{self.kind}.energy", value=float(found.count_mwh), flags=flags | found.count_flags, **at),
+        )
 
     def _channels(self, origin: Origin, *, quantum_w: float) -> tuple[Channel, ...]:
         """Return power, milliwatt-hours as a counter of 3.6 J, and voltage; values are renewed twice a second."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import EdgekitError, HardwareError
@@ -17,6 +17,7 @@ from edgekit.core.quantity import Note
 from edgekit.core.trace import Reading, Trace
 from edgekit.links.clock import HostClock
 from edgekit.links.port import PortOpener, SerialPort
+from edgekit.meters.settings import check_names
 from edgekit.sim.clock import ScriptedClock
 
 Readings = Sequence[Reading] | Trace
@@ -27,8 +28,9 @@ _AGAIN_S = 1.0  # between attempts to open a port that was pulled out
 class PortMeter:
     """Read one instrument over a port, on a thread of its own (on a scripted clock: whenever the clock moves).
 
-    `silent_s` is how long it may say nothing usable, `lost_s` how long a port that is gone is waited for before the readings end. With
-    `fast`, a self-test asks an instrument that answers requests more often than it has anything new to tell.
+    `options_known` names the options that it takes. `silent_s` is how long it may say nothing usable, `lost_s` how long a port that is gone
+    is waited for before the readings end. With `fast`, a self-test asks an instrument that answers requests more often than it has anything
+    new to tell.
     """
 
     kind = ""
@@ -36,6 +38,7 @@ class PortMeter:
     silent_s = 3.0
     lost_s = 30.0
     fast = False
+    options_known: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class PortMeter:
     ) -> None:
         self.address = address or ""
         self.options = dict(options or {})
+        check_names(self.kind, self.options, self.options_known)
         self._clock = clock or HostClock()
         self._open_port = open_port
         self._port: Port | None = None

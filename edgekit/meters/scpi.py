@@ -19,10 +19,9 @@ from edgekit.core.units import Unit
 from edgekit.links.port import PortOpener, SerialPort
 from edgekit.meters.reader import PortMeter, Readings, silent
 from edgekit.meters.scpi_presets import QUANTITIES, Preset, own_queries, parse, preset_of, presets
-from edgekit.meters.settings import check_names, number, one_of, place, wrong
+from edgekit.meters.settings import number, one_of, place, wrong
 from edgekit.meters.wiring import volts
 
-_OPTIONS: Final = ("preset", "channel", "port", "baud", "boundary", "voltage", "period_s", *QUANTITIES)
 _REPLY_S: Final = 1.0
 _LONGEST: Final = 4096
 
@@ -32,6 +31,7 @@ class ScpiMeter(PortMeter):
 
     kind = "scpi"
     silent_s = 5.0
+    options_known = ("preset", "channel", "port", "baud", "boundary", "voltage", "period_s", *QUANTITIES)
 
     def __init__(
         self,
@@ -42,7 +42,6 @@ class ScpiMeter(PortMeter):
         open_port: PortOpener = SerialPort,
     ) -> None:
         super().__init__(address, options, clock=clock, open_port=open_port)
-        check_names(self.kind, self.options, _OPTIONS)
         self._own = own_queries(self.kind, self.options)
         self._boundary = place(self.kind, self.options, Boundary.USB_INPUT)
         self._channel = round(number(self.kind, self.options, "channel", 1, low=1, high=64))

@@ -32,6 +32,8 @@ class ShieldMeter(PortMeter):
     """
 
     baud = 3_686_400
+    options_known = ("voltage", "rate_hz", "output", "power")
+    _voltage_v = 0.0
     volts_v = (1.8, 3.3)
     accuracy = Accuracy(source="")
     usual_hz = 10_000
@@ -40,6 +42,11 @@ class ShieldMeter(PortMeter):
     outputs: tuple[str, ...] = ("current", "energy")
     edge = ""  # the input whose edges come in the stream
     most_w = 1.0
+
+    @property
+    def voltage_v(self) -> float:
+        """Return the volts at which it measures amperes, 0 before it was opened."""
+        return self._voltage_v
 
     def _commands(self, voltage_v: float) -> list[str]:
         """Return what sets the instrument up, up to but without the start."""

@@ -33,6 +33,7 @@ def opened(address: str, baud: int = 0) -> Port:
 class StreamMeter(PortMeter):
     """Date and deliver what a driver decodes. `tick_ns` is the unit of the meter's own time, `step` the ticks between two samples."""
 
+    options_known = ("reversed",)
     tick_ns = 1e6
     step = 1
     name = ""

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from edgekit.core.aes import decrypted
+from edgekit.core.aes import decrypted, encrypted
 from edgekit.core.channel import Accuracy, MeterSpec
 from edgekit.core.errors import HardwareError
 from edgekit.core.protocols import Port
 from edgekit.core.quantity import Origin
-from edgekit.core.trace import FLAG_GAP, Reading
-from edgekit.meters.rdtech import REPLY_S, RdtechMeter
-from edgekit.meters.reader import Readings, silent
+from edgekit.meters.rdtech import REPLY_S, Look, RdtechMeter
+from edgekit.meters.reader import silent
 
 KEY: Final = bytes.fromhex("5821fa5601b2f02687ff1204622a4fb086f40260816f9a0ba7f106619ab87288")
 FRAME_BYTES: Final = 192
 _BLOCK: Final = 64
+_CIPHER: Final = 16  # bytes that are encrypted together
+_SERIAL: Final = slice(12, 16)
 _TAGS: Final = (b"pac1", b"pac2", b"pac3")
 _ASK, _QUERY, _BOOT = b"getva", b"query", b"boot"
-_POLL_S: Final = 0.1  # it answers no faster; values are renewed about twice a second, and asking more often dates them better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,25 @@ def crc16(data: bytes) -> int:
     return value
 
 
+def without_serial(data: bytes) -> bytes:
+    """Return received bytes with the serial number of every answer in them zeroed, also of answers that are cut off or out of step."""
+    place = 0
+    while place + _CIPHER <= len(data):
+        head = decrypted(KEY, data[place : place + _CIPHER])
+        if head[:4] != _TAGS[0]:
+            place += 1
+            continue
+        whole = (len(data) - place) // _CIPHER * _CIPHER
+        plain = bytearray(decrypted(KEY, data[place : place + min(_BLOCK, whole)]))
+        plain[_SERIAL] = bytes(4)
+        if len(plain) == _BLOCK:  # what checks the number would tell something of it
+            plain[60:] = crc16(bytes(plain[:60])).to_bytes(4, "little")
+        clean = encrypted(KEY, bytes(plain))
+        step = FRAME_BYTES if parse(data[place : place + FRAME_BYTES]) else len(clean)
+        data, place = data[:place] + clean + data[place + len(clean) :], place + step
+    return data
+
+
 def _text(data: bytes) -> str:
     return data.decode("ascii", errors="replace").strip("\0 ")
 
@@ -86,12 +105,15 @@ class Tc66Meter(RdtechMeter):
     kind = "tc66"
     baud = 115_200  # any: it is a USB device
     usb_ids = ((0x28E9, 0x028A),)  # the product number is unverified
-    _next_ns = 0
+    every_s = 0.1  # it answers no faster; values are renewed about twice a second, and asking more often dates them better
+    _frame: Frame | None = None
 
     def spec(self) -> MeterSpec:
         """Return the spec of the model that answers."""
         self.open()
-        emulated = bool(self.options.get("emulated")) or self._frame.firmware == "EMUL"
+        frame = self._frame
+        assert frame is not None
+        emulated = bool(self.options.get("emulated")) or frame.firmware == "EMUL"
         return MeterSpec(
             kind=self.kind,
             channels=self._channels(Origin.EMULATED if emulated else Origin.MEASURED, quantum_w=1e-4),
@@ -99,9 +121,19 @@ class Tc66Meter(RdtechMeter):
             nominal_hz=10.0,
             effective_hz=2.0,
             max_power_w=150.0,
-            identity=f"{self._frame.model} {self._frame.serial}",
-            driver=f"firmware {self._frame.firmware}",
+            identity=f"{frame.model} {frame.serial}",
+            driver=f"firmware {frame.firmware}",
         )
+
+    @property
+    def serial(self) -> str:
+        """Return the number by which the meter that answered is known, empty before."""
+        return str(self._frame.serial) if self._frame is not None else ""
+
+    @staticmethod
+    def redact(data: bytes) -> bytes:
+        """Return received bytes without the serial number."""
+        return without_serial(data)
 
     def _greet(self, port: Port) -> None:
         if self._answer(port, _QUERY, len(_BOOT)) == _BOOT:
@@ -118,20 +150,8 @@ class Tc66Meter(RdtechMeter):
                 return
         raise silent(self.kind, self.address, 3 * REPLY_S)
 
-    def _read(self, port: Port) -> Readings:
-        now_ns = self._clock.now_ns()
-        if now_ns < self._next_ns:
-            self._clock.sleep(min(0.1, (self._next_ns - now_ns) / 1e9))
-            return ()
-        self._next_ns = now_ns + round(_POLL_S * 1e9)
+    def _look(self, port: Port) -> Look | None:
         frame = parse(self._answer(port, _ASK, FRAME_BYTES))
         if frame is None:
-            return ()
-        after_ns = self._clock.now_ns()
-        flags, self._after_gap = FLAG_GAP if self._after_gap else 0, False
-        at: dict[str, int] = {"t_ns": (now_ns + after_ns) // 2, "bracket_ns": (after_ns - now_ns) // 2, "flags": flags}
-        return (
-            Reading(channel=f"{self.kind}.power", value=frame.power_w, **at),
-            Reading(channel=f"{self.kind}.voltage", value=frame.voltage_v, **at),
-            Reading(channel=f"{self.kind}.energy", value=float(sum(frame.group_mwh) % 2**32), **at),
-        )
+            return None
+        return Look(power_w=frame.power_w, voltage_v=frame.voltage_v, count_mwh=sum(frame.group_mwh) % 2**32)

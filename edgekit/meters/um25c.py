@@ -9,9 +9,9 @@ from typing import Final
 from edgekit.core.channel import Accuracy, MeterSpec
 from edgekit.core.protocols import Port
 from edgekit.core.quantity import Note, Origin
-from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, Reading
-from edgekit.meters.rdtech import REPLY_S, RdtechMeter
-from edgekit.meters.reader import Readings, silent
+from edgekit.core.trace import FLAG_INVALID
+from edgekit.meters.rdtech import REPLY_S, Look, RdtechMeter
+from edgekit.meters.reader import silent
 
 REQUEST: Final = b"\xf0"
 FRAME_BYTES: Final = 130
@@ -21,8 +21,6 @@ CHECKED: Final = (
     *(1, 3, 7, 9, 15, 17, 19, 23, 31, 39, 41, 45, 49, 53, 55, 57, 59),
     *(63, 67, 69, 73, 79, 83, 89, 97, 99, 109, 111, 113, 119, 121, 127),
 )
-_FAST_S: Final = 0.1  # as often as libsigrok asks
-_POLL_S: Final = 0.4  # it renews its values about twice a second; asking more often gives them twice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +74,7 @@ class Um25cMeter(RdtechMeter):
 
     kind = "um25c"
     serial_names: tuple[str, ...] = ("rfcomm", "cu.UM24C", "cu.UM25C", "cu.UM34C")  # Bluetooth gives its ports no ids
+    every_s = 0.4  # it renews its values about twice a second; asking more often, as libsigrok does, gives them twice
 
     _group: int | None = None
     _counter_lost = False
@@ -104,28 +103,16 @@ class Um25cMeter(RdtechMeter):
                 return
         raise silent(self.kind, self.address, 3 * REPLY_S)
 
-    def _read(self, port: Port) -> Readings:
-        now_ns = self._clock.now_ns()
-        if now_ns < self._next_ns:
-            self._clock.sleep(min(0.1, (self._next_ns - now_ns) / 1e9))
-            return ()
-        self._next_ns = now_ns + round((_FAST_S if self.fast else _POLL_S) * 1e9)
+    def _look(self, port: Port) -> Look | None:
         frame = self._ask(port)
         if frame is None:
-            return ()
-        after_ns = self._clock.now_ns()
-        flags, self._after_gap = FLAG_GAP if self._after_gap else 0, False
+            return None
         if frame.group != self._group and not self._counter_lost:  # another group counts for itself, and this one stands still meanwhile
             self._counter_lost = True
             text = f"meter {self.kind} was switched to data group {frame.group}: its energy counter says nothing of this run any more"
             self._tell("note", Note(code="meter.group", text=text, advice="leave the meter's keys alone during a run"))
         lost = FLAG_INVALID if self._counter_lost else 0
-        at: dict[str, int] = {"t_ns": (now_ns + after_ns) // 2, "bracket_ns": (after_ns - now_ns) // 2}
-        return (
-            Reading(channel=f"{self.kind}.power", value=frame.power_w, flags=flags, **at),
-            Reading(channel=f"{self.kind}.voltage", value=frame.voltage_v, flags=flags, **at),
-            Reading(channel=f"{self.kind}.energy", value=float(frame.group_mwh), flags=flags | lost, **at),
-        )
+        return Look(power_w=frame.power_w, voltage_v=frame.voltage_v, count_mwh=frame.group_mwh, count_flags=lost)
 
     def _ask(self, port: Port) -> Frame | None:
         return parse(self._answer(port, REQUEST, FRAME_BYTES))

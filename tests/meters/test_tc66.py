@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import random
 import struct
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from edgekit.config import MeterChoice
 from edgekit.core.aes import decrypted, encrypted
 from edgekit.core.channel import Measurand
 from edgekit.core.errors import HardwareError
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import FLAG_GAP
+from edgekit.flows.capture import capture
+from edgekit.links.captured import CapturedPort, read_capture
+from edgekit.links.pty import served
 from edgekit.meters.tc66 import FRAME_BYTES, KEY, Tc66Meter, crc16, parse
 from edgekit.sim.clock import ScriptedClock
 from edgekit.sim.emulators.faulty import Fault, FaultKind, Faulty
 from edgekit.sim.emulators.instrument import Circuit
 from edgekit.sim.emulators.tc66 import Tc66
 from edgekit.sim.load import constant
+from tests.fakes import QuietProgress
 from tests.meters.agreement import Run, require_agreement, run
 from tests.meters.scripted import Heard, Line, pass_time
 
@@ -180,3 +188,38 @@ def measured(seed: int) -> Run:
 @pytest.mark.parametrize("seeds", [2, pytest.param(200, marks=pytest.mark.slow)])
 def test_stated_joules_hold_the_true_ones(seeds: int) -> None:
     require_agreement(measured, (Measurand.ENERGY_COUNTER, Measurand.POWER), seeds=seeds, usual_rel=0.04)
+
+
+SERIAL = 0x5EC0DE17
+
+
+def blocks(data: bytes) -> list[bytes]:
+    """Every 16 bytes of some data, from any offset, in clear."""
+    return [decrypted(KEY, data[place : place + 16]) for place in range(len(data) - 15)]
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 192), (0, 100), (0, 30), (0, 400), (5, 390)])
+def test_no_serial_number_is_left_whatever_was_cut(start: int, end: int) -> None:
+    frame = Tc66(Circuit(power=constant(6.0)), serial=SERIAL).frame(2 * SECOND)
+    data = (b"firm" + frame + b"noise" + frame)[start:end] if end > 192 else frame[start:end]
+    clean = Tc66Meter.redact(data)
+    assert len(clean) == len(data)
+    number = SERIAL.to_bytes(4, "little")
+    assert any(number in block for block in blocks(data))
+    assert not any(number in block for block in blocks(clean))
+    assert parse(clean) == (replace(parse(frame), serial=0) if data == frame else None)
+
+
+def test_a_capture_holds_the_serial_number_nowhere(tmp_path: Path) -> None:
+    out = tmp_path / "tc66.jsonl"
+    with served(Tc66(Circuit(power=constant(6.0)), serial=SERIAL)) as place:
+        capture(MeterChoice(name="desk", kind="tc66", address=place), seconds=1.5, out=out, progress=QuietProgress())
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    came = b"".join(bytes.fromhex(row["from"]) for row in rows if "from" in row)
+    assert str(SERIAL) not in out.read_text()
+    assert len(came) > FRAME_BYTES
+    assert not any(SERIAL.to_bytes(4, "little") in block for block in blocks(came))
+    _, passed = read_capture(out)
+    clock = ScriptedClock()
+    repeated = Tc66Meter("capture", clock=clock, open_port=lambda address, baud: CapturedPort(passed, clock))
+    assert repeated.spec().identity == "TC66 0"
