@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgekit.sim.curve import Curve, Load, Sum
+from edgekit.sim.trail import Trail
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +18,8 @@ def powers_w(load: Load, t_ns: NDArray[np.int64]) -> NDArray[np.float64]:
 
     if isinstance(load, Sum):
         return sum((powers_w(part, t_ns) for part in load.parts), np.zeros(len(t_ns)))
+    if isinstance(load, Trail):
+        return load.powers(t_ns)
     if not isinstance(load, Curve):
         return np.array([load.power(t) for t in t_ns.tolist()])
     if len(load.times_ns) == 1:

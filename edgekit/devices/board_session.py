@@ -1,0 +1,135 @@
+"""Hold a session with a board that speaks the protocol of MLPerf Tiny: idle windows, clock, and the one model that is flashed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.errors import HardwareError, UsageError
+from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.core.protocols import Clock, ReadingSink, ReadingWatch
+from edgekit.core.run import RunPlan
+from edgekit.core.trace import ClockMap
+from edgekit.core.window import Phase, Window
+from edgekit.devices.board_clock import BoardClock, Identity
+from edgekit.devices.board_inputs import Feed, OpenHostModel, feed
+from edgekit.devices.board_line import BoardLine
+from edgekit.devices.board_model import BoardModel
+
+_HOST_METERS = (
+    ("measure with an instrument that it is supplied through:", "edgekit bench ARTIFACT --device board --meter ppk2,voltage=3.3V"),
+    ("or rehearse without one:", "edgekit devices emulate board --model ARTIFACT --meter ppk2"),
+)
+
+
+class BoardSession:
+    """Hold an open board. The model is part of its firmware: an artifact cannot be loaded, only held against what is flashed."""
+
+    def __init__(
+        self, spec: DeviceSpec, line: BoardLine, identity: Identity, *, clock: Clock, open_model: OpenHostModel, most_inputs: int
+    ) -> None:
+        self.spec = spec
+        self._line = line
+        self._identity = identity
+        self._clock = clock
+        self._open_model = open_model
+        self._most_inputs = most_inputs
+        self._time = BoardClock(line, clock, energy=identity.energy)
+        self._time.map()
+        self._loaded: tuple[Path, Feed] | None = None
+
+    def facts(self) -> DeviceFacts:
+        """Return what the board says of itself; it can be asked for nothing else."""
+        said = self._identity
+        unasked = ("cpu", "arch", "cores", "ram_bytes", "governor", "frequency_hz", "temperature_c", "throttled")
+        return DeviceFacts(
+            model=said.name,
+            os=f"MLPerf Tiny reference firmware, {'energy' if said.energy else 'performance'} build",
+            engine=f"flashed {said.model}",
+            engine_version=said.profile,
+            threads=1,
+            reasons=dict.fromkeys(unasked, "the firmware does not tell"),
+        )
+
+    def probe(self, counters: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Return that a board has no counters of its own."""
+        return {
+            name: {"usable": False, "channels": [], "why": "a board has no counters of its own", "do": _HOST_METERS} for name in counters
+        }
+
+    def load(self, artifact: Path, *, samples: Path | None, plan: RunPlan) -> BoardModel:
+        """Hold an artifact against what is flashed: its inputs run on the board and on this host. Raise UsageError or HardwareError."""
+        _require_plain(plan, self.spec.name)
+        if self._loaded is not None and self._loaded[0] != artifact:
+            raise UsageError(
+                f"board {self.spec.name} runs the one model that is flashed",
+                code="board.one_model",
+                why=f"{self._loaded[0].name} and {artifact.name} cannot both be it, and neither can be uploaded",
+                do=[("benchmark one, flash the other, then compare:", "edgekit compare RUN RUN")],
+            )
+        if self._loaded is None:
+            wanted = samples if plan.inputs != "synthetic" else None
+            said = self._identity
+            found = feed(artifact, wanted, said.model, self._open_model, most=self._most_inputs, baud=said.baud)
+            self._loaded = artifact, found
+        model = BoardModel(self._line, self._time, self._clock, self._loaded[1], artifact=artifact.name, identity=self._identity)
+        model.check()
+        return model
+
+    def idle(self, index: int, seconds: float) -> Window:
+        """Do nothing for `seconds`; return the window on the clock that dates the others. Raise HardwareError where it began anew."""
+        found = self._time.map()
+        start_ns = self._clock.now_ns()
+        self._clock.sleep(seconds)
+        end_ns = self._clock.now_ns()
+        self._line.hear_out()
+        return Window(
+            phase=Phase.IDLE,
+            index=index,
+            clock=self._time.domain,
+            start_ns=start_ns - found.offset_ns,
+            end_ns=end_ns - found.offset_ns,
+            bracket_ns=found.bracket_ns,
+        )
+
+    def sample(
+        self,
+        counters: Sequence[str],
+        *,
+        hz: float,
+        sink: ReadingSink,
+        pids: Sequence[int],
+        fast: bool = False,
+        watch: ReadingWatch | None = None,
+    ) -> AbstractContextManager[Mapping[str, float]]:
+        """Refuse: there is nothing to read on the board."""
+        raise HardwareError(
+            "a board has no counters of its own", code="board.counters", why=f"asked for {', '.join(counters)}", do=_HOST_METERS
+        )
+
+    def clock_map(self) -> ClockMap:
+        """Return the map from the board's clock to this host's, measured now; an energy build's windows are on the host's clock already."""
+        return self._time.map()
+
+
+def _require_plain(plan: RunPlan, name: str) -> None:
+    """Raise UsageError for what a flashed model cannot be told."""
+    asked = {
+        "--batch": plan.batch != 1,
+        "--threads": plan.threads != 1,
+        "--engine": plan.engine is not None,
+        "--delegate": plan.delegate is not None,
+        "--rate": plan.rate_hz is not None,
+        "--pre": plan.pre is not None,
+        "--post": plan.post is not None,
+    }
+    for option, given in asked.items():
+        if given:
+            raise UsageError(
+                f"board {name} takes no {option}",
+                code="board.option",
+                why="the model and how it runs are part of its firmware; it infers back to back, one input at a time",
+                do=[("benchmark without it:", "edgekit bench ARTIFACT --device board")],
+            )
