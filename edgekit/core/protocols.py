@@ -106,8 +106,8 @@ class LoadedModel(Protocol):
     """Run one loaded artifact on a device."""
 
     @property
-    def timing(self) -> LoadTiming:
-        """Return the cold start."""
+    def timing(self) -> LoadTiming | None:
+        """Return the cold start; None for a model that is never loaded, because it is part of a firmware."""
 
     @property
     def loaded(self) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from edgekit.core.errors import EdgekitError, HardwareError, UsageError
-from edgekit.core.hardware import DeviceSpec
+from edgekit.core.hardware import REHEARSAL, DeviceSpec
 from edgekit.core.protocols import Clock, Port
 from edgekit.devices.board_clock import Identity
 from edgekit.devices.board_inputs import OpenHostModel
@@ -22,7 +22,7 @@ from edgekit.links.port import PortOpener, SerialPort
 
 PROTOCOL: Final = "mlperf-tiny"
 _INPUTS = 5  # the benchmark's own number
-_OPTIONS = ("protocol", "baud", "inputs", "emulated")
+_OPTIONS = ("protocol", "baud", "inputs", REHEARSAL)
 _PROBES: Final = (0x0483, 0x1366, 0x0D28, 0x2341, 0x2A03, 0x1FC9, 0x045B)  # ST-LINK, J-Link, DAPLink, Arduino, Arduino, NXP, Renesas
 _NOT_BOARDS: Final = ((0x0483, 0x5740),)  # an LPM01A
 
@@ -68,7 +68,7 @@ class BoardDevice:
             line = BoardLine(port, self.clock, name=self.spec.name)
             identity = _identity(line, baud)
             if os.path.realpath(address).startswith("/dev/pts/") or "EMULATED" in identity.name:
-                self.spec = replace(self.spec, options={**self.spec.options, "emulated": "yes"})
+                self.spec = replace(self.spec, options={**self.spec.options, REHEARSAL: "an emulated board"})
             yield BoardSession(
                 self.spec,
                 line,

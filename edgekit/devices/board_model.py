@@ -29,6 +29,7 @@ class BoardModel:
     """Infer what is flashed: `infer N 0`, with N chosen so that the window is long enough. Its inputs are sent between windows."""
 
     pid: int | None = None
+    timing: LoadTiming | None = None  # what is in the flash is never loaded
 
     def __init__(self, line: BoardLine, time: BoardClock, clock: Clock, given: Feed, *, artifact: str, identity: Identity) -> None:
         self._line = line
@@ -40,29 +41,25 @@ class BoardModel:
         self._sent: int | None = None
         self._seen: dict[int, tuple[float, ...]] = {}
         self._pace_s = 0.1
-        self.timing = LoadTiming(load_s=0.0, first_inference_s=0.0)
         self.loaded: Mapping[str, Any] = {}
 
     def check(self) -> None:
         """Run every input once, compare the results with the artifact's, and find the pace; raise HardwareError or UsageError."""
-        first_s = 0.0
         for place in reversed(range(len(self._feed.wires))):
             window, values = self._infer(1, place, Phase.WARMUP, 0)
             self._seen[place] = values
-            first_s = first_s or window.duration_s
         number, length_s = 1, window.duration_s
         while length_s < _LEAST_S:
             number = min(4 * number, math.ceil(number * 2 * _LEAST_S / max(length_s, 1e-4)))
             length_s = self._infer(number, 0, Phase.WARMUP, 0)[0].duration_s
         self._pace_s = length_s / number
-        self.timing = LoadTiming(load_s=0.0, first_inference_s=first_s)  # the model is in the flash: nothing is loaded
         self.loaded = {
             "engine": f"flashed {self._identity.model}",
             "engine_version": self._identity.profile,
             "delegate": None,
             "threads": 1,
             "inputs": self._feed.origin,
-            "notes": self._notes(),
+            "notes": [{"code": note.code, "text": note.text, "advice": note.advice} for note in self._notes()],
         }
 
     def run(self, phase: Phase, index: int, *, seconds: float, min_inferences: int) -> Window:

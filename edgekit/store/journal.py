@@ -118,7 +118,8 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
         elif kind == "window":
             placed.append(jsonio.validate(Placed, value, where=where))
         elif kind == "load":
-            loads[value["artifact"]] = jsonio.validate(LoadTiming, value["timing"], where=where)
+            timing = value["timing"]  # None: what is part of a firmware is never loaded
+            loads |= {} if timing is None else {value["artifact"]: jsonio.validate(LoadTiming, timing, where=where)}
             engines[value["artifact"]] = value.get("engine", {})
         elif kind == "clock_map":
             maps.append(jsonio.validate(ClockMap, value, where=where))

@@ -25,7 +25,7 @@ def start_cold(
         session.idle(-1, SETTLE_S)  # the next one begins at rest, and its edges lie between readings
         try:
             with contextlib.closing(reload(artifact)) as model:
-                windows = windows_of(model.timing, index, clock)
+                windows = windows_of(model.timing, index, clock) if model.timing is not None else ()
         except EdgekitError as error:
             note = Note(code=error.code, text=f"no cold start of {name}: {error}", advice=error.do[0][0].rstrip(":") if error.do else None)
             recorder.event("note", note)

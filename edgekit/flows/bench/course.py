@@ -166,6 +166,9 @@ class Course:
         stage, starts = self._stage, self._plan.cold_starts
         for artifact, name in enumerate(stage.names if starts else ()):
             timing = stage.models[artifact].timing
+            if timing is None:
+                self._tell(Note(code="coldstart.flashed", text=f"{name} is not started cold: it is part of a firmware"))
+                continue
             needed_s = starts * (timing.load_s + timing.first_inference_s + SETTLE_S)
             if self._plan.max_time_s is not None and self._elapsed_s + needed_s > self._plan.max_time_s:
                 self._tell(Note(code="coldstart.max_time", text=f"{name} is not started cold: --max-time leaves no room for it"))

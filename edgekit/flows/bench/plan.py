@@ -182,7 +182,7 @@ def plan(request: BenchRequest, *, kind: str) -> BenchPlan:
         cool_to_c=request.cool_to_c,
         cool_within_c=request.cool_within_c,
         cool_at_most_s=_given(request.cool_at_most_s, COOL_AT_MOST_S),
-        cold_starts=_given(request.cold_starts, base.cold_starts),
+        cold_starts=_given(request.cold_starts, 0 if kind == "board" else base.cold_starts),  # what is flashed is never loaded
     )
     _check(run)
     _check_rate(run)
