@@ -159,7 +159,7 @@ class Workshop:
         wanted = [recipe for recipe in recipes if recipe.key not in answers]
         self.progress.step("making and verifying the recipes", total=len(wanted))
         futures = {}
-        for recipe in wanted:
+        for recipe in sorted(wanted, key=_effort, reverse=True):  # what takes longest first, so that no core waits for it at the end
             job = {"task": "produce", "recipe": recipe.key, "out": str(file(recipe)), "demands": as_data(demands(recipe))}
             futures[self.pool.submit(self._work, job, what=f"recipe {recipe.key}")] = recipe
         for done, future in enumerate(as_completed(futures), start=1):
@@ -183,6 +183,11 @@ class Workshop:
         common: dict[str, Any] = {"source": str(self.source.path), "format": self.source.format, "work": str(self.folder), "what": what}
         common["settings"] = as_data(self.settings)
         return run_worker(self.children, {**common, **job}, on_stage=on_stage, what=what)
+
+
+def _effort(recipe: Recipe) -> tuple[bool, bool]:
+    """Return what tells how long a recipe takes: calibration most, and ONNX Runtime's longer than LiteRT's."""
+    return recipe.needs_calibration, recipe.hub == "onnx"
 
 
 def _limits(settings: Settings) -> Limits:

@@ -32,6 +32,20 @@ def test_samples_go_in_together_where_the_batch_is_free(batch: int | None, sizes
     assert (summed == samples.sum(1)).all()
 
 
+def test_large_samples_go_in_a_few_at_a_time() -> None:
+    seen = []
+
+    def count(inputs: Mapping[str, Any]) -> list[Any]:
+        seen.append(len(inputs["x"]))
+        return [inputs["x"][:, 0]]
+
+    run_batches(count, [port(None, 250_000)], ["first"], {"x": np.zeros((11, 250_000), "float32")})
+    assert seen == [5, 5, 1]
+    seen.clear()
+    run_batches(count, [port(None, 3_000_000)], ["first"], {"x": np.zeros((2, 3_000_000), "float32")})
+    assert seen == [1, 1]
+
+
 @pytest.mark.parametrize("result", [lambda x: x.sum(), lambda x: np.concatenate([x, x]), lambda x: x[:1]])
 def test_an_output_without_an_axis_of_samples_is_named(result: Any) -> None:
     with pytest.raises(ModelError, match="output total") as caught:

@@ -10,6 +10,7 @@ from edgekit.converters.port import Port
 from edgekit.core.errors import ModelError
 
 _BATCH: Final = 32
+_BATCH_BYTES: Final = 5_000_000  # of inputs: a framework holds many times as much, and fresh memory costs more than the calls it saves
 
 
 def run_batches(
@@ -22,7 +23,8 @@ def run_batches(
     import numpy as np
 
     count = len(next(iter(inputs.values())))
-    step = _BATCH if all(port.shape[:1] == (None,) for port in ports) else 1
+    sample_bytes = sum(array.nbytes for array in inputs.values()) // count
+    step = max(1, min(_BATCH, _BATCH_BYTES // max(1, sample_bytes))) if all(port.shape[:1] == (None,) for port in ports) else 1
     parts: list[list[Any]] = [[] for _ in names]
     for start in range(0, count, step):
         batch = {name: array[start : start + step] for name, array in inputs.items()}
