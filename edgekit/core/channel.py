@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.quantity import Origin
+from edgekit.core.sync import Delay
 from edgekit.core.units import Unit
 
 _MOST = 1e30  # more of any of these than an instrument can have; what is computed from them stays finite
@@ -102,7 +103,8 @@ class MeterSpec:
     `max_power_w` bounds what is plausible, so that a counter's reset can be told from its wrap. No energy is
     stated for a window shorter than `least_window_s`. `identity` tells one instrument from
     another of its kind for good (a UUID, a serial number), `driver` is the software between it and the readings; a calibration holds for
-    one pair of them.
+    one pair of them. `delay` is how late readings are that are dated by their arrival on this host; None for instruments with a clock of
+    their own and for counters that are read where the windows are dated.
     """
 
     kind: str
@@ -119,6 +121,7 @@ class MeterSpec:
     detail: str = ""
     identity: str = ""
     driver: str = ""
+    delay: Delay | None = None
 
     def __post_init__(self) -> None:
         _require(

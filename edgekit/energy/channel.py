@@ -46,14 +46,18 @@ def channel_windows(
     line: ClockLine,
     batch: int = 1,
     whole: bool = False,
+    dated_s: float = 0.0,
 ) -> ChannelWindows:
-    """Return the windows of one channel, all measured ones cut the same way (`whole`: at their own edges); `line` maps their clock."""
+    """Return the windows of one channel, all measured ones cut the same way (`whole`: at their own edges); `line` maps their clock.
+
+    `dated_s` is the half-width of the dates of power readings.
+    """
     if wrong := disorder(trace):
         none = WindowEnergy(joules=0.0, coverage=0.0, edge_s=0.0, reason=wrong)
         return ChannelWindows(measured=(none,) * len(measured), idle=(none,) * len(idles), edges="")
     windows = [*measured, *idles]
     counter = channel.measurand is Measurand.ENERGY_COUNTER
-    cuts, finish = (_counter_cuts if counter else _power_cuts)(channel, spec, trace, windows, line)
+    cuts, finish = _counter_cuts(channel, spec, trace, windows, line) if counter else _power_cuts(channel, spec, trace, windows, line, dated_s)
     if whole:
         cuts = [(None, uncut) for _, uncut in cuts]
     rest_w = _mean_w(cuts[len(measured) :], idles)
@@ -97,7 +101,7 @@ def _counter_cuts(
 
 
 def _power_cuts(
-    channel: Channel, spec: MeterSpec, trace: Trace | ChunkedTrace, windows: Sequence[Window], line: ClockLine
+    channel: Channel, spec: MeterSpec, trace: Trace | ChunkedTrace, windows: Sequence[Window], line: ClockLine, dated_s: float
 ) -> tuple[list[Cuts], _Finish]:
     spacing_s = _spacing_s(trace)
     stated_hz = spec.effective_hz or spec.nominal_hz
@@ -113,7 +117,6 @@ def _power_cuts(
     else:
         rule, shift_s, hidden = Rule.TRAPEZOID, 0.0, 1.0
         head_s, tail_s = 1.5 * spacing_s + 3 * (spec.smoothing_s or 0.0), 1.5 * spacing_s
-    dated_s = _bracket_s(trace) if spec.device_clock else 0.0
     spans, margins = [], []
     for window in windows:
         start_ns, end_ns = line.on_target(window.start_ns), line.on_target(window.end_ns)
@@ -218,11 +221,3 @@ def _spacing_s(trace: Trace | ChunkedTrace) -> float:
     if first is None or len(first) < 2:
         return 1.0
     return max(float(np.median(np.diff(first.t_ns[:100_000]))) / 1e9, 1e-9)
-
-
-def _bracket_s(trace: Trace | ChunkedTrace) -> float:
-    """Return the usual half-width of the readings' dates in seconds, from the first piece of a trace."""
-    import numpy as np
-
-    first = next(chunks_of(trace), None)
-    return float(np.median(first.bracket_ns)) / 1e9 if first is not None and len(first) else 0.0

@@ -68,6 +68,14 @@ def clock_line(maps: Sequence[ClockMap], *, source: str, target: str) -> ClockLi
     return ClockLine(offset_ns=offset, drift=drift, at_ns=round(at), offset_u_ns=birge * best_ns, drift_u=birge * square**-0.5)
 
 
+def misfit_ns(line: ClockLine, maps: Sequence[ClockMap], *, source: str, target: str) -> float | None:
+    """Return how far the worst map between two clocks lies off the line; None for fewer than three, which a line can always meet."""
+    points = [_point(found, source) for found in maps if {found.source, found.target} == {source, target}]
+    if len(points) < 3:
+        return None
+    return max(abs(value - line.offset_ns - line.drift * (t - line.at_ns)) for t, value, _, _ in points)
+
+
 def _point(found: ClockMap, source: str) -> tuple[int, float, float, float]:
     """Return (time on the source clock, offset, bracket, stated drift) of one map, turned round where it goes the other way."""
     if found.source == source:

@@ -1,12 +1,15 @@
-"""Tell a run that measured as much as the method asks for from a quick one, by its windows and not by its plan."""
+"""Tell a run that measured as much as the method asks for from a quick one, and a window that tells an energy from one that does not."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgekit.core.channel import Measurand, MeterSpec
 from edgekit.core.run import RunRecord
+from edgekit.core.sync import SyncPlan, SyncStep, total_u_s
 from edgekit.core.units import counted
 from edgekit.core.window import Phase, Window
+from edgekit.energy.window_energy import WindowEnergy
 
 LEAST_WINDOWS = 3
 LEAST_S = 100.0  # of measured time for each artifact
@@ -33,3 +36,24 @@ def how_quick(record: RunRecord) -> str:
     count = len(usable(record.windows)) if record.windows else record.plan.windows
     each = f" of {measured_s(record) / count:.3g} s" if count else ""
     return f"{counted(count, 'window')}{each} instead of 10 windows of 10 s"
+
+
+def short_of(energy: WindowEnergy, window: Window, spec: MeterSpec, steps: tuple[SyncStep, ...], sync: SyncPlan) -> str | None:
+    """Return what a window lacks for its energy to be stated; None where it lacks nothing.
+
+    Its ends may be off by 1.96 standard uncertainties of `steps` together, each of them.
+    """
+    seconds = window.duration_s
+    if spec.least_window_s is not None and seconds < spec.least_window_s:
+        return f"meter {spec.kind} needs windows of {spec.least_window_s:g} s or more, and one is {seconds:.3g} s long"
+    error_s, allowed_s = 1.96 * (total_u_s(steps) or 0.0), sync.allowed_s(seconds)
+    if error_s > allowed_s:
+        methods = " and ".join(step.method for step in steps)
+        share = f"{100 * sync.max_error_rel:g} % of its {seconds:.3g} s, " if sync.max_error_s is None else ""
+        return f"the ends of a window are known to {error_s:.2g} s ({methods}), and {share}{allowed_s:.2g} s is allowed (--max-sync-error)"
+    if 1 - energy.coverage > sync.max_lost_rel:
+        return f"{1 - energy.coverage:.2%} of the readings of a window is missing, and {100 * sync.max_lost_rel:g} % is allowed"
+    reads_power = all(channel.measurand is not Measurand.ENERGY_COUNTER for channel in spec.channels)
+    if reads_power and energy.ticks < sync.least_updates:
+        return f"a window holds {counted(energy.ticks, 'update')} of the meter, and {sync.least_updates} are asked for"
+    return None
