@@ -9,7 +9,7 @@ from edgekit.core.errors import UsageError
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?"
 _SCALES = (("", 1024), ("b", 1000), ("ib", 1024))
 _BYTES = {"": 1, "b": 1} | {f"{letter}{end}": base**power for power, letter in enumerate("kmgt", 1) for end, base in _SCALES}
-_SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_SECONDS = {"ms": 1e-3, "": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 def share(text: str, option: str) -> float:
@@ -31,6 +31,24 @@ def seconds(text: str, option: str) -> float:
     if whole is None or not set(units) <= set(_SECONDS) or ("" in units and len(units) > 1):
         raise _unreadable(text, option, "a time is written 90, 600s, 10m or 1h30m")
     return sum(float(number) * _SECONDS[unit] for (number, _), unit in zip(parts, units, strict=True))
+
+
+def rate(text: str, option: str) -> float:
+    """Return "10/s", "600/min", "5 per h" or "10" in events a second; raise UsageError for anything else."""
+    found = re.fullmatch(rf"(?P<number>{_NUMBER})\s*(?:(?:/|\bper\b)\s*(?P<unit>[a-z]+))?", text.strip(), re.IGNORECASE)
+    unit = (found["unit"] or "s").lower() if found is not None else ""
+    if found is None or unit not in _SECONDS or float(found["number"]) <= 0:
+        raise _unreadable(text, option, "a rate is written 10/s, 600/min or 0.5/s")
+    return float(found["number"]) / _SECONDS[unit]
+
+
+def temperature(text: str, option: str) -> tuple[float | None, float | None]:
+    """Return "45C" as (45.0, None) and "+2C" as (None, 2.0), what is added to another temperature; raise UsageError for anything else."""
+    found = re.fullmatch(rf"(?P<sign>[+-]?)(?P<number>{_NUMBER})\s*(?:°?\s*C)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise _unreadable(text, option, "a temperature is written 45C, or +2C for two degrees above the one at the start")
+    number = float(found["number"])
+    return (None, number) if found["sign"] == "+" else (-number if found["sign"] else number, None)
 
 
 def size(text: str, option: str) -> int:

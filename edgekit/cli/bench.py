@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.amounts import seconds, setting, share
+from edgekit.cli.amounts import rate, seconds, setting, share, temperature
+from edgekit.cli.benched import show, show_plan
 from edgekit.cli.complete import device_names, meter_names
 from edgekit.cli.folders import from_here
 from edgekit.cli.output import current
+from edgekit.cli.swept import sweep
 from edgekit.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.console import RenderableType
-
-    from edgekit.core.run import RunRecord
     from edgekit.flows.bench import BenchRequest, BenchResult
 
 
@@ -64,7 +63,18 @@ def bench(
         ),
     ] = None,
     cooldown: Annotated[float | None, typer.Option(help="Seconds between windows.", show_default="1, quick 0.2")] = None,
-    batch: Annotated[int, typer.Option(help="Inputs per invocation; each counts as one inference.")] = 1,
+    batch: Annotated[
+        str,
+        typer.Option(
+            metavar="N|N,N,...|sweep[:N]",
+            help="Inputs per invocation; each counts as one inference. Several: one run each; sweep: 1, 2, 4, ... up to N or the memory.",
+            show_default="1",
+        ),
+    ] = "1",
+    precision: Annotated[
+        str | None,
+        typer.Option(metavar="fp32|tf32|fp16|int8", help="How a GPU computes 32-bit floats.", show_default="fp32, int8 if quantized"),
+    ] = None,
     threads: Annotated[int, typer.Option(help="Threads of the engine.")] = 1,
     engine: Annotated[str | None, typer.Option(help="Engine on the device.", show_default="by format")] = None,
     delegate: Annotated[
@@ -83,6 +93,36 @@ def bench(
     ] = False,
     runs: Annotated[Path | None, typer.Option(help="Folder of run records.", show_default="./runs, or edgekit.toml")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Name to find the runs by; repeatable.", show_default=False)] = None,
+    rate_: Annotated[
+        str | None,
+        typer.Option("--rate", metavar="RATE", help="Infer at this rate instead of back to back: 10/s, 600/min.", show_default=False),
+    ] = None,
+    spin: Annotated[float, typer.Option(help="With --rate: seconds of busy waiting before each inference, for less lateness.")] = 0.0,
+    cool_to: Annotated[
+        str | None,
+        typer.Option("--cool-to", metavar="TEMP", help="Cool to 45C before each window; +2C: above the start's.", show_default="off"),
+    ] = None,
+    cool_at_most: Annotated[
+        str | None, typer.Option("--cool-at-most", metavar="TIME", help="Longest wait for that temperature.", show_default="2m")
+    ] = None,
+    cold_starts: Annotated[
+        int | None,
+        typer.Option("--cold-starts", help="Loads of each artifact anew, timed and metered apart.", show_default="3, quick 1"),
+    ] = None,
+    pre: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:FUNC", help="Your function that makes the model's inputs; part of each inference.", show_default=False
+        ),
+    ] = None,
+    post: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.py:FUNC", help="Your function that takes the outputs; part of each inference.", show_default=False),
+    ] = None,
+    raw: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", help="Arrays that --pre is given.", show_default="the artifact's samples")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the steps and how long they take; do none of them.")] = False,
     reanalyse: Annotated[
         str | None, typer.Option(metavar="RUN", help="Repeat the analysis of a stored run instead.", show_default=False)
     ] = None,
@@ -91,10 +131,12 @@ def bench(
 
     Warm-up, idle, then measured windows with the artifacts in turn, then idle again. Every run is kept in the runs folder,
     also when it is interrupted. `--until 2% --max-time 10m` measures until the intervals are within 2 %, ten minutes at most.
+    `--plan` says what would be done and how long it takes.
     """
     from edgekit.config import load
     from edgekit.flows.bench import BenchRequest
     from edgekit.flows.bench import reanalyse as analyse_again
+    from edgekit.flows.bench.sweep import batches
     from edgekit.registry import resolve_meter
 
     settings = load()
@@ -102,7 +144,7 @@ def bench(
     if reanalyse is not None:
         if artifacts:
             raise UsageError("--reanalyse takes no artifacts", code="bench.reanalyse", why="it repeats the analysis of one stored run")
-        _show(analyse_again(reanalyse, runs_dir=runs_dir), again=False)
+        show(analyse_again(reanalyse, runs_dir=runs_dir), again=False)
         return
     meant = [(name, resolve_meter(name, settings)) for name in meter or ()]
     meters = tuple(kind if kind.startswith("replay:") else name for name, kind in meant)
@@ -114,6 +156,7 @@ def bench(
             why="no file was named",
             do=[("make one:", "edgekit convert MODEL"), ("see them:", "ls *.tflite *.onnx")],
         )
+    cool_to_c, cool_within_c = (None, None) if cool_to is None else temperature(cool_to, "--cool-to")
     request = BenchRequest(
         artifacts=tuple(artifacts),
         device=device,
@@ -128,16 +171,43 @@ def bench(
         idle_between_s=idle_between,
         until_rel=None if until is None else share(until, "--until"),
         max_time_s=None if max_time is None else seconds(max_time, "--max-time"),
-        batch=batch,
         threads=threads,
         engine=engine,
+        precision=precision,
         delegate=delegate,
         delegate_options=_delegate_options(delegate_option or (), delegate),
         sample_hz=sample_hz,
         profile=profile,
         tags=tuple(tag or ()),
+        rate_hz=None if rate_ is None else rate(rate_, "--rate"),
+        spin_s=spin,
+        cool_to_c=cool_to_c,
+        cool_within_c=cool_within_c,
+        cool_at_most_s=None if cool_at_most is None else seconds(cool_at_most, "--cool-at-most"),
+        cold_starts=cold_starts,
+        pre=pre,
+        post=post,
+        raw=raw,
     )
-    _show(_replay(request, replayed[0]) if replayed else _run(request))
+    if plan:
+        _plan(request, replayed)
+        return
+    sizes = batches(batch)
+    if len(sizes) > 1 and not replayed:
+        sweep(request, sizes)
+        return
+    request = replace(request, batch=sizes[0])
+    show(_replay(request, replayed[0]) if replayed else _run(request))
+
+
+def _plan(request: BenchRequest, replayed: Sequence[str]) -> None:
+    from edgekit.config import load
+    from edgekit.flows.bench import preview
+    from edgekit.registry import resolve_device
+
+    if replayed:
+        raise UsageError("a replay has no plan", code="bench.replay", why="it repeats a recorded run step by step")
+    show_plan(preview(request, kind=resolve_device(request.device, load()).kind))
 
 
 def _delegate_options(stated: Sequence[str], delegate: str | None) -> dict[str, str]:
@@ -165,34 +235,3 @@ def _replay(request: BenchRequest, name: str) -> BenchResult:
         raise UsageError("a replay takes one artifact and one meter", code="bench.replay", why="a recorded run has one of each")
     replay = open_replay(name, request.runs_dir)
     return measure(request, device=replay.device(), progress=current().progress, date=SystemClock(), replay=replay)
-
-
-def _show(result: BenchResult, *, again: bool = True) -> None:
-    from edgekit.flows.bench import reanalyse_command
-    from edgekit.reports.runs import run_notes
-
-    folder, first = str(result.runs_dir), result.runs[0]
-    one = shlex.quote(str(result.runs_dir / first.id))
-    several = f"{shlex.quote(folder)}/{first.session}-*"  # the shell turns it into all runs of this session
-    commands = [("decide:", f"edgekit report {several if len(result.runs) > 1 else one}")]
-    if again:
-        commands.append(("repeat the analysis from raw data:", reanalyse_command(result.runs, result.runs_dir)))
-    if len(result.runs) > 1:
-        commands.insert(0, ("compare:", f"edgekit compare {several}"))
-    current().result(
-        schema="edgekit.bench/1",
-        data={"runs": result.runs, "runs_dir": folder},
-        text=_tables(result.runs),
-        next_commands=commands,
-        notes=[*result.notes, *run_notes(result.runs)],
-    )
-
-
-def _tables(runs: Sequence[RunRecord]) -> RenderableType:
-    from rich.console import Group
-
-    from edgekit.reports.operators import terminal_table
-    from edgekit.reports.runs import runs_table
-
-    profiles = [table for run in runs if (table := terminal_table(run, several=len(runs) > 1)) is not None]
-    return Group(runs_table(runs), *(part for table in profiles for part in ("", table)))

@@ -9,6 +9,7 @@ from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Q
 from edgekit.core.run import RunRecord, RunStatus
 from edgekit.decision.choose import accuracy_of, energy_of
 from edgekit.decision.numerals import multiple
+from edgekit.decision.paired import paired_term
 from edgekit.energy.budget import combine
 from edgekit.energy.validity import FLAWS
 
@@ -61,7 +62,8 @@ def compare(run: RunRecord, baseline: RunRecord) -> Comparison:
 def energy_ratio(run: RunRecord, baseline: RunRecord) -> tuple[Quantity, tuple[str, ...]]:
     """Return joules of the baseline over joules of the run, and the names of the terms that cancelled.
 
-    A gain error of an instrument that read both runs multiplies both figures alike, so it cancels; everything else adds in squares.
+    A gain error of an instrument that read both runs multiplies both figures alike, so it cancels; so does what drifts slowly where windows
+    of the two took turns; everything else adds in squares.
     """
     ours, theirs = energy_of(run), energy_of(baseline)
     for quantity, name in ((ours, run.id), (theirs, baseline.id)):
@@ -78,6 +80,8 @@ def energy_ratio(run: RunRecord, baseline: RunRecord) -> tuple[Quantity, tuple[s
     shared = _shared_gains(ours, theirs)
     ratio = theirs.value / ours.value
     terms = [*_relative(ours, "this run", shared, ratio), *_relative(theirs, "baseline", shared, ratio)]
+    if (pairs := paired_term(run, baseline, ratio)) is not None:
+        terms = [pairs, *(term for term in terms if not term.name.startswith("repeatability ("))]
     counts = [quantity.n for quantity in (ours, theirs) if quantity.n is not None]
     combined = combine(
         ratio,

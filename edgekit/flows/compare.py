@@ -9,12 +9,11 @@ from pathlib import Path
 
 from edgekit.core.errors import UsageError
 from edgekit.core.protocols import Progress
-from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord
-from edgekit.decision.choose import require_one_family
-from edgekit.decision.ratio import Comparison, flaws
-from edgekit.decision.ratio import compare as compare_two
+from edgekit.decision.against import CompareResult, against_first
 from edgekit.store.runs import load_runs
+
+__all__ = ["CompareRequest", "CompareResult", "analyse", "compare", "conduct", "plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,15 +23,6 @@ class CompareRequest:
     runs: tuple[str, ...]
     runs_dir: Path
     baseline: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompareResult:
-    """Hold the baseline and every other run against it."""
-
-    baseline: RunRecord
-    rows: tuple[Comparison, ...]
-    notes: tuple[Note, ...]
 
 
 def compare(request: CompareRequest, *, progress: Progress, load: Callable[[str], Mapping[str, RunRecord]] | None = None) -> CompareResult:
@@ -62,8 +52,4 @@ def conduct(names: Sequence[str], *, load: Callable[[str], Mapping[str, RunRecor
 
 def analyse(runs: Sequence[RunRecord], folders: Mapping[str, str] | None = None) -> CompareResult:
     """Return the comparison of every run with the first one. Pure; `folders` are those of the runs, for the command of an error."""
-    require_one_family(runs, folders)
-    baseline, *others = runs
-    rows = tuple(compare_two(run, baseline) for run in others)
-    first = (Note(code="run.flaws", text=f"{baseline.id}, the baseline: {', '.join(flaws(baseline))}"),) if flaws(baseline) else ()
-    return CompareResult(baseline=baseline, rows=rows, notes=(*first, *(note for row in rows for note in row.notes)))
+    return against_first(runs, folders)

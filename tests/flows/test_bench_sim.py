@@ -109,7 +109,7 @@ def test_a_replay_says_of_the_machine_what_the_recording_said(run_edgekit, model
     path = tmp_path / "runs" / recorded["id"] / "run.json"
     stored = json.loads(path.read_text())
     stored["facts_before"]["model"] = "a board"
-    stored["load"] = {"load_s": 3.0, "first_inference_s": 2.0}
+    stored["load"] = {"load_s": 3.0, "first_inference_s": 2.0, "load_start_ns": None, "first_start_ns": None}
     path.write_text(json.dumps(stored))
     replayed = _bench(run_edgekit, model_file, "--meter", f"replay:{recorded['id']}")["data"]["runs"][0]
     assert (replayed["facts_before"], replayed["load"]) == (stored["facts_before"], stored["load"])

@@ -14,6 +14,7 @@ from edgekit.core.protocols import DeviceSession, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord, RunStatus
 from edgekit.core.units import counted
+from edgekit.decision.against import CompareResult, against_first
 from edgekit.energy.analyse import analyse
 from edgekit.energy.enough import is_quick
 from edgekit.flows.bench.conduct import conduct, load_all
@@ -35,11 +36,15 @@ from edgekit.store.runs import RECORD, RunStore, open_traces, read_record, write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchResult:
-    """Hold the run records of one session, analysed, in the order of the artifacts."""
+    """Hold the run records of one session, analysed, in the order of the artifacts, and every other one against the first of them.
+
+    There is no comparison of artifacts of different networks, nor of runs that are only analysed again.
+    """
 
     runs: tuple[RunRecord, ...]
     runs_dir: Path
     notes: tuple[Note, ...] = ()
+    comparison: CompareResult | None = None
 
 
 def bench(
@@ -75,7 +80,11 @@ def bench(
                 require_windows(planned, request, chosen.specs)
                 require_time(planned, request)
             models = load_all(session, subjects, planned.run, progress=progress, stack=stack)
-            told = [*_unused_delegate(planned, subjects, models), *engine_notes(subjects, models), *_user_code(planned, device.spec.name, replay)]
+            told = [
+                *_unused_delegate(planned, subjects, models),
+                *engine_notes(subjects, models),
+                *_user_code(planned, device.spec.name, replay),
+            ]
             for note in told:
                 progress.note(note)
             session_id = store.open_session(created.replace("-", "").replace(":", "").removesuffix("Z"))
@@ -105,7 +114,7 @@ def bench(
         raise _interrupted(store, session_id) from stop
     except EdgekitError as error:
         raise _with_what_is_kept(error, store, session_id) from error.__cause__
-    return BenchResult(runs=tuple(runs), runs_dir=request.runs_dir, notes=tuple(notes))
+    return BenchResult(runs=tuple(runs), runs_dir=request.runs_dir, notes=tuple(notes), comparison=_compared(runs))
 
 
 def reanalyse(name: str, *, runs_dir: Path) -> BenchResult:
@@ -145,6 +154,13 @@ def _recovered(store: RunStore) -> list[Note]:
         for record in records:
             notes.append(Note(code="run.recovered", text=f"run {record.id}, cut off earlier, was recovered: status {record.status}"))
     return notes
+
+
+def _compared(runs: Sequence[RunRecord]) -> CompareResult | None:
+    """Return every run against the first; None for a single one, and for different networks, whose joules answer no one question."""
+    if len({run.artifact.family for run in runs}) != 1 or len(runs) < 2:
+        return None
+    return against_first(runs)
 
 
 def _run_ids(session_id: str, subjects: Sequence[Subject], device: str) -> tuple[str, ...]:
