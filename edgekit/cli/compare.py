@@ -11,10 +11,12 @@ import typer
 
 from edgekit.cli.folders import from_here
 from edgekit.cli.output import current
+from edgekit.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edgekit.decision.service import Service
     from edgekit.flows.compare import CompareResult
 
 
@@ -24,11 +26,19 @@ def compare(
         typer.Argument(metavar="RUN RUN...", help="Runs of one model: folders, ids, starts of ids, or tags.", show_default=False),
     ] = None,
     baseline: Annotated[str | None, typer.Option(metavar="RUN", help="What to compare with.", show_default="the first run")] = None,
+    rate: Annotated[
+        str | None, typer.Option(metavar="RATE", help="Also choose the run that serves so many requests: 200/s.", show_default=False)
+    ] = None,
+    latency_limit: Annotated[
+        str | None,
+        typer.Option("--latency-limit", metavar="TIME", help="With --rate: answer 99 of 100 within this time, 50ms.", show_default=False),
+    ] = None,
     runs_dir: Annotated[Path | None, typer.Option("--runs", help="Folder of run records.", show_default="./runs, or edgekit.toml")] = None,
 ) -> None:
     """Compare runs of one model: energy, speed and accuracy against a baseline, with intervals.
 
-    Runs metered at different boundaries are listed as not comparable; runs of different models are refused.
+    Runs metered at different boundaries are listed as not comparable; runs of different models are refused. `--rate 200/s --latency-limit
+    50ms` also says which of them (which batch, say) serves that many requests within the limit at the fewest joules, idle time included.
     """
     from edgekit.config import load
     from edgekit.flows.compare import CompareRequest
@@ -36,16 +46,45 @@ def compare(
 
     ui = current()
     typed = list(dict.fromkeys([*([baseline] if baseline is not None else []), *(runs or ())]))
-    request = CompareRequest(runs=tuple(runs or ()), runs_dir=from_here(runs_dir or load().runs), baseline=baseline)
+    service = _service(rate, latency_limit)
+    request = CompareRequest(runs=tuple(runs or ()), runs_dir=from_here(runs_dir or load().runs), baseline=baseline, service=service)
     result = compare_runs(request, progress=ui.progress)
     command = ["edgekit", "report", *typed, *(["--runs", str(runs_dir)] if runs_dir is not None else [])]
     ui.result(
         schema="edgekit.compare/1",
-        data={"baseline": result.baseline.id, "rows": result.rows},
-        text=blocks(result, width=min(100, shutil.get_terminal_size((100, 24)).columns)),
+        data={"baseline": result.baseline.id, "rows": result.rows, "service": result.service},
+        text=_text(result, width=min(100, shutil.get_terminal_size((100, 24)).columns)),
         next_commands=[("decide between device and cloud:", shlex.join(command))],
         notes=[note for note in result.notes if ui.json or note.code != "run.flaws"],  # the text says them at their run
     )
+
+
+def _service(rate: str | None, latency_limit: str | None) -> Service | None:
+    """Return what is asked of a service; raise UsageError where half of it is missing."""
+    from edgekit.cli.amounts import rate as per_second
+    from edgekit.cli.amounts import seconds
+    from edgekit.decision.service import Service
+
+    if rate is None and latency_limit is None:
+        return None
+    if rate is None or latency_limit is None:
+        raise UsageError(
+            f"{'--latency-limit needs --rate' if rate is None else '--rate needs --latency-limit'}",
+            code="usage.missing",
+            why="how many requests may wait for one another follows from both",
+            do=[("say both:", "edgekit compare RUN... --rate 200/s --latency-limit 50ms")],
+        )
+    limit_s = seconds(latency_limit, "--latency-limit")
+    if limit_s <= 0:
+        raise UsageError(f"--latency-limit {latency_limit} is no time", code="bench.amount", why="nothing is answered within it")
+    return Service(rate_per_s=per_second(rate, "--rate"), latency_limit_s=limit_s)
+
+
+def _text(result: CompareResult, width: int) -> str:
+    from edgekit.reports.service import service_text
+
+    text = blocks(result, width)
+    return text if result.service is None else f"{text}\n{service_text(result.service, width)}"
 
 
 def blocks(result: CompareResult, width: int) -> str:

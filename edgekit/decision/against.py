@@ -9,15 +9,17 @@ from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord
 from edgekit.decision.choose import require_one_family
 from edgekit.decision.ratio import Comparison, compare, flaws
+from edgekit.decision.service import ServiceView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareResult:
-    """Hold the baseline and every other run against it."""
+    """Hold the baseline and every other run against it, and how all of them would serve what was asked for."""
 
     baseline: RunRecord
     rows: tuple[Comparison, ...]
     notes: tuple[Note, ...]
+    service: ServiceView | None = None
 
 
 def against_first(runs: Sequence[RunRecord], folders: Mapping[str, str] | None = None) -> CompareResult:

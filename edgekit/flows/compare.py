@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from edgekit.core.errors import UsageError
 from edgekit.core.protocols import Progress
 from edgekit.core.run import RunRecord
 from edgekit.decision.against import CompareResult, against_first
+from edgekit.decision.service import Service, serve
 from edgekit.store.runs import load_runs
 
 __all__ = ["CompareRequest", "CompareResult", "analyse", "compare", "conduct", "plan"]
@@ -18,11 +19,12 @@ __all__ = ["CompareRequest", "CompareResult", "analyse", "compare", "conduct", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareRequest:
-    """Hold run names as typed; the first is the baseline unless `baseline` names another."""
+    """Hold run names as typed; the first is the baseline unless `baseline` names another. With a `service`, which of them serves it best."""
 
     runs: tuple[str, ...]
     runs_dir: Path
     baseline: str | None = None
+    service: Service | None = None
 
 
 def compare(request: CompareRequest, *, progress: Progress, load: Callable[[str], Mapping[str, RunRecord]] | None = None) -> CompareResult:
@@ -36,7 +38,8 @@ def compare(request: CompareRequest, *, progress: Progress, load: Callable[[str]
             why=f"{len(runs)} named",
             do=[("name a baseline and at least one more:", "edgekit compare BASELINE RUN...")],
         )
-    return analyse(runs, folders)
+    result = analyse(runs, folders)
+    return result if request.service is None else replace(result, service=serve(runs, request.service))
 
 
 def plan(request: CompareRequest) -> tuple[str, ...]:

@@ -1,0 +1,69 @@
+"""Render the runs of a batch sweep as one table for the terminal: joules, times and clocks by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from edgekit.core.boundary import Boundary
+from edgekit.core.quantity import Estimate, Quantity
+from edgekit.core.run import ChannelAnalysis, RunRecord
+from edgekit.core.units import format_interval, format_number, format_scaled
+from edgekit.decision.choose import energy_of, headline_channel
+from edgekit.reports.runs import place, short
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_HOST = (Boundary.CPU_PACKAGE, Boundary.PLATFORM)
+
+
+def batches_table(records: Sequence[RunRecord], failed: Sequence[tuple[int, str]] = ()) -> Table:
+    """Return a table with one row per run, in order of batch; `failed` holds (batch, why) of those that could not be measured."""
+    from rich.table import Table
+
+    several = len({record.artifact.path for record in records}) > 1
+    host = any(host_of(record) is not None for record in records)
+    where = ", ".join(sorted({place(energy_of(record)) for record in records}))
+    table = Table(padding=(0, 1), caption=f"J/inference at {where}; p50 and p99 of one invocation, a whole batch", caption_justify="left")
+    table.add_column("batch", justify="right")
+    if several:
+        table.add_column("artifact", overflow="fold")
+    table.add_column("J/inference\n95 % interval", justify="right", no_wrap=True)
+    if host:
+        table.add_column("host J\n/inference", justify="right", no_wrap=True)
+    for title in ("idle", "p50\np99", "inferences/s"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for record in sorted(records, key=lambda record: record.plan.batch):
+        table.add_row(*_row(record, several=several, host=host))
+    for batch, why in failed:
+        table.add_row(str(batch), *(["not measured"] if several else []), why if not several else "")
+    return table
+
+
+def host_of(record: RunRecord) -> ChannelAnalysis | None:
+    """Return what the processors took beside the GPU, where a meter saw it: the package, or the platform where there is no package."""
+    if energy_of(record).boundary in _HOST or record.analysis is None:
+        return None
+    found = [item for item in record.analysis.channels if item.boundary in _HOST]
+    return min(found, key=lambda item: _HOST.index(item.boundary), default=None)
+
+
+def _row(record: RunRecord, *, several: bool, host: bool) -> list[str]:
+    energy, channel, beside, analysis = energy_of(record), headline_channel(record), host_of(record), record.analysis
+    interval = format_interval(energy.low, energy.high, energy.unit) if isinstance(energy, Estimate) else ""
+    cells = [str(record.plan.batch)]
+    cells += [record.artifact.path] if several else []
+    cells += [f"{short(energy)}\n{interval}".rstrip()]
+    cells += [short(beside.energy_j_per_inference) if beside is not None else "unknown"] if host else []
+    cells += [short(channel.idle_w) if channel is not None else "unknown"]
+    cells += [f"{short(analysis.latency_p50_s)}\n{short(analysis.latency_p99_s)}" if analysis is not None else "unknown"]
+    cells += [_per_second(analysis.time_s_per_inference) if analysis is not None else "unknown"]
+    return cells
+
+
+def _per_second(time: Quantity) -> str:
+    if not isinstance(time, Estimate) or time.value <= 0:
+        return "unknown"
+    rate = 1 / time.value
+    return format_number(rate) if rate < 1e4 else format_scaled(rate, "Hz").replace("Hz", "").strip()
