@@ -134,6 +134,9 @@ def _rank(run: RunRecord) -> int:
 
 def _refusal(run: RunRecord, side: Side, scenario: Scenario) -> Refusal | None:
     energy = energy_of(run)
+    if run.plan.rate_hz is not None:
+        text = f"measured at {run.plan.rate_hz:g}/s: its joules hold the idle in between, which the scenario's own rate adds"
+        return Refusal("at a rate", text)
     if isinstance(energy, Unknown):
         return Refusal("energy unknown", f"energy unknown: {energy.reason}")
     if run.artifact.status != "verified":

@@ -18,6 +18,7 @@ _STEPS = {
     "artifact unverified": "convert again, for only verified artifacts are used",
     "artifact unseen": "convert and benchmark the model yourself, for a published measurement comes without the file to verify",
     "too slow": "lower the rate of the scenario, or use a faster artifact",
+    "at a rate": "benchmark back to back, without --rate",
     "above latency_limit": "raise latency_limit, or use a faster artifact",
 }
 

@@ -85,6 +85,24 @@ def missed(
     return Missed(term=replace(term, u=(below_j + over_j) / 12**0.5), note=note, beyond=(below_j, over_j))
 
 
+def unseen_share(channel: Channel, spec: MeterSpec, *, period_s: float, window_s: float) -> float | None:
+    """Return how much of a load's peak-to-peak power one window may miss, for a load that repeats exactly every `period_s`.
+
+    None where the sensor looks all the time, or nobody knows how it looks.
+    """
+    fraction, update_s = _look(channel, spec)
+    fraction = channel.least_sampled_fraction if fraction is None else fraction
+    if fraction is None or update_s is None or fraction >= 1 or channel.origin is Origin.ESTIMATED:
+        return None
+    return missed_share(period_s=period_s, update_s=update_s, fraction=fraction, looks=window_s / update_s, jitter=0.0)
+
+
+def out_of_step(channel: Channel, spec: MeterSpec, *, period_s: float, window_s: float) -> float:
+    """Return a period close to `period_s`, up to a quarter longer, of which a window misses least."""
+    near = [period_s * (1 + step / 200) for step in range(51)]
+    return min(near, key=lambda one: (unseen_share(channel, spec, period_s=one, window_s=window_s) or 0.0, one))
+
+
 def _habit(fraction: float, update_s: float, *, assumed: bool) -> str:
     if fraction == 0:
         return f"looks for a moment every {update_s:.3g} s"

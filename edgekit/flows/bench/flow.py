@@ -24,6 +24,7 @@ from edgekit.flows.bench.inputs import Subject, open_subject
 from edgekit.flows.bench.limit import require_time, require_windows
 from edgekit.flows.bench.plan import BenchPlan, BenchRequest, plan, with_sensors
 from edgekit.flows.bench.profiling import timeline_channel
+from edgekit.flows.bench.rate import in_step
 from edgekit.flows.bench.recorder import Recorder
 from edgekit.flows.bench.remarks import engine_notes
 from edgekit.flows.bench.replay import Replay
@@ -66,6 +67,7 @@ def bench(
         planned = with_functions(planned, request)
         require_time(planned, request)
     created = date.now_utc()
+    steps: list[Note] = []
     session_id: str | None = None
     notes = [*(note for subject in subjects for note in subject.notes), *_recovered(store)]
     try:
@@ -78,9 +80,11 @@ def bench(
             if replay is None:
                 planned = with_sensors(planned, chosen.specs)
                 require_windows(planned, request, chosen.specs)
+                steps = in_step(planned.run, chosen.specs, window_s=planned.window_s)
                 require_time(planned, request)
             models = load_all(session, subjects, planned.run, progress=progress, stack=stack)
             told = [
+                *steps,
                 *_unused_delegate(planned, subjects, models),
                 *engine_notes(subjects, models),
                 *_user_code(planned, device.spec.name, replay),
