@@ -11,7 +11,12 @@ GOAL = 0.01  # half-width of the 95 % interval, relative to the figure, that the
 MOST_WINDOWS = 100  # to ask for more is no advice
 
 # How a term falls: with the length of a window, or with the square root of the number of windows.
-_BY_LENGTH = {"edge bracket": "or use a meter that updates faster", "clock map": "or read the clocks more often", "quantum": ""}
+_BY_LENGTH = {
+    "edge bracket": "or use a meter that updates faster",
+    "part of an inference": "",
+    "clock map": "or read the clocks more often",
+    "quantum": "",
+}
 _BY_NUMBER = {"repeatability": "or find what disturbs the machine", "sampling": "or sample faster"}
 _OTHERWISE = {
     "coverage": "find out why readings are missing, or use a meter that looks all the time",

@@ -57,7 +57,9 @@ def channel_windows(
         return ChannelWindows(measured=(none,) * len(measured), idle=(none,) * len(idles), edges="")
     windows = [*measured, *idles]
     counter = channel.measurand is Measurand.ENERGY_COUNTER
-    cuts, finish = _counter_cuts(channel, spec, trace, windows, line) if counter else _power_cuts(channel, spec, trace, windows, line, dated_s)
+    cuts, finish = (
+        _counter_cuts(channel, spec, trace, windows, line) if counter else _power_cuts(channel, spec, trace, windows, line, dated_s)
+    )
     if whole:
         cuts = [(None, uncut) for _, uncut in cuts]
     rest_w = _mean_w(cuts[len(measured) :], idles)
@@ -179,7 +181,17 @@ def _with_effects(pair: Cuts, window: Window, *, step_w: float, line: ClockLine,
         return sampled(energy, window_s=seconds, step_w=step_w, unseen=finish.unseen, quantum_w=finish.quantum_w)
 
     if inner is not None and inner.reason is None:
-        inner = add(aligned_effects(inner, window_s=seconds, step_w=step_w, inference_s=inference_s, line=line, quantum_j=finish.quantum_j))
+        inner = add(
+            aligned_effects(
+                inner,
+                window_s=seconds,
+                step_w=step_w,
+                inference_s=inference_s,
+                line=line,
+                quantum_j=finish.quantum_j,
+                alike=finish.unseen is not None,
+            )
+        )
     if whole is not None and whole.reason is None:
         told = {"step_w": step_w, "hidden": finish.hidden, "clock_u_s": clock_u_s, "quantum_j": finish.quantum_j}
         whole = add(interpolated_effects(whole, window_s=seconds, **told))

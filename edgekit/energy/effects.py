@@ -9,36 +9,50 @@ from edgekit.energy.clock import ClockLine
 from edgekit.energy.window_energy import Effect, WindowEnergy
 
 EDGE, AGE, CLOCK, QUANTUM, SAMPLING, MISSING = "edge bracket", "count age", "clock map", "quantum", "sampling", "coverage"
+PART = "part of an inference"
 
 
 def aligned_effects(
-    energy: WindowEnergy, *, window_s: float, step_w: float, inference_s: float | None, line: ClockLine, quantum_j: float
+    energy: WindowEnergy,
+    *,
+    window_s: float,
+    step_w: float,
+    inference_s: float | None,
+    line: ClockLine,
+    quantum_j: float,
+    alike: bool = False,
 ) -> WindowEnergy:
     """Return an aligned window with its effects: brackets of its two updates, the cuts at its ends, its counts, the clocks' rates.
 
-    `step_w` is how far the power steps at the window's edges, `inference_s` the time of one invocation, None where nothing ran.
+    `step_w` is how far the power steps at the window's edges, `inference_s` the time of one invocation, None where nothing ran. Power that
+    varies from update to update as white noise would leaves s * sqrt(cut * cell) of a cut. Where power is sampled as much is cut off in
+    every window, so that the same part of an inference is lost in each (`alike`); a counter's updates fall anywhere.
     """
     assert energy.span_s is not None
     stretch = window_s / energy.span_s
     watts = energy.joules / window_s
-    cuts = (cut_u_j(energy, cut_s, step_w=step_w, inference_s=inference_s) for cut_s in energy.cut_s)
-    edge_j = math.hypot(watts * stretch * energy.bracket_s, *cuts)
+    filled = (energy.spread_w * math.sqrt(cut_s * energy.cell_s) for cut_s in energy.cut_s)
+    part_j = part_u_j(energy, step_w=step_w, inference_s=inference_s, alike=alike)
     effects = [
-        Effect(name=EDGE, u_j=edge_j, common=False),
+        Effect(name=EDGE, u_j=math.hypot(watts * stretch * energy.bracket_s, *filled, 0.0 if alike else part_j), common=False),
+        Effect(name=PART, u_j=part_j if alike else 0.0, common=True),
         Effect(name=QUANTUM, u_j=quantum_j * stretch, common=False),
         Effect(name=CLOCK, u_j=watts * window_s * line.drift_u, common=True),
     ]
     return replace(energy, effects=tuple(effect for effect in effects if effect.u_j > 0))
 
 
-def cut_u_j(energy: WindowEnergy, cut_s: float, *, step_w: float, inference_s: float | None) -> float:
-    """Return the standard uncertainty of filling `cut_s` with the mean power of the rest, in joules.
+def part_u_j(energy: WindowEnergy, *, step_w: float, inference_s: float | None, alike: bool) -> float:
+    """Return the standard uncertainty of cutting an inference in two, in joules: its parts may draw more or less than the whole.
 
-    Power that varies from update to update as white noise would leaves s * sqrt(cut * cell). A part of an inference that is cut off may
-    draw more or less than the mean of whole ones: at most the step between idle and load, over at most half an inference.
+    At each end at most the step between idle and load, over at most half an inference. Where power is sampled the readings themselves show
+    how much it varies, and the rest of a window of whole inferences of p seconds is off by what it holds beyond whole ones (r seconds): at
+    most s sqrt(r (p - r)) <= s p / 2 with s the standard deviation of the power (Cauchy-Schwarz).
     """
-    part_s = 0.0 if inference_s is None else min(cut_s, inference_s / 2)
-    return math.hypot(energy.spread_w * math.sqrt(cut_s * energy.cell_s), step_w * part_s / 3**0.5)
+    if inference_s is None:
+        return 0.0
+    part_j = step_w * math.hypot(*(min(cut_s, inference_s / 2) for cut_s in energy.cut_s))
+    return (min(part_j, energy.spread_w * inference_s / 2) if alike else part_j) / 3**0.5
 
 
 def interpolated_effects(
@@ -61,16 +75,18 @@ def interpolated_effects(
 def sampled(energy: WindowEnergy, *, window_s: float, step_w: float, unseen: float, quantum_w: float) -> WindowEnergy:
     """Return a window of power samples with what samples add: the time between them, missing ones, and their last digit.
 
-    `unseen` is the share of time that no sample looks at. Where successive samples differ by more than their last digit, the differences
-    stand for all of them at random; where they do not, the last digit errs alike in all.
+    `unseen` is the share of time that no sample looks at. Where successive samples differ by more than their last digit, its errors differ
+    as well, as many of them as digits lie within the spread (a rectangle of standard deviation s is 2 sqrt(3) s wide); where they do not,
+    the last digit errs alike in all.
     """
     looks = max(energy.ticks, 1)
+    digits_seen = min(looks, 1 + 12**0.5 * energy.spread_w / quantum_w) if quantum_w else looks
     digits = quantum_w / 12**0.5 * window_s
     dithered = energy.rough_w > quantum_w
     effects = [
         *energy.effects,
         Effect(name=SAMPLING, u_j=energy.rough_w * window_s * math.sqrt(unseen / looks), common=False),
         Effect(name=MISSING, u_j=energy.missing_s * max(energy.spread_w, step_w / 2) / 3**0.5, common=False),
-        Effect(name=QUANTUM, u_j=digits / math.sqrt(looks) if dithered else digits, common=not dithered),
+        Effect(name=QUANTUM, u_j=digits / math.sqrt(digits_seen) if dithered else digits, common=not dithered),
     ]
     return replace(energy, effects=tuple(effect for effect in effects if effect.u_j > 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 from edgekit.sim.emulators.instrument import Circuit, OwnClock
 
@@ -124,9 +125,20 @@ class C1(Fnb48):
     smoothing_s = 0.5
 
 
+@lru_cache(maxsize=16)  # what keeps it alive is the same report hundreds of times a second
 def _crc(data: bytes) -> int:
-    """Return the check byte: the message divided bit by bit."""
+    """Return the check byte: the message divided byte by byte."""
     register = 0x42
-    for bit in (byte >> (7 - place) & 1 for byte in data for place in range(8)):
-        register = register << 1 & 0xFF ^ 0x39 * ((register >> 7) ^ bit)
+    for byte in data:
+        register = _REST[register ^ byte]
     return register
+
+
+def _divided(byte: int) -> int:
+    """Return what is left of a byte when it is divided bit by bit."""
+    for _ in range(8):
+        byte = byte << 1 & 0xFF ^ 0x39 * (byte >> 7)
+    return byte
+
+
+_REST = bytes(map(_divided, range(256)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import struct
+from functools import lru_cache
 
 from edgekit.core.aes import encrypted
 from edgekit.sim.emulators.answers import Answers
@@ -98,6 +99,7 @@ class Tc66:
         return b"".join(_closed(block) for block in (first, second, b"pac3"))
 
 
+@lru_cache(maxsize=8)  # the last block never changes
 def _closed(block: bytes) -> bytes:
     """Return a block of 64 bytes with its check word: MODBUS, by division of the reflected message."""
     padded, register = block.ljust(60, b"\0"), 0xFFFF
