@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from edgekit.config import BUILT_IN_DEVICES, Config
 from edgekit.config.address import kind_of
-from edgekit.core.errors import HardwareError, SetupError, unknown_name
+from edgekit.core.errors import SetupError, unknown_name
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.protocols import Device
 from edgekit.core.quantity import Note
+from edgekit.links.ssh_address import ssh_address
 
 METERS: Final[Mapping[str, str]] = {
     "rapl": "edgekit.meters.rapl:RaplMeter",
@@ -46,6 +47,9 @@ METERS: Final[Mapping[str, str]] = {
 DEVICES: Final[Mapping[str, str]] = {
     "local": "edgekit.devices.local:LocalDevice",
     "cuda": "edgekit.devices.cuda:CudaDevice",
+    "ssh": "edgekit.devices.ssh:SshDevice",
+    "pi": "edgekit.devices.pi:PiDevice",
+    "jetson": "edgekit.devices.jetson:JetsonDevice",
     "sim": "edgekit.devices.sim:SimDevice",
 }
 IMPORTERS: Final[Mapping[str, str]] = {
@@ -58,7 +62,6 @@ _LISTS = {
     "importer": "edgekit import --help",
 }
 _BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {"meter": METERS, "device": DEVICES, "importer": IMPORTERS}
-_LATER: Final = frozenset({"ssh"})
 
 
 def meter_names() -> tuple[str, ...]:
@@ -112,7 +115,8 @@ def resolve_device(name: str, config: Config) -> DeviceSpec:
     scheme, colon, _ = name.partition(":")
     if colon and scheme in DEVICES:  # `--device cuda:1` needs no name
         kind_of(name)
-        return DeviceSpec(name=name, kind=scheme, address=name)
+        shown = ssh_address(name).short if scheme == "ssh" else name
+        return DeviceSpec(name=shown, kind=scheme, address=name)
     error = unknown_name("device", name, {*BUILT_IN_DEVICES, *config.devices}, list_command=_LISTS["device"])
     error.do = (*error.do, ("or add it:", f"edgekit devices add {name} ssh://USER@HOST"))
     raise error
@@ -127,14 +131,7 @@ def resolve_meter(name: str, config: Config) -> str:
 
 
 def open_device(spec: DeviceSpec) -> Device:
-    """Return the device that `spec` describes; nothing is started yet. Raises HardwareError where this release cannot reach it."""
-    if spec.kind in _LATER:
-        raise HardwareError(
-            f"{spec.name} cannot be benchmarked over ssh yet",
-            code="device.ssh_not_yet",
-            why="this release keeps ssh devices in edgekit.toml; running on them comes with the next one",
-            do=[("benchmark on this machine:", "edgekit bench ARTIFACT --device local"), ("see what can be used:", "edgekit devices")],
-        )
+    """Return the device that `spec` describes; nothing is started yet."""
     device: Device = device_class(spec.kind)(spec)
     return device
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from edgekit.config import Config, parse
-from edgekit.core.errors import HardwareError, UsageError
+from edgekit.core.errors import UsageError
 from edgekit.core.hardware import DeviceSpec
+from edgekit.devices.ssh import SshDevice
 from edgekit.registry import DEVICES, METERS, device_class, device_names, meter_class, meter_names, open_device, resolve_device
 from tests.conftest import clean_environment
 
@@ -55,10 +56,13 @@ def test_a_configured_name_comes_before_a_built_in_one_and_an_address_needs_no_n
     assert resolve_device("cuda:1", EMPTY) == DeviceSpec(name="cuda:1", kind="cuda", address="cuda:1")
 
 
-def test_an_ssh_device_says_that_it_comes_with_the_next_release() -> None:
-    with pytest.raises(HardwareError) as caught:
-        open_device(DeviceSpec(name="pi", kind="ssh", address="ssh://pi@pi"))
-    assert caught.value.code == "device.ssh_not_yet"
+def test_a_machine_behind_ssh_needs_no_name() -> None:
+    spec = resolve_device("ssh://pi@raspberrypi.local:2222?jump=me@gate", EMPTY)
+    assert (spec.name, spec.kind) == ("pi@raspberrypi.local:2222", "ssh")
+    assert "/" not in spec.name, "it becomes part of the folders of its runs"
+    assert isinstance(open_device(spec), SshDevice)
+    with pytest.raises(UsageError):
+        resolve_device("ssh://-oProxyCommand=x", EMPTY)
 
 
 PLUGIN = {

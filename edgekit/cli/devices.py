@@ -11,7 +11,6 @@ from edgekit.cli.amounts import setting
 from edgekit.cli.listing import Row, listing
 from edgekit.cli.output import current
 from edgekit.core.hardware import DeviceFacts
-from edgekit.core.quantity import Note
 from edgekit.core.units import format_scaled
 
 app = typer.Typer(invoke_without_command=True)
@@ -65,21 +64,14 @@ def add(
 
     options = dict(setting(text, of="a device", example="-o threads=2") for text in option)
     added = write(name, address, options=options, start=Path.cwd(), force=force)
-    later = added.device.kind == "ssh"
-    notes = (
-        [Note(code="device.ssh_not_yet", text=f"{name} is kept for the next release; this one cannot benchmark over ssh yet")]
-        if later
-        else []
-    )
     current().result(
         schema="edgekit.devices.add/1",
         data=added,
         text=f"added {name} ({added.device.kind}, {address}) to {added.file}",
         next_commands=[
             ("see whether it can be used:", "edgekit devices"),
-            *([] if later else [("benchmark on it:", f"edgekit bench ARTIFACT --device {name}")]),
+            ("benchmark on it:", f"edgekit bench ARTIFACT --device {name}"),
         ],
-        notes=notes,
     )
 
 

@@ -30,12 +30,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgekit.config.address import check_ssh, kind_of
+from edgekit.config.address import kind_of
 from edgekit.config.page import Page
 from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.links.files import read_text, write_atomic
 from edgekit.links.folders import data_folder
+from edgekit.links.ssh_address import ssh_address
 
 FILE_NAME = "edgekit.toml"
 BUILT_IN_DEVICES = {name: DeviceSpec(name=name, kind=name, address=f"{name}:") for name in ("local", "cuda", "sim")}
@@ -158,7 +159,7 @@ def _device(page: Page, name: str, table: Mapping[str, Any]) -> DeviceSpec:
     kind = table.get("kind") or (address.partition(":")[0] if address else None)
     if address is not None and address.startswith("ssh:"):
         try:
-            check_ssh(address)
+            ssh_address(address)
         except UsageError as error:
             raise page.wrong((*where, "address"), f"{error.what}: {error.why}") from error
     if kind is None:

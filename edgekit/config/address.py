@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import re
-from urllib.parse import urlsplit
 
 from edgekit.core.errors import UsageError
+from edgekit.links.ssh_address import ssh_address
 
 SCHEMES = {"ssh": "ssh://USER@HOST", "local": "local:", "cuda": "cuda:0", "sim": "sim:"}
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:]+\]")
 
 
 def kind_of(address: str) -> str:
@@ -26,7 +23,7 @@ def kind_of(address: str) -> str:
             do=[*advice, ("write it like this:", "edgekit devices add pi ssh://pi@raspberrypi.local")],
         )
     if scheme == "ssh":
-        check_ssh(address)
+        ssh_address(address)
     if scheme in ("local", "sim") and rest:
         raise UsageError(
             f"{address!r} is not the address of a device",
@@ -39,29 +36,3 @@ def kind_of(address: str) -> str:
             f"{address!r} is not the address of a GPU", code="device.address", why="after cuda: comes its number, as in cuda:0"
         )
     return scheme
-
-
-def check_ssh(address: str) -> None:
-    """Raise UsageError for an address that cannot be meant, or whose parts the program ssh would take for options."""
-    try:
-        parts = urlsplit(address)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise UsageError(f"{address!r} is not an ssh address", code="device.address", why=str(error)) from error
-    user, at, bare = parts.netloc.rpartition("@")
-    user, bare = user if at else "anyone", bare.removesuffix(f":{parts.port}")
-    if (
-        parts.path not in ("", "/")
-        or parts.query
-        or parts.fragment
-        or parts.password
-        or not host
-        or not _HOST.fullmatch(bare)
-        or not _USER.fullmatch(user)
-    ):
-        raise UsageError(
-            f"{address!r} is not an ssh address",
-            code="device.address",
-            why="it reads ssh://USER@HOST or ssh://USER@HOST:PORT, without a path or a password (keys and passwords stay with ssh)",
-            do=[("try the address with ssh itself:", "ssh USER@HOST true")],
-        )

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """Hold how a child ended, and what it printed on stdout."""
+    """Hold how a child ended, what it printed on stdout, and on stderr where that was kept."""
 
     exit_code: int
     stdout: str
+    stderr: str = ""
 
 
 def run_foreground(argv: Sequence[str]) -> Finished:

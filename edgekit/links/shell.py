@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from edgekit.core.errors import HardwareError, SetupError
+from edgekit.links.process import Finished
 
 STDERR_LINES = 50
 
@@ -40,7 +41,14 @@ class Process(Protocol):
         """Close the input, wait `grace_s`, then end the process and its children; harmless when called twice."""
 
 
-class Shell(Protocol):
+class Console(Protocol):
+    """Run commands on one machine."""
+
+    def run(self, argv: Sequence[str], *, stdin: IO[bytes] | None = None, timeout_s: float | None = None) -> Finished:
+        """Run `argv` to its end with the bytes of `stdin`; raise TimeoutError when it is late, HardwareError or SetupError."""
+
+
+class Shell(Console, Protocol):
     """Start processes on one machine and bring files there."""
 
     def spawn(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Process:
@@ -68,12 +76,20 @@ class LocalShell:
                 )
             )
         except OSError as error:
-            raise SetupError(
-                f"cannot start {argv[0]}",
-                code="process.start",
-                why=error.strerror or str(error),
-                do=[("see whether it exists:", f"ls -l {shlex.quote(argv[0])}")],
-            ) from error
+            raise _unstartable(argv[0], error) from error
+
+    def run(self, argv: Sequence[str], *, stdin: IO[bytes] | None = None, timeout_s: float | None = None) -> Finished:
+        """Run `argv` to its end; raise SetupError when it cannot be started, TimeoutError when it is late."""
+        try:
+            done = subprocess.run(
+                list(argv), stdin=stdin or subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False, start_new_session=True
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(f"{argv[0]} did not end within {timeout_s} s") from error
+        except OSError as error:
+            raise _unstartable(argv[0], error) from error
+        out, err = (data.decode("utf-8", "replace") for data in (done.stdout, done.stderr))
+        return Finished(exit_code=done.returncode, stdout=out, stderr=err)
 
     def put(self, path: Path) -> str:
         """Return the absolute path: the file is here already."""
@@ -100,6 +116,10 @@ class LocalProcess:
     def returncode(self) -> int | None:
         """Return the exit status, or None while it runs."""
         return self._child.poll()
+
+    def wait(self, timeout_s: float) -> int:
+        """Return the exit status; raise subprocess.TimeoutExpired when it still runs."""
+        return self._child.wait(timeout_s)
 
     def write_line(self, line: str) -> None:
         """Send one line."""
@@ -157,6 +177,15 @@ class LocalProcess:
     def _listen(self) -> None:
         for line in self._stderr:
             self._complaints.append(line.decode("utf-8", "replace").rstrip())
+
+
+def _unstartable(program: str, error: OSError) -> SetupError:
+    return SetupError(
+        f"cannot start {program}",
+        code="process.start",
+        why=error.strerror or str(error),
+        do=[("see whether it exists:", f"ls -l {shlex.quote(program)}")],
+    )
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

@@ -1,4 +1,4 @@
-"""Answer requests until standard input ends: `PYTHON runner.pyz infer` or `PYTHON runner.pyz sample`.
+"""Answer requests until standard input ends: `PYTHON runner.pyz infer`, `sample` or `keep`.
 
 A request is {"id": n, "op": name, ...}; its reply {"id": n, "ok": true, ...} or {"id": n, "ok": false, "error": {"code", "what", "why"}}.
 Events come unasked: {"event": name, ...}.
@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, List, Optional
 from . import PROTOCOL, condition, counters, facts
 from .burn import Burner
 from .infer import Inference
+from .keep import Keeper
 from .sample import Sampler
 from .wire import Message, Refusal, Wire, reserve
 
@@ -96,16 +97,29 @@ def serve(wire: Wire, service: Any, operations: Dict[str, Operation]) -> None:
 def main(argv: Optional[List[str]] = None) -> int:
     """Run one process of the runner; return its exit status."""
     arguments = sys.argv[1:] if argv is None else argv
-    if arguments not in (["infer"], ["sample"]):
-        sys.stderr.write("usage: runner.pyz infer|sample\n")
+    if arguments not in (["infer"], ["sample"], ["keep"]):
+        sys.stderr.write("usage: runner.pyz infer|sample|keep\n")
         return 2
     mode = arguments[0]
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # NVML's order: the first GPU of CUDA is then the one that is read
     wire = reserve()
+    if mode == "keep":
+        return _keep(wire)
     if mode == "sample":
         gc.disable()  # nothing here makes cycles, and a collection would fall between two readings
     service = Inference(wire.gone) if mode == "infer" else Sampler(wire.write, nap_ns=NAP_NS)
     with contextlib.suppress(EOFError):
         loads = Burner(wire.gone).operations() if mode == "infer" else {}
         serve(wire, service, {**Common(mode).operations(), **service.operations(), **loads})
+    return 0
+
+
+def _keep(wire: Wire) -> int:
+    keeper = Keeper()
+    try:
+        serve(wire, keeper, {**Common("keep").operations(), **keeper.operations()})
+    except EOFError:
+        pass  # the host has gone in the middle of an answer
+    finally:
+        keeper.close()
     return 0

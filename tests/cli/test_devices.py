@@ -55,12 +55,11 @@ def test_an_added_device_is_listed_from_then_on(run_edgekit: Run, tmp_path: Path
     done = run_edgekit("devices", "add", "pi", "ssh://pi@raspberrypi.local", "--option", "threads=4")
     assert done.returncode == 0
     assert "added pi (ssh, ssh://pi@raspberrypi.local)" in done.stdout
-    assert "cannot benchmark over ssh yet" in done.stderr
-    assert "edgekit bench" not in done.stdout, "no command is offered that this release refuses"
+    assert "edgekit bench ARTIFACT --device pi" in done.stdout
     assert 'threads = "4"' in (tmp_path / "edgekit.toml").read_text()
-    text = run_edgekit("devices").stdout
+    text = run_edgekit("devices", env={"EDGEKIT_SSH_CONFIG": str(tmp_path / "none")}).stdout
     assert "pi" in text
-    assert "comes with the next one" in " ".join(text.split())
+    assert "open user config file" in " ".join(text.split()), "ssh itself is asked, and its words are shown"
 
 
 def test_adding_a_device_answers_with_data(run_edgekit: Run, tmp_path: Path) -> None:

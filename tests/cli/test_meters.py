@@ -136,10 +136,10 @@ def test_an_unknown_device_is_a_usage_error(run_edgekit: Run) -> None:
     assert "edgekit devices add pie ssh://USER@HOST" in [step["command"] for step in done.json()["data"]["do"]]
 
 
-def test_an_ssh_device_is_refused_in_plain_words(run_edgekit: Run) -> None:
+def test_an_ssh_device_that_cannot_be_reached_is_refused_in_plain_words(run_edgekit: Run, tmp_path: Path) -> None:
     run_edgekit("devices", "add", "pi", "ssh://pi@pi")
-    done = run_edgekit("meters", "--device", "pi", "--json")
-    assert (done.returncode, done.json()["data"]["code"]) == (4, "device.ssh_not_yet")
+    done = run_edgekit("meters", "--device", "pi", "--json", env={"EDGEKIT_SSH_CONFIG": str(tmp_path / "none")})
+    assert (done.returncode, done.json()["data"]["code"]) == (4, "ssh.config")
 
 
 def test_a_self_test_is_shown_with_its_date(tmp_path: Path) -> None:

@@ -1,0 +1,134 @@
+"""Run models on a machine that has nothing but Python and ssh."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from edgekit.core.errors import UsageError
+from edgekit.core.hardware import DeviceSpec
+from edgekit.core.protocols import Clock
+from edgekit.devices.base import RunnerSession
+from edgekit.devices.keeper import BEAT_S, SILENCE_S, Keeper
+from edgekit.devices.pack import deploy
+from edgekit.devices.remote_python import CACHE, find
+from edgekit.devices.upload import Store
+from edgekit.links.clock import HostClock, slept_ns
+from edgekit.links.process import Finished
+from edgekit.links.shell import Process
+from edgekit.links.ssh import SshLink
+from edgekit.links.ssh_address import SshAddress, ssh_address
+
+
+class SshShell:
+    """Start processes over a link, and bring files into the machine's store."""
+
+    def __init__(self, link: SshLink, store: Store) -> None:
+        self._link = link
+        self._store = store
+
+    def spawn(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Process:
+        """Start `argv` there."""
+        return self._link.spawn(argv, env=env)
+
+    def run(self, argv: Sequence[str], *, stdin: IO[bytes] | None = None, timeout_s: float | None = None) -> Finished:
+        """Run `argv` there to its end."""
+        return self._link.run(argv, stdin=stdin, timeout_s=timeout_s)
+
+    def put(self, path: Path) -> str:
+        """Make the file present there; return its path there."""
+        return self._store.put(path)
+
+
+class SshDevice:
+    """Reach a machine over ssh.
+
+    Options: python or venv, cache (a folder there), threads, ssh_config (a file for ssh -F), host_keys ("strict", or "configured": as the
+    user's ssh configuration says), lock (a file there), and proc_root, sys_root, ... as for the device `local`.
+    """
+
+    def __init__(
+        self,
+        spec: DeviceSpec,
+        *,
+        cache_dir: Path | None = None,
+        clock: Clock | None = None,
+        engines: Sequence[str] = (),
+        on_gpu: bool = False,
+        slept_ns: Callable[[], int] = slept_ns,
+        alive_s: int = 10,
+        beat_s: float = BEAT_S,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self.spec = spec
+        self._cache_dir = cache_dir
+        self._clock = clock or HostClock()
+        self._engines = tuple(engines)
+        self._on_gpu = on_gpu
+        self._slept_ns = slept_ns
+        self._alive_s = alive_s
+        self._beat_s = beat_s
+        self._silence_s = silence_s
+
+    @contextlib.contextmanager
+    def reach(self) -> Iterator[SshLink]:
+        """Connect, and nothing more: what sets a machine up begins here."""
+        options = self.spec.options
+        config = options.get("ssh_config") or os.environ.get("EDGEKIT_SSH_CONFIG") or None
+        strict = options.get("host_keys", "strict") != "configured"
+        link = SshLink(_address(self.spec), config=_expanded(config), strict=strict, alive_s=self._alive_s)
+        with contextlib.closing(link):
+            link.open()
+            yield link
+
+    @contextlib.contextmanager
+    def connect(self) -> Iterator[RunnerSession]:
+        """Connect, bring the runner there, take the machine and start; leaving the context ends everything that was started there.
+
+        Raises HardwareError when it cannot be reached, has no fitting Python, has no room, or is used by another benchmark.
+        """
+        options, name = self.spec.options, self.spec.name
+        with contextlib.ExitStack() as stack:
+            link = stack.enter_context(self.reach())
+            found = find(link, options, device=name)
+            store = Store(link, python=found.python, folder=found.path(options.get("cache", CACHE)), device=name)
+            runner = store.put(deploy(self._cache_dir))
+            keeper = Keeper(link.take([found.python, runner, "keep"]), device=name, beat_s=self._beat_s, silence_s=self._silence_s)
+            stack.callback(keeper.close)
+            keeper.hold(options.get("lock"))
+            session = RunnerSession(
+                self.spec,
+                SshShell(link, store),
+                runner,
+                python=found.python,
+                clock=self._clock,
+                clock_domain=_domain(name, self._clock),
+                engines=self._engines,
+                on_gpu=self._on_gpu,
+                slept_ns=self._slept_ns,
+                on_start=keeper.watch,
+            )
+            yield stack.enter_context(contextlib.closing(session))
+
+
+def _address(spec: DeviceSpec) -> SshAddress:
+    if spec.address is None:
+        raise UsageError(
+            f"device {spec.name} has no address",
+            code="device.address",
+            why="a machine is reached at ssh://USER@HOST",
+            do=[("write it down:", f"edgekit devices add {spec.name} ssh://USER@HOST --force")],
+        )
+    return ssh_address(spec.address)
+
+
+def _expanded(path: str | None) -> str | None:
+    return None if path is None else os.path.expanduser(path)  # noqa: PTH111 -- a word for ssh
+
+
+def _domain(name: str, clock: Clock) -> str:
+    """Return the name of the machine's clock, which is never this host's."""
+    return name if name != clock.domain else f"{name} (device)"

@@ -1,0 +1,77 @@
+"""Bring files to a machine by the hash of their content: what is there is not sent again, what was cut off goes on where it ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from edgekit.core.errors import HardwareError
+from edgekit.core.units import format_scaled
+from edgekit.links.files import reading, sha256_of
+from edgekit.links.shell import Console
+
+_RECEIVE = Path(__file__).resolve().parents[1] / "runner" / "receive.py"
+_RESERVE = 1 << 20  # a disk is not filled to its last byte
+_CHECK_S = 600.0  # a slow card reads a large file again
+_TRIES = 3
+
+
+class Store:
+    """Put files into one folder of a machine; `python` is its Python, `device` its name for people."""
+
+    def __init__(self, shell: Console, *, python: str, folder: str, device: str) -> None:
+        self._shell = shell
+        self._python = python
+        self._folder = PurePosixPath(folder)
+        self._device = device
+        self._source = _RECEIVE.read_text(encoding="utf-8")
+
+    def put(self, path: Path) -> str:
+        """Make the file present and whole there; return its path. Raises HardwareError for a full disk, a closed folder or a bad link."""
+        with reading(path, "the file to send"):
+            size, sha256 = path.stat().st_size, sha256_of(path)
+        there = str(self._folder / sha256[:16] / path.name)
+        asked = (there, str(size), sha256)
+        for _ in range(_TRIES):
+            state = self._ask("check", *asked)
+            if state["there"]:
+                return there
+            self._require_room(path, size - state["have"], state["free"])
+            with path.open("rb", buffering=0) as file:
+                file.seek(state["have"])
+                if self._ask("take", *asked, str(state["have"]), stdin=file)["there"]:
+                    return there
+        raise self._error("corrupt", f"{path.name} did not arrive whole in {_TRIES} tries")
+
+    def _ask(self, *words: str, stdin: Any = None) -> dict[str, Any]:
+        done = self._shell.run([self._python, "-c", self._source, *words], stdin=stdin, timeout_s=None if stdin else _CHECK_S)
+        lines = done.stdout.strip().splitlines()
+        try:
+            answer: dict[str, Any] = json.loads(lines[-1])
+        except (IndexError, ValueError) as error:
+            raise self._error("failed", done.stderr.strip()[-600:] or f"exit status {done.exit_code}") from error
+        if "error" in answer:
+            raise self._error(str(answer["error"]), str(answer["why"]))
+        return answer
+
+    def _require_room(self, path: Path, needed: int, free: int) -> None:
+        if needed + _RESERVE > free:
+            sizes = f"{path.name} needs {format_scaled(needed, 'B')}, and {format_scaled(free, 'B')} are free in {self._folder}"
+            raise self._error("disk_full", sizes)
+
+    def _error(self, kind: str, why: str) -> HardwareError:
+        look = ("look at what is there:", f"ls -la {self._folder}")
+        if kind == "disk_full":
+            room = ("make room there, for example of earlier artifacts:", f"rm -r {self._folder}")
+            return HardwareError(f"the disk of {self._device} is too full", code="device.disk_full", why=why, do=[room, _ELSEWHERE])
+        if kind == "permission":
+            return HardwareError(
+                f"{self._device} does not let this user write its files", code="device.permission", why=why, do=[look, _ELSEWHERE]
+            )
+        if kind == "corrupt":
+            return HardwareError(f"a file did not reach {self._device} whole", code="device.corrupt", why=why, do=[look])
+        return HardwareError(f"{self._device} could not take a file", code="device.upload", why=why, do=[look])
+
+
+_ELSEWHERE = ("or use another folder:", "edgekit devices add NAME ssh://USER@HOST -o cache=/var/tmp/edgekit")
