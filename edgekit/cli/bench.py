@@ -189,10 +189,10 @@ def bench(
         post=post,
         raw=raw,
     )
-    if plan:
-        _plan(request, replayed)
-        return
     sizes = batches(batch)
+    if plan:
+        _plan(replace(request, batch=sizes[0]), replayed, sizes)
+        return
     if len(sizes) > 1 and not replayed:
         sweep(request, sizes)
         return
@@ -200,14 +200,14 @@ def bench(
     show(_replay(request, replayed[0]) if replayed else _run(request))
 
 
-def _plan(request: BenchRequest, replayed: Sequence[str]) -> None:
+def _plan(request: BenchRequest, replayed: Sequence[str], sizes: Sequence[int]) -> None:
     from edgekit.config import load
     from edgekit.flows.bench import preview
     from edgekit.registry import resolve_device
 
     if replayed:
         raise UsageError("a replay has no plan", code="bench.replay", why="it repeats a recorded run step by step")
-    show_plan(preview(request, kind=resolve_device(request.device, load()).kind))
+    show_plan(preview(request, kind=resolve_device(request.device, load()).kind), sizes)
 
 
 def _delegate_options(stated: Sequence[str], delegate: str | None) -> dict[str, str]:

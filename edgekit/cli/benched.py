@@ -63,13 +63,16 @@ def _tables(result: BenchResult) -> RenderableType:
     return Group(*parts)
 
 
-def show_plan(found: Outline) -> None:
-    """Print the steps of a benchmark that was not made."""
+def show_plan(found: Outline, batches: Sequence[int]) -> None:
+    """Print the steps of a benchmark that was not made; all of it is done for each of several `batches`."""
     lines = [_line(number, step) for number, step in enumerate(found.steps, 1)]
     longest = "" if found.most_s is None or found.most_s <= found.expected_s else f", {_long(found.most_s)} at most"
     least = "" if found.least_s >= found.expected_s else f" ({_long(found.least_s)} at least)"
     ending = [f"\ntakes about {_long(found.expected_s)}{longest}{least}; not counted: {'; '.join(found.unknown)}"]
-    current().result(schema="edgekit.bench.plan/1", data=found, text="\n".join([*lines, *ending]))
+    if len(batches) > 1:
+        ending.append(f"all of this for each of {len(batches)} batches: {', '.join(map(str, batches))}, as far as the memory lasts")
+    data = {name: getattr(found, name) for name in ("steps", "rounds", "least_s", "expected_s", "most_s", "unknown")}
+    current().result(schema="edgekit.bench.plan/1", data={**data, "batches": batches}, text="\n".join([*lines, *ending]))
 
 
 def _line(number: int, step: PlannedStep) -> str:

@@ -25,6 +25,8 @@ from edgekit.flows.bench.rate import marked, require_rate
 from edgekit.flows.bench.recorder import Recorder
 from edgekit.flows.bench.running import Running
 
+LEAST_FOR_INTERVAL = 3  # windows; the spread of fewer says nothing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -186,7 +188,8 @@ class Course:
             profile_one(model, name, artifact, seconds=self._plan.window_s, recorder=stage.recorder, progress=stage.progress)
 
     def _rest(self, seconds: float) -> None:
-        self._say(f"idle for {seconds:.3g} s")
+        standing = self._stage.running.standing(0) if self._bench.artifacts == 1 and not self._bench.script else None
+        self._say(f"idle for {seconds:.3g} s" + (f" · {_estimate(standing)}" if standing else ""))
         self._keep(self._stage.session.idle(self._idles, seconds), None)
         self._idles += 1
 
@@ -244,7 +247,9 @@ class Course:
 def _estimate(standing: Standing) -> str:
     half = standing.half_rel
     value = format_scaled(standing.value, "J")
-    return value if half is None else f"{value} {'±' if half < 1 else 'within'} {percent(half)}"
+    if half is None:
+        return f"{value}, interval from {LEAST_FOR_INTERVAL} windows on"
+    return f"{value} {'±' if half < 1 else 'within'} {percent(half)}"
 
 
 def _not_settled(name: str, cap_s: float) -> Note:

@@ -50,18 +50,17 @@ def in_step(plan: RunPlan, specs: Sequence[MeterSpec], *, window_s: float) -> li
 
     Windows begin at random phases, so that their scatter holds what is missed: the figure is right, and its interval wide.
     """
-    period_s, notes = plan.period_s, []
-    for spec in specs if period_s is not None else ():
-        for channel in spec.channels:
-            share = unseen_share(channel, spec, period_s=period_s, window_s=window_s)
-            if share is None or share <= MOST_UNSEEN:
-                continue
-            text = (
-                f"{channel.id} looks at a part of the time only, and inferences every {format_scaled(period_s, 's')} may keep step with it: "
-                f"a window may miss up to {100 * share:.0f} % of the step between idle and load"
-            )
-            other_hz = plan.batch / out_of_step(channel, spec, period_s=period_s, window_s=window_s)
-            notes.append(
-                Note(code="rate.in_step", text=text, advice=f"choose a rate that is out of step, such as {format_number(other_hz)}/s")
-            )
+    if (period_s := plan.period_s) is None:
+        return []
+    notes = []
+    for spec, channel in [(spec, channel) for spec in specs for channel in spec.channels]:
+        share = unseen_share(channel, spec, period_s=period_s, window_s=window_s)
+        if share is None or share <= MOST_UNSEEN:
+            continue
+        text = (
+            f"{channel.id} looks at a part of the time only, and inferences every {format_scaled(period_s, 's')} may keep step with it: "
+            f"a window may miss up to {100 * share:.0f} % of the step between idle and load"
+        )
+        other_hz = plan.batch / out_of_step(channel, spec, period_s=period_s, window_s=window_s)
+        notes.append(Note(code="rate.in_step", text=text, advice=f"choose a rate that is out of step, such as {format_number(other_hz)}/s"))
     return notes

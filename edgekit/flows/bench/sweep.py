@@ -72,7 +72,7 @@ def sweep(
     notes: list[Note] = []
     ended: Ended | None = None
     for place, size in enumerate(sizes, 1):
-        progress.note(Note(code="bench.batch", text=f"batch {size}, {place} of {len(sizes)}"))
+        progress.step(f"batch {size}, {place} of {len(sizes)}")
         one = replace(request, batch=size, tags=(*request.tags, tag))
         try:
             result = measure(one, device=device, progress=progress, date=date)
