@@ -29,6 +29,7 @@ WHOLE = 0.85  # a self-test cannot tell a sensor that looks nearly always from o
 # By trust: counters that measure come before the estimate from CPU time.
 _BEST_FIRST = {"sim": ("sim",)}
 _BEST_FIRST_ON = {"x86": ("rapl", "cputime"), "arm": ("jetson", "pmic", "cputime")}
+_BESIDE = {("cuda", "nvml"): "rapl"}  # what the host's processors take while they feed the GPU
 _GPU_FIRST_ON = {"x86": ("nvml",), "arm": ("nvml", "jetson")}  # a Jetson's GPU has no power reading in NVML
 # What counts less than the board takes in: it is chosen where nothing wider is on the board, and says so.
 _PARTIAL = {"jetson": "a meter at the supply sees the carrier board too", "pmic": "a USB meter sees the board's whole input"}
@@ -146,6 +147,7 @@ def _choose(names: Sequence[str], *, device: Any, session: DeviceSession) -> Cho
         except HardwareError as error:
             refused.append(f"{name}: {error.why}")
             continue
+        chosen = _with_beside(chosen, _BESIDE.get((kind, name)), name, device=device, session=session)
         return chosen if not refused else _with_reason(chosen, refused)
     raise HardwareError(
         f"device {device.spec.name} offers no usable meter",
@@ -153,6 +155,16 @@ def _choose(names: Sequence[str], *, device: Any, session: DeviceSession) -> Cho
         why="; ".join(refused),
         do=[("see every meter and its remedy:", "edgekit meters --all")],
     )
+
+
+def _with_beside(chosen: Chosen, other: str | None, name: str, *, device: Any, session: DeviceSession) -> Chosen:
+    """Return the choice with the meter that is read beside it, or with the reason why that one cannot be used."""
+    if other is None:
+        return chosen
+    try:
+        return _open([name, other], device=device, session=session, why="the best available, and the host's processors beside it")
+    except HardwareError as error:
+        return _with_reason(chosen, [f"{other}: {error.why}"])
 
 
 def _best_first(kind: str, session: DeviceSession) -> tuple[str, ...]:

@@ -75,7 +75,8 @@ class Sampling:
                     self._remark(message)
                 elif "id" in message:
                     reply = self._client.checked(message)
-                    self._cost = {name: float(reply[name]) for name in ("cpu_s", "wall_s", "reads")}
+                    seen = {str(name): float(value) for name, value in (reply.get("seen") or {}).items()}
+                    self._cost = {name: float(reply[name]) for name in ("cpu_s", "wall_s", "reads")} | seen
                     return
         except Exception as error:  # the runner's, or the sink's: raised again where the flow waits
             if not self._closing:

@@ -114,6 +114,7 @@ class Sampler:
             "reads": sum(source.reads for source in self._sources),
             "starved": self._starved,
             "read_s": {source.channel: source.spent_ns / source.reads / 1e9 for source in self._sources if source.reads},
+            "seen": {name: value for counter in self._opened for name, value in counter.looked().items()},
         }
         for counter in self._opened:
             counter.close()
@@ -237,6 +238,8 @@ class Sampler:
                 source = self._sources[place]
                 source.reads += 1
                 source.spent_ns += after - before
+        for counter in self._opened:
+            counter.look()
         now, slept = self._clock(), self._asleep()
         if slept - self._slept_ns > SUSPENDED_NS:
             self._send({"event": "note", "code": "sampler.suspended", "t_ns": now, "length_ns": slept - self._slept_ns})

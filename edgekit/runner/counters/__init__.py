@@ -44,6 +44,13 @@ class Opened:
         self.readers: List[Tuple[str, Callable[[], float]]] = []
         self.ticking: Set[str] = set()
 
+    def look(self) -> None:
+        """Take note of the state of what is read, a few times a second."""
+
+    def looked(self) -> Dict[str, float]:
+        """Return what was seen of the state, by name."""
+        return {}
+
     def close(self) -> None:
         """Release what is held; harmless when called twice."""
 

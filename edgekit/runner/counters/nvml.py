@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import Opened, offered, refused
 from .nvml_driver import Driver, Unavailable, visible
+from .nvml_state import States
 
 __all__ = ["Driver", "Gpus", "Unavailable", "probe", "start", "visible"]
 
@@ -49,6 +50,7 @@ class Gpus(Opened):
         self.channels: List[Dict[str, Any]] = []
         self.notes: List[str] = []
         self._sleep = sleep
+        self._states = States(self.driver)
         self.driver.open()
         try:
             for index, handle in self._wanted(roots.get("gpus")):
@@ -64,6 +66,12 @@ class Gpus(Opened):
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def look(self) -> None:
+        self._states.look()
+
+    def looked(self) -> Dict[str, float]:
+        return self._states.seen()
 
     def close(self) -> None:
         self.driver.close()
@@ -94,6 +102,7 @@ class Gpus(Opened):
             "driver": driver.version,
             "power_limit_w": driver.power_limit_w(handle),
         }
+        self._states.watch(index, handle)
         for part, read, row in self._offers(index, handle, name) if only is None else self._chosen(index, handle, only):
             identity = f"nvml.gpu{index}.{part}"
             self.channels.append({"domain": "gpu", **shared, **row, "id": identity})

@@ -118,7 +118,7 @@ class Driver:
     def facts(self) -> Dict[str, Any]:
         """Return name, uuid, driver, temperature, clocks and throttle reasons of the first visible GPU."""
         nvml, (index, handle) = self._nvml, self.gpus[0]
-        bits = self._optional(lambda: int(self._reasons(handle)))
+        bits = self.reasons(handle)
         return {
             "index": index,
             "count": len(self.gpus),
@@ -126,11 +126,19 @@ class Driver:
             "uuid": self.uuid(handle),
             "driver": self.version,
             "temperature_c": self._optional(lambda: float(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))),
-            "sm_clock_hz": self._optional(lambda: 1e6 * nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
+            "sm_clock_hz": self.sm_clock_hz(handle),
             "memory_clock_hz": self._optional(lambda: 1e6 * nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM)),
             "power_limit_w": self.power_limit_w(handle),
             "throttle_reasons": None if bits is None else [name for bit, name in THROTTLE.items() if bits & bit],
         }
+
+    def reasons(self, handle: Any) -> Optional[int]:
+        """Return the bits that say why the clocks are what they are; None where the driver does not tell."""
+        return self._optional(lambda: int(self._reasons(handle)))
+
+    def sm_clock_hz(self, handle: Any) -> Optional[float]:
+        """Return the clock of the GPU's processors; None where the driver does not tell."""
+        return self._optional(lambda: 1e6 * float(self._nvml.nvmlDeviceGetClockInfo(handle, self._nvml.NVML_CLOCK_SM)))
 
     def _reasons(self, handle: Any) -> Any:
         for name in (
