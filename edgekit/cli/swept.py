@@ -19,8 +19,7 @@ def sweep(request: BenchRequest, sizes: Sequence[int]) -> None:
     from edgekit.flows.bench.sweep import sweep as measure
     from edgekit.links.clock import SystemClock
     from edgekit.registry import open_device, resolve_device
-    from edgekit.reports.batches import batches_table
-    from edgekit.reports.runs import run_notes
+    from edgekit.reports.batches import batch_notes, batches_table
 
     device = open_device(resolve_device(request.device, load()))
     result = measure(request, sizes, device=device, progress=current().progress, date=SystemClock())
@@ -34,5 +33,5 @@ def sweep(request: BenchRequest, sizes: Sequence[int]) -> None:
             ("choose the batch that serves a rate:", shlex.join([*compare, "--rate", "100/s", "--latency-limit", "50ms"])),
             ("compare the batches:", shlex.join(compare)),
         ],
-        notes=[*result.notes, *run_notes(result.runs)],
+        notes=[*result.notes, *batch_notes(result.runs)],
     )

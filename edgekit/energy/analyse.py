@@ -16,6 +16,7 @@ from edgekit.energy.beside import side_by_side
 from edgekit.energy.coldstart import cold_start
 from edgekit.energy.crosscheck import crosschecked
 from edgekit.energy.enough import how_quick, usable
+from edgekit.energy.gpu_state import gpu_notes
 from edgekit.energy.group import analyse_group
 from edgekit.energy.groups import channel_groups, is_coarse, rival_groups
 from edgekit.energy.latency import quantile_ns
@@ -189,6 +190,7 @@ def _notes(record: RunRecord, measured: Sequence[Window]) -> tuple[Note, ...]:
         notes.append(drift)
     notes.extend(pacing_notes(measured))
     notes.extend(disturbances(record.facts_before, record.facts_after))
+    notes.extend(gpu_notes(record.sampler))
     lost = [window for window in record.windows if window.invalid is not None]
     notes.extend(Note(code="window.invalid", text=f"{window.phase} window {window.index} is left out: {window.invalid}") for window in lost)
     if record.plan.inputs == "synthetic":

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.quantity import Estimate, Quantity
+from edgekit.core.quantity import Estimate, Note, Quantity
 from edgekit.core.run import ChannelAnalysis, RunRecord
 from edgekit.core.units import format_interval, format_number, format_scaled
 from edgekit.decision.choose import energy_of, headline_channel
-from edgekit.reports.runs import place, short
+from edgekit.energy.gpu_state import gpu_states
+from edgekit.reports.runs import place, run_notes, short
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,11 +35,28 @@ def batches_table(records: Sequence[RunRecord], failed: Sequence[tuple[int, str]
         table.add_column("host J\n/inference", justify="right", no_wrap=True)
     for title in ("idle", "p50\np99", "inferences/s"):
         table.add_column(title, justify="right", no_wrap=True)
+    clocked = any(gpu_states(record.sampler) for record in records)
+    if clocked:
+        table.add_column("SM clock", justify="right")
     for record in sorted(records, key=lambda record: record.plan.batch):
-        table.add_row(*_row(record, several=several, host=host))
+        table.add_row(*_row(record, several=several, host=host), *([_clock(record)] if clocked else []))
     for batch, why in failed:
         table.add_row(str(batch), *(["not measured"] if several else []), why if not several else "")
     return table
+
+
+def batch_notes(records: Sequence[RunRecord]) -> list[Note]:
+    """Return what the analyses remark, each once; a remark that does not hold for all runs names the batches it holds for."""
+    found: dict[Note, list[int]] = {}
+    for record in records:
+        for note in run_notes([record]):
+            found.setdefault(note, []).append(record.plan.batch)
+    return [
+        note
+        if len(sizes) == len(records)
+        else Note(code=note.code, text=f"batch {', '.join(map(str, sizes))}: {note.text}", advice=note.advice)
+        for note, sizes in found.items()
+    ]
 
 
 def host_of(record: RunRecord) -> ChannelAnalysis | None:
@@ -60,6 +78,14 @@ def _row(record: RunRecord, *, several: bool, host: bool) -> list[str]:
     cells += [f"{short(analysis.latency_p50_s)}\n{short(analysis.latency_p99_s)}" if analysis is not None else "unknown"]
     cells += [_per_second(analysis.time_s_per_inference) if analysis is not None else "unknown"]
     return cells
+
+
+def _clock(record: RunRecord) -> str:
+    """Return the mean clock of each GPU and what held it back."""
+    lines = []
+    for state in gpu_states(record.sampler):
+        lines += [f"{state.clock_mean_hz / 1e6:.0f} MHz" if state.clock_mean_hz is not None else "unknown", *state.reasons]
+    return "\n".join(lines) or "unknown"
 
 
 def _per_second(time: Quantity) -> str:
