@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.config import add_device, load, parse
+from edgekit.config import load, parse
 from edgekit.config.address import kind_of
+from edgekit.config.edit import add_device, remove_device, set_options
 from edgekit.core.errors import EdgekitError, SetupError, UsageError
 
 FILE = Path("edgekit.toml")
@@ -88,7 +89,7 @@ def test_a_syntax_error_names_file_and_line() -> None:
 def test_adding_a_device_creates_the_file(tmp_path: Path) -> None:
     file, device = add_device("pi", "ssh://pi@raspberrypi.local", options={}, start=tmp_path)
     assert file == tmp_path / "edgekit.toml"
-    assert file.read_text() == '[devices.pi]\nkind = "ssh"\naddress = "ssh://pi@raspberrypi.local"\n'
+    assert file.read_text() == '[devices.pi]\nkind = "pi"\naddress = "ssh://pi@raspberrypi.local"\n'
     assert load(tmp_path).devices["pi"] == device
 
 
@@ -113,6 +114,57 @@ def test_a_taken_name_is_refused_and_the_file_stays_as_it_was(tmp_path: Path) ->
     add_device("pi", "local:", options={}, start=tmp_path, force=True)
     assert load(tmp_path).devices["pi"].kind == "local"
     assert "# our lab" in (tmp_path / "edgekit.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "kind"),
+    [
+        ("pi", "ssh://lab@10.0.0.7", "pi"),
+        ("kitchen", "ssh://pi@raspberrypi.local", "pi"),
+        ("desk", "ssh://me@rpi-4", "pi"),
+        ("pi4-lab", "ssh://me@host", "pi"),
+        ("orin", "ssh://lab@10.0.0.8", "jetson"),
+        ("nano", "ssh://me@my-jetson", "jetson"),
+        ("pi", "ssh://pi@jetson", "jetson"),
+        ("spin", "ssh://me@pipeline", "ssh"),
+        ("lab", "ssh://pi@host", "ssh"),
+        ("pi", "local:", "local"),
+    ],
+)
+def test_what_a_machine_is_is_guessed_from_its_names_and_can_be_stated(tmp_path: Path, name: str, address: str, kind: str) -> None:
+    assert add_device(name, address, options={}, start=tmp_path)[1].kind == kind
+    if address.startswith("ssh:"):
+        assert add_device(name, address, options={}, start=tmp_path, kind="ssh", force=True)[1].kind == "ssh"
+    else:
+        with pytest.raises(UsageError, match="not of kind 'ssh'"):
+            add_device(name, address, options={}, start=tmp_path, kind="ssh", force=True)
+
+
+def test_options_are_replaced_and_devices_removed_with_everything_else_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "edgekit.toml"
+    other = '# not ours\n[devices.orin]\naddress = "ssh://orin"  # old one\n\n[devices.orin.options]\nthreads = "6"  # of 8\n'
+    file.write_text(TEXT + "\n" + other)
+    set_options("orin", {"venv": "/opt/e"}, start=tmp_path)
+    assert load(tmp_path).devices["orin"].options == {"venv": "/opt/e"}
+    assert "# old one" in file.read_text()
+    set_options("orin", {}, start=tmp_path)
+    assert load(tmp_path).devices["orin"].options == {}
+    remove_device("orin", start=tmp_path)
+    assert list(load(tmp_path).devices) == ["pi"]
+    assert all(line in file.read_text() for line in TEXT.splitlines())
+    with pytest.raises(UsageError, match="no device is called 'orin'"):
+        remove_device("orin", start=tmp_path)
+    with pytest.raises(UsageError, match="built in"):
+        remove_device("sim", start=tmp_path)
+
+
+@pytest.mark.parametrize("key", ['services = "cron"', "services = [1]", "meter = 5"])
+def test_services_are_a_list_of_texts_and_a_meter_is_a_text(key: str) -> None:
+    with pytest.raises(SetupError) as caught:
+        parse(f'[devices.pi]\naddress = "ssh://pi"\n{key}', FILE)
+    assert "line 3" in caught.value.what
+    spec = parse('[devices.pi]\naddress = "ssh://pi"\nmeter = "um25c"\nservices = ["cron", "ssh.socket"]', FILE).devices["pi"]
+    assert (spec.meter, spec.services) == ("um25c", ("cron", "ssh.socket"))
 
 
 def test_a_linked_configuration_stays_a_link(tmp_path: Path) -> None:

@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from edgekit.cli.amounts import setting
+from edgekit.cli.complete import device_names, meter_names
+from edgekit.cli.emulate_board import emulate
 from edgekit.cli.listing import Row, listing
 from edgekit.cli.output import current
 from edgekit.core.hardware import DeviceFacts
 from edgekit.core.units import format_scaled
 
 app = typer.Typer(invoke_without_command=True)
+app.command(short_help="Rehearse with a board that is not there.")(emulate)
 
 
 @app.callback()
@@ -56,23 +59,74 @@ def devices(
 def add(
     name: Annotated[str, typer.Argument(help="What you will call it: pi, lab-orin, ...")],
     address: Annotated[str, typer.Argument(help="Where it is: ssh://USER@HOST, cuda:1, sim:")],
+    kind: Annotated[
+        str | None, typer.Option(help="What it is: pi, jetson, cuda, ssh (any Linux).", show_default="by name and address")
+    ] = None,
+    meter: Annotated[
+        str | None,
+        typer.Option(help="What `bench` reads there when no --meter is given.", autocompletion=meter_names, show_default=False),
+    ] = None,
     option: Annotated[list[str], typer.Option("--option", "-o", metavar="KEY=VALUE", help="An option of that kind of device.")] = [],  # noqa: B006 -- typer copies it
     force: Annotated[bool, typer.Option("--force", help="Replace a device of the same name.")] = False,
 ) -> None:
-    """Add a device to edgekit.toml, or create the file."""
+    """Add a device to edgekit.toml, or create the file. Nothing is asked of the device itself."""
     from edgekit.flows.devices import add as write
 
     options = dict(setting(text, of="a device", example="-o threads=2") for text in option)
-    added = write(name, address, options=options, start=Path.cwd(), force=force)
+    added = write(name, address, options=options, start=Path.cwd(), force=force, kind=kind, meter=meter)
+    far = address.startswith("ssh:")
+    set_it_up = [("look at it, and install an engine there:", f"edgekit devices setup {name}")] if far else []
+    read = f", read by {meter}" if meter is not None else ""
     current().result(
         schema="edgekit.devices.add/1",
         data=added,
-        text=f"added {name} ({added.device.kind}, {address}) to {added.file}",
+        text=f"added {name} ({added.device.kind}, {address}{read}) to {added.file}",
         next_commands=[
-            ("see whether it can be used:", "edgekit devices"),
+            *set_it_up,
+            ("see what is not right there:", f"edgekit doctor --device {name}"),
             ("benchmark on it:", f"edgekit bench ARTIFACT --device {name}"),
         ],
     )
+
+
+@app.command()
+def remove(name: Annotated[str, typer.Argument(help="A name of edgekit.toml.", autocompletion=device_names)]) -> None:
+    """Take a device out of edgekit.toml. Its runs stay, and nothing is changed on the device."""
+    from edgekit.flows.devices import remove as take_out
+
+    file = take_out(name, start=Path.cwd())
+    current().result(
+        schema="edgekit.devices.remove/1",
+        data={"name": name, "file": file},
+        text=f"removed {name} from {file}",
+        next_commands=[("see what is left:", "edgekit devices")],
+    )
+
+
+@app.command()
+def setup(
+    name: Annotated[str, typer.Argument(help="A name of edgekit.toml, or ssh://USER@HOST.", autocompletion=device_names)],
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(help="litert, tflite-runtime or onnxruntime; repeatable.", show_default="those that exist for the machine"),
+    ] = None,
+    wheels: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Wheels to bring along: the machine needs no network.", show_default=False)
+    ] = None,
+    venv: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The environment's folder there.", show_default="~/.cache/edgekit/venv")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Make the environment anew.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", "--dry-run", help="Show every command, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Give a machine an environment of its own with an engine that runs models.
+
+    Shows every command first, then asks. What is there already is left alone, and what was interrupted goes on where it stopped.
+    """
+    from edgekit.cli.device_setup import set_up_device
+
+    set_up_device(name, engines=tuple(engine or ()), wheels=wheels, venv=venv, fresh=fresh, plan_only=plan, yes=yes)
 
 
 def _facts(facts: DeviceFacts) -> str:

@@ -1,11 +1,13 @@
-"""Read and write edgekit.toml: the devices and meters a user named, where runs live, and where what is known of instruments is kept.
+"""Read edgekit.toml: the devices and meters a user named, where runs live, and where what is known of instruments is kept.
 
     runs = "./runs"
     data = "~/.local/share/edgekit"
 
     [devices.pi]
-    kind = "ssh"
+    kind = "pi"
     address = "ssh://pi@raspberrypi.local"
+    meter = "desk"                  # what `bench` reads when no --meter is given
+    services = ["bluetooth"]        # what `bench --prepare` stops meanwhile
 
     [meters.desk]
     kind = "replay"
@@ -30,18 +32,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgekit.config.address import kind_of
 from edgekit.config.page import Page
 from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.hardware import DeviceSpec
-from edgekit.links.files import read_text, write_atomic
+from edgekit.links.files import read_text
 from edgekit.links.folders import data_folder
 from edgekit.links.ssh_address import ssh_address
 
 FILE_NAME = "edgekit.toml"
 BUILT_IN_DEVICES = {name: DeviceSpec(name=name, kind=name, address=f"{name}:") for name in ("local", "cuda", "sim")}
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_NAMES_HOLD = "a name holds letters, digits, '_', '.' and '-', 64 at most"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+NAMES_HOLD = "a name holds letters, digits, '_', '.' and '-', 64 at most"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,50 +112,11 @@ def parse(text: str, path: Path) -> Config:
     )
 
 
-def add_device(name: str, address: str, *, options: Mapping[str, str], start: Path, force: bool = False) -> tuple[Path, DeviceSpec]:
-    """Write a device into edgekit.toml, keeping comments and order; return (file, device).
-
-    Raises UsageError for a name or address that cannot be meant or is taken, SetupError for a file that is wrong or not writable.
-    """
-    import tomlkit
-
-    check_name(name)
-    device = DeviceSpec(name=name, kind=kind_of(address), address=address, options=dict(options))
-    path = (find(start) or start.absolute() / FILE_NAME).resolve()
-    known = parse(read_text(path, "the configuration"), path) if path.exists() else Config(path=None, runs=start)
-    if name in known.devices and not force:
-        raise UsageError(
-            f"a device called {name!r} is already in {path.name}",
-            code="device.exists",
-            why=f"{path}: its address is {known.devices[name].address}",
-            do=[("replace it:", f"edgekit devices add {name} {address} --force")],
-        )
-    document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-    table = tomlkit.table()
-    table.update({"kind": device.kind, "address": address})
-    if options:
-        inline = tomlkit.inline_table()
-        inline.update(options)
-        table["options"] = inline
-    devices = document.setdefault("devices", tomlkit.table(is_super_table=True))
-    devices[name] = table
-    write_atomic(path, tomlkit.dumps(document).rstrip("\n") + "\n")
-    return path, device
-
-
-def check_name(name: str) -> None:
-    """Raise UsageError for a name that could not be typed or that means something already."""
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot be the name of a device", code="device.name", why=_NAMES_HOLD)
-    if name in BUILT_IN_DEVICES:
-        raise UsageError(f"the device {name!r} is built in", code="device.name", why="it can be used without adding it")
-
-
 def _device(page: Page, name: str, table: Mapping[str, Any]) -> DeviceSpec:
     where = ("devices", name)
-    if not _NAME.fullmatch(name):  # a name becomes part of the folders of its runs
-        raise page.wrong(where, f"{name!r} cannot be the name of a device: {_NAMES_HOLD}")
-    page.check_keys(table, where, ("kind", "address", "options"))
+    if not NAME.fullmatch(name):  # a name becomes part of the folders of its runs
+        raise page.wrong(where, f"{name!r} cannot be the name of a device: {NAMES_HOLD}")
+    page.check_keys(table, where, ("kind", "address", "meter", "services", "options"))
     address = page.text_value(table["address"], (*where, "address")) if "address" in table else None
     kind = table.get("kind") or (address.partition(":")[0] if address else None)
     if address is not None and address.startswith("ssh:"):
@@ -164,7 +126,14 @@ def _device(page: Page, name: str, table: Mapping[str, Any]) -> DeviceSpec:
             raise page.wrong((*where, "address"), f"{error.what}: {error.why}") from error
     if kind is None:
         raise page.wrong(where, f"the device {name!r} has neither a kind nor an address")
-    return DeviceSpec(name=name, kind=page.text_value(kind, (*where, "kind")), address=address, options=page.options(table, where))
+    return DeviceSpec(
+        name=name,
+        kind=page.text_value(kind, (*where, "kind")),
+        address=address,
+        options=page.options(table, where),
+        meter=page.text_value(table["meter"], (*where, "meter")) if "meter" in table else None,
+        services=page.texts(table.get("services", []), (*where, "services")),
+    )
 
 
 def _floors(page: Page, convert: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:

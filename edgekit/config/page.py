@@ -50,6 +50,12 @@ class Page:
             raise self.wrong(where, f"it is {value!r}; text in quotes is expected")
         return value
 
+    def texts(self, value: Any, where: tuple[str, ...]) -> tuple[str, ...]:
+        """Return `value` when it is a list of texts."""
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.wrong(where, f"it is {value!r}; a list of texts in quotes is expected")
+        return tuple(value)
+
     def options(self, table: Mapping[str, Any], where: tuple[str, ...]) -> dict[str, str]:
         """Return the options of a device or meter as text."""
         found = table.get("options", {})

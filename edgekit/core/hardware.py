@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-
 REHEARSAL = "rehearsal"  # the option of a device that names what stands in for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSpec:
-    """Hold what the user asked for: a name, a kind from the registry, where it is reached, and options of that kind."""
+    """Hold what the user asked for: a name, a kind from the registry, where it is reached, and options of that kind.
+
+    `meter` is what is read there when nobody names one; `services` are what a run stops that may prepare the machine.
+    """
 
     name: str
     kind: str
     address: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    meter: str | None = None
+    services: tuple[str, ...] = ()
 
     @property
     def rehearsed(self) -> bool:

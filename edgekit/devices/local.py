@@ -40,6 +40,11 @@ class LocalDevice:
         self._slept_ns = slept_ns
 
     @contextlib.contextmanager
+    def reach(self) -> Iterator[Shell]:
+        """Open the machine, and nothing more: what sets it up begins here."""
+        yield self._shell
+
+    @contextlib.contextmanager
     def connect(self) -> Iterator[RunnerSession]:
         """Start the runner; leaving the context ends all its processes. The device's clock is the host's own."""
         runner = self._shell.put(deploy(self._cache_dir))

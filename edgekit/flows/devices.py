@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.config import BUILT_IN_DEVICES, Config, add_device
-from edgekit.core.errors import EdgekitError, HardwareError
+from edgekit.config import BUILT_IN_DEVICES, Config, load
+from edgekit.config.edit import add_device, remove_device
+from edgekit.core.errors import EdgekitError, HardwareError, unknown_name
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Device, Progress
 from edgekit.core.quantity import Note
-from edgekit.registry import added_classes, open_device
+from edgekit.registry import added_classes, meter_names, open_device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +63,26 @@ def devices(config: Config, *, progress: Progress, connect: Callable[[DeviceSpec
     return DeviceList(devices=tuple(listed), notes=notes)
 
 
-def add(name: str, address: str, *, options: dict[str, str], start: Path, force: bool) -> AddedDevice:
+def add(
+    name: str, address: str, *, options: dict[str, str], start: Path, force: bool, kind: str | None = None, meter: str | None = None
+) -> AddedDevice:
     """Write a device into edgekit.toml; raise UsageError or SetupError, leaving the file as it was."""
-    file, device = add_device(name, address, options=options, start=start, force=force)
+    if meter is not None:
+        known_meter(meter, load(start))
+    file, device = add_device(name, address, options=options, start=start, force=force, kind=kind, meter=meter)
     return AddedDevice(device=device, file=file)
+
+
+def remove(name: str, *, start: Path) -> Path:
+    """Take a device out of edgekit.toml; return the file. Its runs stay."""
+    return remove_device(name, start=start)
+
+
+def known_meter(name: str, config: Config) -> None:
+    """Raise UsageError for a meter that nobody knows: neither a name of edgekit.toml nor a kind, with an address or without."""
+    kind = name.partition(":")[0]
+    if name not in config.meters and kind not in meter_names():
+        raise unknown_name("meter", name, {*meter_names(), *config.meters}, list_command="edgekit meters --all")
 
 
 def _ask(spec: DeviceSpec, source: str, connect: Callable[[DeviceSpec], Device]) -> ListedDevice:

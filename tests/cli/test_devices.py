@@ -22,7 +22,7 @@ def test_this_machine_and_the_emulated_device_can_be_used(run_edgekit: Run) -> N
     document = run_edgekit("devices", "--json").json()
     assert (document["schema"], document["status"]) == ("edgekit.devices/1", "ok")
     found = {item["name"]: item for item in document["data"]["devices"]}
-    assert set(found) == {"local", "cuda", "sim"}
+    assert {"local", "cuda", "sim"} <= set(found)
     assert found["local"]["usable"]
     assert found["local"]["facts"]["python"]
     assert found["sim"]["usable"]
@@ -37,7 +37,8 @@ def test_a_device_that_cannot_be_used_is_listed_with_the_reason_and_the_remedy()
 
     config = parse('[devices.lab]\naddress = "cuda:1"', Path("edgekit.toml"))
     found = {item.name: item for item in devices(config, progress=QuietProgress(), connect=connect).devices}
-    assert list(found) == ["local", "cuda", "sim", "lab"]
+    assert list(found)[-1] == "lab"
+    assert {"local", "cuda", "sim"} <= set(found)
     assert found["local"].facts == DeviceFacts(cores=4)
     assert (found["lab"].usable, found["lab"].why, found["lab"].do) == (False, "the driver does not answer", (("look:", "nvidia-smi"),))
     assert (found["lab"].source, found["cuda"].source) == ("edgekit.toml", "built in")
@@ -48,24 +49,34 @@ def test_one_broken_device_does_not_hide_the_others() -> None:
         return FakeDevice(spec, error=HardwareError("gone", code="x.y") if spec.name == "local" else None)
 
     config = Config(path=None, runs=Path("runs"))
-    assert [item.usable for item in devices(config, progress=QuietProgress(), connect=connect).devices] == [False, True, True]
+    usable = {item.name: item.usable for item in devices(config, progress=QuietProgress(), connect=connect).devices}
+    assert {name for name, answers in usable.items() if not answers} == {"local"}
 
 
-def test_an_added_device_is_listed_from_then_on(run_edgekit: Run, tmp_path: Path) -> None:
-    done = run_edgekit("devices", "add", "pi", "ssh://pi@raspberrypi.local", "--option", "threads=4")
-    assert done.returncode == 0
-    assert "added pi (ssh, ssh://pi@raspberrypi.local)" in done.stdout
-    assert "edgekit bench ARTIFACT --device pi" in done.stdout
-    assert 'threads = "4"' in (tmp_path / "edgekit.toml").read_text()
-    text = run_edgekit("devices", env={"EDGEKIT_SSH_CONFIG": str(tmp_path / "none")}).stdout
-    assert "pi" in text
-    assert "open user config file" in " ".join(text.split()), "ssh itself is asked, and its words are shown"
+def test_an_added_device_is_known_from_then_on_and_removed_by_its_name(run_edgekit: Run, tmp_path: Path) -> None:
+    file = tmp_path / "edgekit.toml"
+    file.write_text("# our lab\n")
+    done = run_edgekit("devices", "add", "pi", "ssh://pi@raspberrypi.local", "--option", "threads=4", "--meter", "um25c")
+    assert done.returncode == 0, done.stderr
+    assert "added pi (pi, ssh://pi@raspberrypi.local, read by um25c)" in done.stdout
+    assert "edgekit devices setup pi" in done.stdout
+    assert 'threads = "4"' in file.read_text()
+    again = run_edgekit("devices", "add", "pi", "ssh://pi@raspberrypi.local")
+    assert (again.returncode, "--force" in again.stderr) == (2, True)
+    assert run_edgekit("devices", "remove", "pi").returncode == 0
+    assert file.read_text() == "# our lab\n"
+
+
+def test_an_unknown_device_is_answered_with_the_command_that_adds_it(run_edgekit: Run, model_file: Path) -> None:
+    done = run_edgekit("bench", model_file, "--device", "pi")
+    assert done.returncode == 2
+    assert "edgekit devices add pi ssh://USER@HOST" in done.stderr
 
 
 def test_adding_a_device_answers_with_data(run_edgekit: Run, tmp_path: Path) -> None:
     data = run_edgekit("--json", "devices", "add", "pi", "ssh://pi@pi").json()["data"]
     assert data["file"] == str(tmp_path / "edgekit.toml")
-    assert data["device"] == {"name": "pi", "kind": "ssh", "address": "ssh://pi@pi", "options": {}}
+    assert data["device"] == {"name": "pi", "kind": "pi", "address": "ssh://pi@pi", "options": {}, "meter": None, "services": []}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +91,12 @@ def test_adding_a_device_answers_with_data(run_edgekit: Run, tmp_path: Path) -> 
         (["add", "pi", "ssh://$(x)@host"], "device.address"),
         (["add", "sim", "sim:"], "device.name"),
         (["add", "pi", "local:", "--option", "threads"], "usage.value"),
+        (["add", "pi", "ssh://pi@pi", "--kind", "gameboy"], "device.kind"),
+        (["add", "pi", "ssh://pi@pi", "--meter", "um26c"], "meter.unknown"),
+        (["remove", "pi"], "device.unknown"),
+        (["remove", "local"], "device.name"),
+        (["setup", "pi"], "device.unknown"),
+        (["setup", "sim"], "device.no_setup"),
         (["lst"], "usage.arguments"),
     ],
 )
