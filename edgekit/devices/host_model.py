@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,7 +76,8 @@ def to_model(wire: bytes, tensor: Mapping[str, Any], model: str) -> bytes:
     if tensor["dtype"] == "int8" and model in _IN_FLOATS:
         scale, zero_point = tensor["scale"] or 1.0, tensor["zero_point"] or 0
         values = struct.unpack(f"<{len(wire) // 4}f", wire[: len(wire) // 4 * 4])
-        return bytes(max(-128, min(127, round(value / scale) + zero_point)) & 0xFF for value in values)
+        steps = (round(value / scale) + zero_point if math.isfinite(value) else 0 for value in values)
+        return bytes(max(-128, min(127, step)) & 0xFF for step in steps)
     return wire
 
 

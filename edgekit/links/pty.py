@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import select
+import termios
 import threading
 import tty
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from edgekit.sim.emulators.instrument import Instrument
 
 _MOST_WAIT_S = 0.05
 _BLOCK = 65_536
+_SPEEDS = {getattr(termios, f"B{baud}"): baud for baud in (9600, 19_200, 57_600, 115_200, 230_400, 460_800, 921_600)}
 
 
 @contextlib.contextmanager
@@ -37,6 +39,16 @@ def served(instrument: Instrument, *, clock: Clock | None = None) -> Iterator[st
         thread.join()
         os.close(slave)
         os.close(master)
+
+
+def line_speed(path: str) -> int | None:
+    """Return the baud that whoever opened a pseudo-terminal asked for; None where nobody asked for any."""
+    number = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        code = termios.tcgetattr(number)[5]
+    finally:
+        os.close(number)
+    return _SPEEDS.get(code)
 
 
 def _serve(master: int, instrument: Instrument, clock: Clock, done: threading.Event) -> None:

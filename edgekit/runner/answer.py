@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import math
 from typing import Any, List, Sequence
 
 from .wire import Message, Refusal
@@ -43,6 +44,8 @@ def _numbers(values: Any, tensor: Any) -> Message:
     """Return an output as numbers that mean something: quantized ones times their scale. An engine may know the name alone."""
     scale, zero_point = getattr(tensor, "scale", None), getattr(tensor, "zero_point", None) or 0
     numbers: List[float] = [float(value) for value in values.reshape(-1).tolist()]
+    if not all(map(math.isfinite, numbers)):
+        raise Refusal("model.refused", "the model gives what is no number", "an output is infinite or not a number")
     if scale:
         numbers = [(number - zero_point) * scale for number in numbers]
     return {"values": numbers, "scale": scale}

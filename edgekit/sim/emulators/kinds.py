@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from edgekit.core.errors import unknown_name
+from edgekit.sim.curve import Load
 from edgekit.sim.emulators.instrument import Circuit, Instrument, OwnClock
 
 
@@ -30,13 +31,14 @@ class EmulatedKind:
     voltage_v: float = 5.0
     load: str | None = None  # in words, where what others draw is beyond its range
     current_only: bool = False  # the voltage must be told to whoever reads it
+    pin: str = ""  # the argument that takes the level of its input: {0: level} for "inputs", else the level itself
 
 
 _SMALL = "idle 20 mW; burst 80 mW 20 ms every 100 ms"  # a microcontroller
 
 EMULATED: Final[Mapping[str, EmulatedKind]] = {
-    "ppk2": EmulatedKind(target="edgekit.sim.emulators.ppk2:Ppk2", voltage_v=3.3, load=_SMALL, current_only=True),
-    "lpm01a": EmulatedKind(target="edgekit.sim.emulators.lpm01a:Lpm01a", voltage_v=3.3, load=_SMALL, current_only=True),
+    "ppk2": EmulatedKind(target="edgekit.sim.emulators.ppk2:Ppk2", voltage_v=3.3, load=_SMALL, current_only=True, pin="inputs"),
+    "lpm01a": EmulatedKind(target="edgekit.sim.emulators.lpm01a:Lpm01a", voltage_v=3.3, load=_SMALL, current_only=True, pin="marks"),
     "v3pwr": EmulatedKind(target="edgekit.sim.emulators.v3pwr:V3Pwr", voltage_v=3.3, load=_SMALL, current_only=True),
     "um24c": EmulatedKind(target="edgekit.sim.emulators.um25c:Um24c"),
     "um25c": EmulatedKind(target="edgekit.sim.emulators.um25c:Um25c"),
@@ -62,9 +64,11 @@ def emulated_kind(kind: str) -> EmulatedKind:
     return EMULATED[kind]
 
 
-def open_emulated(kind: str, circuit: Circuit, *, clock: OwnClock, seed: int = 0) -> Instrument:
-    """Return a new emulated instrument of a kind on a circuit, with a clock of its own."""
-    module, _, name = emulated_kind(kind).target.partition(":")
+def open_emulated(kind: str, circuit: Circuit, *, clock: OwnClock, seed: int = 0, pin: Load | None = None) -> Instrument:
+    """Return a new emulated instrument of a kind on a circuit, with a clock of its own; `pin` drives its input, where it has one."""
+    found = emulated_kind(kind)
+    module, _, name = found.target.partition(":")
     emulator: Any = getattr(import_module(module), name)
-    opened: Instrument = emulator(circuit, clock=clock, seed=seed)
+    driven: dict[str, Any] = {found.pin: {0: pin} if found.pin == "inputs" else pin} if found.pin and pin is not None else {}
+    opened: Instrument = emulator(circuit, clock=clock, seed=seed, **driven)
     return opened
