@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edgekit.core.quantity import Note
-from edgekit.core.units import counted
 
 _KEY = re.compile(r"nvml\.gpu(?P<gpu>\d+)\.(?P<what>looks|sm_clock_(?:min|max|mean)_hz|throttled\.(?P<reason>\w+))")
 MOVED = 0.1  # a clock that moves by more than this share of its mean is told
@@ -74,10 +73,12 @@ def gpu_notes(sampler: Mapping[str, float]) -> list[Note]:
 def _held_back(state: GpuState) -> Note | None:
     if not state.throttled:
         return None
-    seen = ", ".join(f"{_SAID.get(name, name)} in {count}" for name, count in sorted(state.throttled.items()))
+    seen = ", ".join(
+        f"{_SAID.get(name, name)} in {100 * count / max(1, state.looks):.0f} %" for name, count in sorted(state.throttled.items())
+    )
     return Note(
         code="run.throttled",
-        text=f"GPU {state.gpu} held its clock back: {seen} of {counted(state.looks, 'look')}; its time and energy are those of a throttled one",
+        text=f"GPU {state.gpu} held its clock back ({seen} of the looks at it): time and energy are those of a throttled GPU",
         advice="cool it, or lock its clocks below the limit (nvidia-smi --lock-gpu-clocks), then repeat",
     )
 

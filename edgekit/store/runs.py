@@ -26,6 +26,8 @@ RECORD = "run.json"
 OWNER = "owner"
 T = TypeVar("T")
 
+SWEEP = "sweep-"  # tags that begin so are given by a sweep, to all of its sessions
+
 
 class RunStore:
     """Open, close, list and find runs under `root`."""
@@ -120,7 +122,7 @@ class RunStore:
         """Return the run folders that `name` means, by id.
 
         A folder, a run.json or an id means one run; the start of ids, all runs of the one session they share; a tag, all runs of the newest
-        session that carries it. Raises UsageError when nothing has this name, or it starts ids of several sessions.
+        session that carries it; the tag of a sweep, those of all its sessions. Raises UsageError when nothing has this name, or it starts ids of several sessions.
         """
         direct = Path(name)
         if direct.name == RECORD and direct.is_file():
@@ -135,7 +137,7 @@ class RunStore:
             why = f"it starts {', '.join(folder.name for folder, _ in started)}"
             raise UsageError(f"run {name!r} is ambiguous", code="run.ambiguous", why=why)
         tagged = [(folder, record) for folder, record in self._readable(ids) if name in record.tags] if not started else []
-        newest = [(folder, record) for folder, record in tagged if record.session == tagged[-1][1].session]
+        newest = [item for item in tagged if name.startswith(SWEEP) or item[1].session == tagged[-1][1].session]
         if not started and not newest:
             raise UsageError(
                 f"no run is called {name!r}",

@@ -15,6 +15,7 @@ from edgekit.core.run import RunRecord
 from edgekit.flows.bench.flow import BenchResult, bench
 from edgekit.flows.bench.plan import BenchRequest
 from edgekit.links.clock import SystemClock
+from edgekit.store.runs import SWEEP
 
 MOST = 1024  # of a sweep without a limit of its own: larger batches wait longer than a service may
 _LARGEST = 1_000_000
@@ -67,7 +68,7 @@ def sweep(
 
     Raises what a single benchmark raises where that happens at the first batch, or has nothing to do with the size of the batch.
     """
-    tag = f"sweep-{re.sub(r'[^0-9T]', '', date.now_utc())}"
+    tag = f"{SWEEP}{re.sub(r'[^0-9T]', '', date.now_utc())}"
     runs: list[RunRecord] = []
     notes: list[Note] = []
     ended: Ended | None = None
