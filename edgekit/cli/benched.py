@@ -68,7 +68,7 @@ def show_plan(found: Outline, batches: Sequence[int]) -> None:
     lines = [_line(number, step) for number, step in enumerate(found.steps, 1)]
     longest = "" if found.most_s is None or found.most_s <= found.expected_s else f", {_long(found.most_s)} at most"
     least = "" if found.least_s >= found.expected_s else f" ({_long(found.least_s)} at least)"
-    ending = [f"\ntakes about {_long(found.expected_s)}{longest}{least}; not counted: {'; '.join(found.unknown)}"]
+    ending = [f"\ntakes about {_long(found.expected_s)}{longest}{least}", *(f"not counted: {what}" for what in found.unknown)]
     if len(batches) > 1:
         ending.append(f"all of this for each of {len(batches)} batches: {', '.join(map(str, batches))}, as far as the memory lasts")
     data = {name: getattr(found, name) for name in ("steps", "rounds", "least_s", "expected_s", "most_s", "unknown")}

@@ -43,8 +43,8 @@ class Outline:
 def outline(planned: BenchPlan, names: Sequence[str]) -> Outline:
     """Return what `planned` does with the artifacts called `names`."""
     run = planned.run
-    expected_s = planned.expected_s or planned.least_s
     until = run.until_rel is not None
+    expected_s = (planned.rounds_s if until else planned.expected_s) or planned.least_s
     longer_s = (WARMUP_CAP - 1) * run.warmup_s * planned.artifacts + planned.cooling_s
     bounded_s = run.max_time_s if until or run.max_time_s is not None else expected_s + longer_s
     again = f" and {counted(run.cold_starts, 'time')} more at the end" if run.cold_starts else ""

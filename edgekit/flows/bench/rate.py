@@ -53,7 +53,7 @@ def in_step(plan: RunPlan, specs: Sequence[MeterSpec], *, window_s: float) -> li
     if (period_s := plan.period_s) is None:
         return []
     notes = []
-    for spec, channel in [(spec, channel) for spec in specs for channel in spec.channels]:
+    for channel, spec in [(channel, one) for one in specs for channel in one.channels]:
         share = unseen_share(channel, spec, period_s=period_s, window_s=window_s)
         if share is None or share <= MOST_UNSEEN:
             continue
