@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from edgekit.config import BUILT_IN_DEVICES, Config
-from edgekit.config.address import kind_of
+from edgekit.config.address import kind_of, with_options
 from edgekit.core.errors import SetupError, unknown_name
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.protocols import Device
@@ -50,6 +50,7 @@ DEVICES: Final[Mapping[str, str]] = {
     "ssh": "edgekit.devices.ssh:SshDevice",
     "pi": "edgekit.devices.pi:PiDevice",
     "jetson": "edgekit.devices.jetson:JetsonDevice",
+    "board": "edgekit.devices.board:BoardDevice",
     "sim": "edgekit.devices.sim:SimDevice",
 }
 IMPORTERS: Final[Mapping[str, str]] = {
@@ -115,6 +116,9 @@ def resolve_device(name: str, config: Config) -> DeviceSpec:
     scheme, colon, _ = name.partition(":")
     if colon and scheme in DEVICES:  # `--device cuda:1` needs no name
         kind_of(name)
+        if scheme == "board":
+            place, options = with_options(name)
+            return DeviceSpec(name=scheme, kind=scheme, address=place, options=options)
         shown = ssh_address(name).short if scheme == "ssh" else name
         return DeviceSpec(name=shown, kind=scheme, address=name)
     error = unknown_name("device", name, {*BUILT_IN_DEVICES, *config.devices}, list_command=_LISTS["device"])

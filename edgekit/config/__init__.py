@@ -17,6 +17,12 @@
     [convert.floors]       # of `edgekit convert`, in dB by recipe
     int8 = 18
 
+    [bench]                # what `edgekit bench` asks of every window
+    max_sync_error = "1%"
+    max_lost = "1%"
+    min_updates = 10
+    sync = "auto"
+
 The file is looked for from the working directory upward; EDGEKIT_CONFIG names another one. EDGEKIT_DATA comes before `data`; without
 either it is the user's data folder.
 """
@@ -33,14 +39,16 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.config.page import Page
+from edgekit.config.sync import sync_plan
 from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.hardware import DeviceSpec
+from edgekit.core.sync import SyncPlan
 from edgekit.links.files import read_text
 from edgekit.links.folders import data_folder
 from edgekit.links.ssh_address import ssh_address
 
 FILE_NAME = "edgekit.toml"
-BUILT_IN_DEVICES = {name: DeviceSpec(name=name, kind=name, address=f"{name}:") for name in ("local", "cuda", "sim")}
+BUILT_IN_DEVICES = {name: DeviceSpec(name=name, kind=name, address=f"{name}:") for name in ("local", "cuda", "board", "sim")}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NAMES_HOLD = "a name holds letters, digits, '_', '.' and '-', 64 at most"
 
@@ -59,7 +67,7 @@ class MeterChoice:
 class Config:
     """Hold what edgekit.toml says; `path` is None where there is no such file. `runs` and `data` are absolute.
 
-    `floors` are least signal-to-noise ratios in dB by the name of a recipe.
+    `floors` are least signal-to-noise ratios in dB by the name of a recipe, `sync` what is asked of every window of a benchmark.
     """
 
     path: Path | None
@@ -68,6 +76,7 @@ class Config:
     devices: Mapping[str, DeviceSpec] = field(default_factory=dict)
     meters: Mapping[str, MeterChoice] = field(default_factory=dict)
     floors: Mapping[str, float] = field(default_factory=dict)
+    sync: SyncPlan = SyncPlan()
 
 
 def find(start: Path) -> Path | None:
@@ -101,7 +110,7 @@ def parse(text: str, path: Path) -> Config:
             do=[("open it in an editor:", f"${{EDITOR:-vi}} {shlex.quote(str(path))}")],
         ) from error
     page = Page(text, path)
-    page.check_keys(data, (), ("runs", "data", "devices", "meters", "convert"))
+    page.check_keys(data, (), ("runs", "data", "devices", "meters", "convert", "bench"))
     return Config(
         path=path,
         runs=path.parent / page.text_value(data.get("runs", "./runs"), ("runs",)),
@@ -109,6 +118,7 @@ def parse(text: str, path: Path) -> Config:
         devices={name: _device(page, name, table) for name, table in page.tables(data, "devices")},
         meters={name: _meter(page, name, table) for name, table in page.tables(data, "meters")},
         floors=_floors(page, dict(page.tables(data, "convert"))),
+        sync=sync_plan(page, data.get("bench", {})),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 
 from edgekit.core.errors import UsageError
 from edgekit.links.ssh_address import ssh_address
 
-SCHEMES = {"ssh": "ssh://USER@HOST", "local": "local:", "cuda": "cuda:0", "sim": "sim:"}
+SCHEMES = {"ssh": "ssh://USER@HOST", "local": "local:", "cuda": "cuda:0", "sim": "sim:", "board": "board:/dev/ttyACM0"}
 
 
 def kind_of(address: str) -> str:
@@ -36,3 +37,11 @@ def kind_of(address: str) -> str:
             f"{address!r} is not the address of a GPU", code="device.address", why="after cuda: comes its number, as in cuda:0"
         )
     return scheme
+
+
+def with_options(address: str) -> tuple[str, dict[str, str]]:
+    """Return (address, options) of "board:/dev/ttyACM0,baud=115200": what follows the place of a device that needs no name."""
+    bare, options = address, dict[str, str]()
+    while found := re.fullmatch(r"(?P<rest>.*),(?P<key>[a-z][a-z0-9_]*)=(?P<value>[^,]*)", bare):
+        bare, options = found["rest"], {found["key"]: found["value"], **options}
+    return bare, options

@@ -139,7 +139,7 @@ def test_its_microseconds_wrap_and_run_on_its_own_clock() -> None:
 
 def test_what_comes_while_it_infers_is_lost() -> None:
     talk = Talk()
-    said = talk.ask("infer 1000 0%", wait_s=0.5) + talk.ask("name%", wait_s=0.0) + talk.ask("name%")
+    said = talk.ask("infer 200 0%", wait_s=0.5) + talk.ask("name%", wait_s=0.0) + talk.ask("name%")
     assert said.count("m-name-dut") == 1
 
 

@@ -97,8 +97,7 @@ class TinyBoard:
                 self._free_ns = max(t_ns, self._free_ns)
                 self._obey(bytes(self._command).decode("latin-1"))
                 self._command.clear()
-            else:
-                del self._command[_COMMAND_CHARS:]
+            elif len(self._command) < _COMMAND_CHARS:
                 self._command.append(number)
         return b""
 
