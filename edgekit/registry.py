@@ -31,6 +31,7 @@ METERS: Final[Mapping[str, str]] = {
     "fnirsi-c1": "edgekit.meters.fnirsi:C1Meter",
     "ct3": "edgekit.meters.ct3:Ct3Meter",
     "km003c": "edgekit.meters.km003c:Km003cMeter",
+    "joulescope": "edgekit.meters.joulescope:JoulescopeMeter",
     "ppk2": "edgekit.meters.ppk2:Ppk2Meter",
     "lpm01a": "edgekit.meters.lpm01a:Lpm01aMeter",
     "v3pwr": "edgekit.meters.v3pwr:V3PwrMeter",

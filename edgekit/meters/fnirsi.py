@@ -14,6 +14,7 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.protocols import Clock, Port
 from edgekit.core.quantity import Note, Origin
+from edgekit.core.sync import Delay
 from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.core.units import Unit
 from edgekit.links.port import HidPort, PortOpener
@@ -22,7 +23,8 @@ from edgekit.meters.reader import PortMeter, Readings, silent
 REPORT_BYTES: Final = 64
 _SAMPLE: Final = struct.Struct("<IIHHBH")
 _SPACING_NS: Final = 10_000_000
-_LATENCY_NS: Final = 20_000_000  # of HID and the meter's buffer, 20 to 40 ms, unverified: all of it is in the bracket
+_BRACKET_NS: Final = 5_000_000  # half of what lies between two samples
+_DELAY: Final = Delay(seconds=0.02, half_s=0.02, source="0 to 40 ms of HID and the meter's buffer")
 _QUIET_NS: Final = 500_000_000
 _SETTLE_NS: Final = 1_000_000_000  # its first reports may be anything
 _ANSWER_S: Final = 3.0
@@ -155,6 +157,7 @@ class FnirsiMeter(PortMeter):
             smoothing_s=self.smoothing_s,
             integrating=False,
             max_power_w=_MOST_W,
+            delay=_DELAY,
             identity=" ".join(filter(None, (self.model, self.options.get("serial", "")))),
         )
 
@@ -220,7 +223,7 @@ class FnirsiMeter(PortMeter):
         readings = []
         for place, sample in enumerate(samples):
             t_ns = max(now_ns - (len(samples) - 1 - place) * _SPACING_NS, self._last_ns + 1)
-            at: dict[str, int] = {"t_ns": t_ns, "bracket_ns": _LATENCY_NS, "flags": flags if place == 0 else 0}
+            at: dict[str, int] = {"t_ns": t_ns, "bracket_ns": _BRACKET_NS, "flags": flags if place == 0 else 0}
             readings.append(Reading(channel=f"{self.kind}.voltage", value=sample.voltage_v, **at))
             readings.append(Reading(channel=f"{self.kind}.current", value=sample.current_a, **at))
             self._last_ns = t_ns

@@ -14,6 +14,7 @@ from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.errors import HardwareError
 from edgekit.core.protocols import Clock, Port
 from edgekit.core.quantity import Origin
+from edgekit.core.sync import ASKED
 from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.core.units import Unit
 from edgekit.links.port import PortOpener, SerialPort
@@ -74,6 +75,7 @@ class ScpiMeter(PortMeter):
                 scale=scale,
                 quantum=quantum,
                 update_period_s=preset.period_s,
+                averaging_s=preset.look_s,
                 times=times,
             )
 
@@ -93,6 +95,7 @@ class ScpiMeter(PortMeter):
             accuracy=Accuracy(source=preset.source, gain_rel=preset.gain_rel),
             nominal_hz=1 / preset.period_s,
             max_power_w=preset.max_w,
+            delay=ASKED,
             identity=self._identity,
             detail=preset.title,
         )

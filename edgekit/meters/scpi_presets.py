@@ -28,13 +28,17 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """Hold how one family of instruments is asked; `idn` and `models` are texts of which its identity holds both."""
+    """Hold how one family of instruments is asked; `idn` and `models` are texts of which its identity holds both.
+
+    Each value is a mean over the `look_s` before it, None: over the time since the value before.
+    """
 
     name: str
     title: str
     queries: tuple[Query, ...]
     port: int = 5025
     period_s: float = 0.2
+    look_s: float | None = None
     idn: str = ""
     models: str = ""
     volts_step: float | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgekit.core.protocols import Clock
+from edgekit.core.sync import Delay
 from edgekit.links.port import PortOpener, SerialPort
 from edgekit.meters.lines import LinesMeter
 from edgekit.meters.settings import number
@@ -15,6 +16,7 @@ class SerialLinesMeter(LinesMeter):
 
     kind = "serial-lines"
     options_known = (*LinesMeter.options_known, "baud")
+    way = Delay(seconds=0.01, half_s=0.01, source="0 to 20 ms of a USB serial line")
 
     def __init__(
         self,

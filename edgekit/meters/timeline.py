@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgekit.energy.sync import Arrivals
+from edgekit.energy.sync import ArrivalLine, Arrivals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,7 @@ class Timeline:
         self.period_ns = period_ns
         self._transport_ns = transport_ns
         self._arrivals = Arrivals()
+        self._line: ArrivalLine | None = None
         self._last: tuple[int, float] | None = None  # number and time of the last sample that was dated
         self._first_ns: int | None = None
         self._check_ns = _CHECK_NS
@@ -53,7 +54,7 @@ class Timeline:
         import numpy as np
 
         final = int(numbers[-1])
-        line = self._arrivals.add(round(final * self.period_ns), arrival_ns)
+        line = self._line = self._arrivals.add(round(final * self.period_ns), arrival_ns)
         end_ns = line.on_host(final * self.period_ns)
         self._note_late(arrival_ns - end_ns)
         first, start_ns = self._last or (int(numbers[0]), line.on_host(int(numbers[0]) * self.period_ns))
@@ -66,6 +67,13 @@ class Timeline:
         origin = round(start_ns)
         times = np.rint((numbers - first) * slope + (start_ns - origin)).astype(np.int64) + origin
         return times, round(bracket_ns)
+
+    def place(self, number: float) -> tuple[int, int]:
+        """Return (host time in ns, half-width) of a moment near the samples that were dated last; raise ValueError before any was."""
+        if self._line is None:
+            raise ValueError("no sample was dated yet")
+        own_ns = number * self.period_ns
+        return round(self._line.on_host(own_ns)), round(self._line.bracket_ns(own_ns)) + self._transport_ns
 
     def missing(self, number: int) -> int:
         """Return how many samples before `number` are missing in whole turns of a counter of 64: what comes late by the same for good.
