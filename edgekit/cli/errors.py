@@ -88,7 +88,9 @@ def from_typer(error: typer.TyperException) -> UsageError:
         return UsageError(f"no option is called {name}", code="usage.option", why=f"{path} does not take it", do=[*near, see_help])
     message, _, suggestion = error.format_message().replace("Value error, ", "").strip().rstrip(".").partition(". Did you mean ")
     near = [(f"did you mean {suggestion.rstrip('?')}?", "")] if suggestion else []
-    return UsageError(message[:1].lower() + message[1:], code=_usage_code(error), why=usage, do=[*near, see_help])
+    what, found, why = message.partition("': ") if isinstance(error, typer.BadParameter) else (message, "", "")
+    what, why = (f"{what}'", why.replace("Input should", "it should", 1)) if found else (message, usage)
+    return UsageError(what[:1].lower() + what[1:], code=_usage_code(error), why=why, do=[*near, see_help])
 
 
 def _usage_code(error: typer.TyperException) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -69,8 +70,11 @@ def _task(name: str) -> Task:
 
 
 def _end_with_parent() -> None:
+    """End this process and what it started, such as a converter in an environment of its own, when the parent's end of stdin closes."""
     while os.read(0, 4096):
         pass
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 

@@ -89,6 +89,8 @@ def desk(tmp_path: Path) -> Path:
         ("graph.keras --name ..", 2, "usage.value", "--out"),
         (f"graph.keras --name {'a' * 250}", 2, "usage.value", "200 bytes"),
         ("graph.keras --min-sqnr int8=nan", 2, "usage.value", "decibels"),
+        ("graph.keras --memory 1kB", 2, "usage.value", "--memory is too little"),
+        ("graph.keras --custom-objects net", 2, "custom.import", "package.module:Class"),
         ("graph.keras --percentile 20", 2, "usage.value", "greater than or equal to 50"),
         (f"{'a' * 300}.keras", 2, "file.unreadable", "too long"),
         ("pipe.keras", 2, "file.unreadable", "pipe"),
@@ -169,6 +171,13 @@ def test_without_data_the_record_says_so_and_keeps_no_samples(desk: Path, run_ed
     assert (artifact["samples"], artifact["samples_origin"]) == (None, None)
     assert "proof.synthetic" in [note["code"] for note in artifact["notes"]]
     assert not list((desk / "artifacts").glob("*.npz"))
+
+
+def test_a_percentile_without_anything_to_calibrate_is_told_of(desk: Path, run_edgekit: Run) -> None:
+    done = run_edgekit("convert", "tiny.onnx", "-r", "fp32", "--percentile", "99.9", "--json", cwd=desk)
+    assert "calibration.unused" in [note["code"] for note in done.json()["notes"]]
+    done = run_edgekit("convert", "tiny.onnx", "-r", "int8", "--percentile", "99.9", "--calib", "calib.npz", "--json", cwd=desk)
+    assert "calibration.unused" not in [note["code"] for note in done.json()["notes"]]
 
 
 def test_samples_from_calibration_data_are_called_that(desk: Path, run_edgekit: Run) -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,6 +79,23 @@ def test_leaving_ends_a_child_that_would_not_end_and_starts_no_other(tmp_path: P
         os.kill(pids[0], 0)
     with pytest.raises(KeyboardInterrupt):
         children.run(python(""), on_event=lambda _: None)
+
+
+def test_a_worker_whose_parent_is_killed_takes_what_it_started_with_it() -> None:
+    code = (
+        "import subprocess, sys; from edgekit.converters.worker import _end_with_parent;"
+        "subprocess.Popen([sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(60)'], stdin=subprocess.DEVNULL);"
+        "_end_with_parent()"
+    )
+    with subprocess.Popen(python(code), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as worker:
+        assert worker.stdin
+        assert worker.stdout
+        assert worker.stdout.readline() == b"1\n"
+        begun = time.monotonic()
+        worker.stdin.close()
+        assert worker.stdout.read() == b"", "read until nobody holds the pipe any more"
+        assert time.monotonic() - begun < 30
+    assert worker.returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Import what the user named as "package.module:name". Only ever called in a child process."""
+"""Import what the user named as "package.module:name": code of the user's, loaded in a child process only."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ def load_named(reference: str, option: str) -> Any:
 
     Raises UsageError naming `option` when it is not of that form, cannot be imported, or holds no such name.
     """
-    module, _, name = reference.partition(":")
-    if not module or not name:
-        raise _wrong(reference, option, "it does not name a module and something in it")
+    module, name = named(reference, option)
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     try:
@@ -29,6 +27,14 @@ def load_named(reference: str, option: str) -> Any:
             raise _wrong(reference, option, f"{module} holds no {name}")
         found = getattr(found, part)
     return found
+
+
+def named(reference: str, option: str) -> tuple[str, str]:
+    """Return (module, name) of `reference`; raise UsageError naming `option` when it is not of that form."""
+    module, _, name = reference.partition(":")
+    if not module or not name:
+        raise _wrong(reference, option, "it does not name a module and something in it")
+    return module, name
 
 
 def _wrong(reference: str, option: str, why: str) -> UsageError:

@@ -15,7 +15,7 @@ from edgekit.core.protocols import Progress
 from edgekit.core.quantity import Note
 from edgekit.flows.convert.data import prepare_data
 from edgekit.flows.convert.mixing import weigh
-from edgekit.flows.convert.plan import ConvertPlan, left_out, plan, require_packages
+from edgekit.flows.convert.plan import ConvertPlan, left_out, plan, require_packages, without_effect
 from edgekit.flows.convert.request import DEFAULT_OUT, ConvertRequest
 from edgekit.flows.convert.result import ConvertResult, ConvertRow, Failure
 from edgekit.flows.convert.rows import advice, remarks, row, stale_note, write
@@ -66,7 +66,7 @@ def conduct(request: ConvertRequest, planned: ConvertPlan, shop: Workshop) -> Co
     shop.progress.step("writing the artifacts")
     written = write(rows, data, shop.folder, request.out)
     made = (*remarks(facts["notes"]), *(note for hub in planned.hubs for note in remarks(shop.hub(hub)["notes"])))
-    absent = left_out(request, planned, shop.source.format)
+    absent = (*left_out(request, planned, shop.source.format), *without_effect(request, planned))
     notes = (*absent, *weighed, *data.calibration_notes, *data.notes, *dict.fromkeys(made), *stale_note(request.out, source, written, data))
     return ConvertResult(source=source, rows=rows, notes=notes, layers=layers)
 

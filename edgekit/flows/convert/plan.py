@@ -10,14 +10,16 @@ from pathlib import Path
 from edgekit.converters.base import RECIPES, Recipe, choose, recipe_of
 from edgekit.converters.onnx2tf import require_environment
 from edgekit.converters.routes import FRAMEWORKS, ROUTES
-from edgekit.converters.settings import Settings
+from edgekit.converters.settings import MINMAX, Settings
 from edgekit.converters.source import Source, stem
+from edgekit.converters.sources.named import named
 from edgekit.converters.targets.profile import Profile, load_profile
 from edgekit.core.errors import ModelError, UsageError, missing_extra, unknown_name
 from edgekit.core.quantity import Note
 from edgekit.flows.convert.request import ConvertRequest
 
 _SELF = ("tflite", "onnx")
+_LEAST_MEMORY_BYTES = 100_000_000
 _LONGEST_NAME = 200  # leaves room for .int8.tflite.json below the 255 bytes of most file systems
 
 
@@ -41,6 +43,15 @@ class ConvertPlan:
 
 def plan(request: ConvertRequest, source_format: str) -> ConvertPlan:
     """Return what will be made; raise UsageError for names that cannot be meant and ModelError for a route that does not exist."""
+    for reference in request.settings.custom_objects:
+        named(reference, "--custom-objects")
+    if request.settings.memory_bytes is not None and request.settings.memory_bytes < _LEAST_MEMORY_BYTES:
+        raise UsageError(
+            "--memory is too little to start any converter",
+            code="usage.value",
+            why=f"Python with the runtime of a small model takes {_LEAST_MEMORY_BYTES // 1_000_000} MB",
+            do=[("allow more, or leave it out for most of what is free:", "edgekit convert ... --memory 2GB")],
+        )
     for name in request.min_sqnr_db:
         if name not in {recipe.name for recipe in RECIPES}:
             raise unknown_name("recipe", name, {recipe.name for recipe in RECIPES}, list_command="edgekit convert --help")
@@ -102,6 +113,15 @@ def left_out(request: ConvertRequest, planned: ConvertPlan, source_format: str) 
     text = f"{', '.join(absent)} left out: without sample inputs nobody knows the ranges of the activations"
     advice = f"give about 100 typical ones: {request.command('--calib inputs.npz')}"
     return (Note(code="calibration.missing", text=text, advice=advice),) if absent else ()
+
+
+def without_effect(request: ConvertRequest, planned: ConvertPlan) -> tuple[Note, ...]:
+    """Return a remark on an option that changes nothing of what is made."""
+    calibrated = request.calibration is not None and any(recipe.needs_calibration for recipe in planned.recipes)
+    if request.settings.calibration == MINMAX or calibrated:
+        return ()
+    text = f"--percentile {request.settings.calibration} has no effect: nothing that is made is calibrated"
+    return (Note(code="calibration.unused", text=text, advice=f"ask for what is: {request.command('-r int8')}"),)
 
 
 def require_packages(source: Source, planned: ConvertPlan) -> None:
