@@ -52,7 +52,9 @@ def seconds_of(run: RunRecord) -> float:
 
 def accuracy_of(run: RunRecord) -> Quantity:
     """Return the accuracy of the artifact on its test data."""
-    proof = run.artifact.verification
+    proof, computed = run.artifact.verification, run.facts_before.precision
+    if computed in ("tf32", "fp16") and run.artifact.recipe != computed:
+        return Unknown(reason=f"computed in {computed}: the artifact was verified in its own precision", unit="1")
     if proof is None or proof.accuracy is None:
         return Unknown(reason="the artifact was not verified on labelled data", unit="1")
     return proof.accuracy

@@ -213,4 +213,8 @@ def _notes(run: RunRecord, baseline: RunRecord) -> tuple[Note, ...]:
     if run.plan.batch != baseline.plan.batch:
         text = f"{run.id} against {baseline.id}: batch {run.plan.batch} against batch {baseline.plan.batch}"
         found.append(Note(code="batch.differ", text=text))
+    here, there = (item.facts_before.precision for item in (run, baseline))
+    if here != there and here is not None and there is not None:
+        text = f"{run.id} against {baseline.id}: a GPU computed in {here} against {there}"
+        found.append(Note(code="precision.differ", text=text))
     return tuple(found)

@@ -43,7 +43,7 @@ _ADVICE: Mapping[str, tuple[str, str]] = {
     "model.format": ("convert it to a format that this device runs:", "edgekit convert MODEL --to tflite --to onnx"),
     "model.memory": ("use a smaller batch:", "edgekit bench ARTIFACT --batch 1"),
     "model.refused": ("check that the file is whole, or convert it again:", "edgekit convert MODEL"),
-    "model.batch": ("use the batch the model was converted with:", "edgekit bench ARTIFACT --batch 1"),
+    "model.batch": ("or use the batch the model was converted with:", "edgekit bench ARTIFACT --batch 1"),
     "samples.shape": ("convert again with data of the shape the model wants:", "edgekit convert MODEL --calib DATA"),
     "samples.dtype": ("convert again with data of the type the model wants:", "edgekit convert MODEL --calib DATA"),
 }

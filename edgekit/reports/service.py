@@ -23,7 +23,8 @@ def service_text(view: ServiceView, width: int) -> str:
 
 
 def _answer(view: ServiceView) -> str:
-    asked = f"{multiple(view.service.rate_per_s, 4)} requests/s within {format_scaled(view.service.latency_limit_s, 's')}"
+    rate = view.service.rate_per_s
+    asked = f"{multiple(rate, 4) if rate >= 1000 else f'{rate:g}'} requests/s within {format_scaled(view.service.latency_limit_s, 's')}"
     chosen = next((item for item in view.points if item.run == view.best), None)
     if chosen is None:
         return f"None of these runs serves {asked} (p99) on one machine."
@@ -47,4 +48,7 @@ def _words(point: Point) -> str:
 
 
 def _idle(point: Point) -> str:
-    return "" if not point.idle_share or point.idle_share < 0.005 else f", {100 * point.idle_share:.2g} % of it idle"
+    share = point.idle_share or 0.0
+    if share < 0.005:
+        return ""
+    return ", nearly all of it idle" if share > 0.995 else f", {100 * share:.2g} % of it idle"

@@ -25,7 +25,7 @@ def load_all(
     models = []
     for subject in subjects:
         progress.step(f"load {subject.path.name}")
-        model = session.load(subject.path, samples=subject.samples, plan=plan)
+        model = session.load(subject.file, samples=subject.samples, plan=plan)
         stack.callback(model.close)
         models.append(model)
     return models

@@ -109,7 +109,7 @@ def bench(
                 recorder=recorder,
                 running=running,
                 progress=progress,
-                reload=lambda artifact: session.load(subjects[artifact].path, samples=subjects[artifact].samples, plan=planned.run),
+                reload=lambda artifact: session.load(subjects[artifact].file, samples=subjects[artifact].samples, plan=planned.run),
                 start_c=header.facts.temperature_c,
             )
             conduct(planned, stage=stage, chosen=chosen)

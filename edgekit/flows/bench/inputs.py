@@ -10,17 +10,24 @@ from edgekit.core import jsonio
 from edgekit.core.artifact import ModelArtifact, SourceModel
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.quantity import Note
+from edgekit.flows.bench.program import plain_copy
 from edgekit.links.files import read_bytes, require_file, sha256_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Hold one artifact to benchmark, where its file is, and its sample inputs."""
+    """Hold one artifact to benchmark, where its file is, and its sample inputs; `plain` is the copy that a device is given instead."""
 
     path: Path
     artifact: ModelArtifact
     samples: Path | None
     notes: tuple[Note, ...] = ()
+    plain: Path | None = None
+
+    @property
+    def file(self) -> Path:
+        """Return the file that a device loads."""
+        return self.plain or self.path
 
 
 def open_subject(path: Path) -> Subject:
@@ -29,22 +36,23 @@ def open_subject(path: Path) -> Subject:
         raise UsageError(
             f"artifact {path} is a folder",
             code="artifact.folder",
-            why="one .tflite, .onnx or .ort file is expected",
+            why="one .tflite, .onnx, .ort or .pt2 file is expected",
             do=[("look inside:", f"ls {shlex.quote(str(path))}")],
         )
     require_file(path, "artifact")
-    if path.suffix not in (".tflite", ".onnx", ".ort"):
+    if path.suffix not in (".tflite", ".onnx", ".ort", ".pt2"):
         raise UsageError(
             f"artifact {path} cannot be benchmarked",
             code="artifact.format",
-            why=f"{path.suffix or 'a file without suffix'} is not .tflite, .onnx or .ort",
+            why=f"{path.suffix or 'a file without suffix'} is not .tflite, .onnx, .ort or .pt2",
             do=[("convert it first:", f"edgekit convert {shlex.quote(str(path))}")],
         )
     _check_magic(path)
     sidecar = path.with_name(path.name + ".json")
     sha256 = sha256_of(path)
+    plain = plain_copy(path, sha256) if path.suffix == ".pt2" else None
     if not sidecar.is_file():
-        return Subject(path=path, artifact=_bare(path, sha256), samples=None, notes=(_unverified(path),))
+        return Subject(path=path, artifact=_bare(path, sha256), samples=None, notes=(_unverified(path),), plain=plain)
     artifact = jsonio.load_record(ModelArtifact, read_bytes(sidecar, "the description of the artifact"), where=str(sidecar))
     if artifact.sha256 != sha256:
         raise ModelError(
@@ -57,7 +65,8 @@ def open_subject(path: Path) -> Subject:
             ],
         )
     samples = _samples(path, artifact)
-    return Subject(path=path, artifact=artifact, samples=samples, notes=(*_status_notes(artifact), *_samples_notes(artifact, samples)))
+    notes = (*_status_notes(artifact), *_samples_notes(artifact, samples))
+    return Subject(path=path, artifact=artifact, samples=samples, notes=notes, plain=plain)
 
 
 def _samples(path: Path, artifact: ModelArtifact) -> Path | None:

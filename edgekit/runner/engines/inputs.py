@@ -11,6 +11,7 @@ from ..wire import Refusal
 MAX_SAMPLES = 256
 MAX_BYTES = 64 << 20  # of prepared inputs, so that a small board keeps its memory for the model
 SEED = 20240
+FREE_BATCH = ["convert it with a free batch:", "edgekit convert MODEL --to onnx"]
 
 
 class Tensor(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..wire import Refusal
 from . import precision as arithmetic
-from .inputs import Tensor
+from .inputs import FREE_BATCH, Tensor
 from .placement import fallback, placed, summary
 
 _DTYPES = {
@@ -149,9 +149,7 @@ def _tensor(argument: Any, batch: int) -> Tensor:
     if not shape:
         return Tensor(argument.name, (), dtype)
     if isinstance(shape[0], int) and shape[0] != batch:
-        raise Refusal(
-            "model.batch", f"the model's batch is fixed at {shape[0]}", f"batch {batch} was asked; convert it with a dynamic batch"
-        )
+        raise Refusal("model.batch", f"the model's batch is fixed at {shape[0]}", f"batch {batch} was asked", do=[FREE_BATCH])
     unknown = [size for size in shape[1:] if not isinstance(size, int)]
     if unknown:
         raise Refusal("model.shape", f"the tensor {argument.name!r} has sizes the runner does not know", f"shape {shape}")

@@ -6,7 +6,7 @@ import time
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..wire import Refusal
-from .inputs import Tensor
+from .inputs import FREE_BATCH, Tensor
 from .recorded import Recorded
 from .torch_engine import TorchEngine, module
 
@@ -145,9 +145,7 @@ def _described(onnx: Any, item: Any, batch: int) -> Tensor:
     kind = item.type.tensor_type
     sizes: List[Any] = [dimension.dim_value if dimension.HasField("dim_value") else None for dimension in kind.shape.dim]
     if sizes and sizes[0] not in (None, batch):
-        raise Refusal(
-            "model.batch", f"the model's batch is fixed at {sizes[0]}", f"batch {batch} was asked; convert it with a dynamic batch"
-        )
+        raise Refusal("model.batch", f"the model's batch is fixed at {sizes[0]}", f"batch {batch} was asked", do=[FREE_BATCH])
     if None in sizes[1:]:
         raise Refusal("model.shape", f"the input {item.name!r} has sizes the runner does not know", f"shape {sizes}")
     dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name

@@ -85,7 +85,13 @@ def _described(name: str, value: Any, batch: int) -> Tensor:
         raise Refusal(
             "model.batch",
             f"the program's batch is fixed at {sizes[0]}",
-            f"batch {batch} was asked; export it with a dynamic one: dynamic_shapes={{{name!r}: {{0: torch.export.Dim('batch')}}}}",
+            f"batch {batch} was asked",
+            do=[
+                [
+                    "export it with a free batch:",
+                    f"torch.export.export(model, args, dynamic_shapes={{{name!r}: {{0: torch.export.Dim('batch')}}}})",
+                ]
+            ],
         )
     unknown = [size for size in sizes[1:] if size is None]
     if unknown:
