@@ -37,9 +37,10 @@ ROOTS = {
 class RunnerSession:
     """Hold an open machine: one idle runner that answers questions, one more per loaded model, one that samples.
 
-    `engines` lists the engines to try for a model, the preferred one first; none lets the runner choose by the file's ending.
-    With `on_gpu` the temperature and clock among the facts are those of the GPU. `on_start` hears the id of every process that is started.
+    `on_start` hears the id of every process that is started.
     """
+
+    on_gpu = False  # whether the temperature and clock among the facts are those of the GPU
 
     def __init__(
         self,
@@ -50,19 +51,15 @@ class RunnerSession:
         python: str,
         clock: Clock,
         clock_domain: str,
-        engines: Sequence[str] = (),
-        on_gpu: bool = False,
         slept_ns: Callable[[], int] = slept_ns,
         on_start: Callable[[int], None] = lambda pid: None,
     ) -> None:
         self.spec = spec
         self._shell = shell
         self._on_start = on_start
-        self._argv = (python, runner)
+        self._argv = (*self._before(), python, runner)
         self._clock = clock
         self._domain = clock_domain
-        self._engines = tuple(engines)
-        self._on_gpu = on_gpu
         self._slept_ns = slept_ns
         self._roots = {ROOTS[name]: value for name, value in spec.options.items() if name in ROOTS}
         self._stack = contextlib.ExitStack()
@@ -78,7 +75,7 @@ class RunnerSession:
         """Return what can be read on the machine now, with the engine of the model loaded last."""
         reply = self._control.ask("facts", roots=self._roots, timeout_s=60.0)
         known, gpu = dict(reply["facts"]), reply["gpu"]
-        if self._on_gpu and gpu:
+        if self.on_gpu and gpu:
             known |= {"temperature_c": gpu["temperature_c"], "frequency_hz": gpu["sm_clock_hz"]}
         known |= {name: self._loaded.get(name) for name in ("engine", "engine_version", "delegate", "precision", "threads")}
         return _facts(known, reply["reasons"])
@@ -125,9 +122,13 @@ class RunnerSession:
             do=[step for error in refusals for step in error.do],
         )
 
+    def _before(self) -> Sequence[str]:
+        """Return what goes before the words that start the runner."""
+        return ()
+
     def _candidates(self, artifact: Path, plan: RunPlan) -> Sequence[str | None]:
         """Return the engines to try for an artifact, the preferred one first; None lets the runner choose by the file's ending."""
-        return (plan.engine,) if plan.engine or not self._engines else self._engines
+        return (plan.engine,)
 
     def idle(self, index: int, seconds: float) -> Window:
         """Do nothing for `seconds`; return the window on the device's clock, its edges as uncertain as the exchange that read them."""

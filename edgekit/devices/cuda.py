@@ -1,4 +1,4 @@
-"""Run models on an NVIDIA GPU of this machine, or of any other that a shell reaches: the cloud side of every comparison.
+"""Run models on an NVIDIA GPU of this machine, or of one that ssh reaches: the cloud side of every comparison.
 
 With the option `rehearsal = "cpu"` the processor stands in for the GPU, so that everything around the inference can be tried without one.
 Nothing of such a run is measured: its times and energies are marked as emulated, and its facts name the stand-in.
@@ -18,9 +18,9 @@ from edgekit.core.hardware import REHEARSAL, DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Clock
 from edgekit.core.run import RunPlan
 from edgekit.devices.base import RunnerModel, RunnerSession
-from edgekit.devices.pack import deploy
-from edgekit.links.clock import HostClock
-from edgekit.links.shell import LocalShell, Shell
+from edgekit.devices.local import LocalDevice
+from edgekit.devices.ssh import SshDevice
+from edgekit.links.shell import Shell
 
 _PLACES = ("-cuda", "-tensorrt")
 _ENGINES: Mapping[str, Mapping[str | None, Sequence[str]]] = {  # by the file's ending and the precision; None: whatever else is asked
@@ -35,9 +35,9 @@ _ENGINES: Mapping[str, Mapping[str | None, Sequence[str]]] = {  # by the file's 
 
 
 class CudaDevice:
-    """Reach the GPU behind a shell. Options are python, threads, rehearsal; CUDA_VISIBLE_DEVICES chooses among several GPUs.
+    """Reach a GPU: at "cuda:1" the second one of this machine, at "ssh://USER@HOST" the first of another.
 
-    `clock_domain` names the clock of a machine that is not this one.
+    Options are gpu (its number on the machine), rehearsal, and those of the device `local` or `ssh`. `shell` replaces this machine's own.
     """
 
     def __init__(
@@ -48,24 +48,26 @@ class CudaDevice:
         python: str = sys.executable,
         cache_dir: Path | None = None,
         clock: Clock | None = None,
-        clock_domain: str | None = None,
     ) -> None:
         self.spec = spec
-        self._shell = shell or LocalShell()
-        self._python = spec.options.get("python", python)
-        self._cache_dir = cache_dir
-        self._clock = clock or HostClock()
-        self._domain = clock_domain or self._clock.domain
         _require_stand_in(spec)
+        far = spec.address is not None and spec.address.startswith("ssh:")
+        self._machine: SshDevice | LocalDevice = (
+            SshDevice(spec, cache_dir=cache_dir, clock=clock, session=GpuSession)
+            if far
+            else LocalDevice(spec, shell=shell, python=python, cache_dir=cache_dir, clock=clock, session=GpuSession)
+        )
 
     @contextlib.contextmanager
-    def connect(self) -> Iterator[GpuSession]:
+    def reach(self) -> Iterator[Any]:
+        """Open the machine, and nothing more: what sets it up begins here."""
+        with self._machine.reach() as shell:
+            yield shell
+
+    @contextlib.contextmanager
+    def connect(self) -> Iterator[RunnerSession]:
         """Start the runner; raise HardwareError when NVML sees no GPU."""
-        runner = self._shell.put(deploy(self._cache_dir))
-        session = GpuSession(
-            self.spec, self._shell, runner, python=self._python, clock=self._clock, clock_domain=self._domain, on_gpu=True
-        )
-        with contextlib.closing(session):
+        with self._machine.connect() as session:
             facts = session.facts()
             if facts.gpu is None:
                 raise HardwareError(
@@ -82,6 +84,8 @@ class CudaDevice:
 
 class GpuSession(RunnerSession):
     """Hold an open machine with a GPU: its engines are those that compute there, and what they leave to the processor is told."""
+
+    on_gpu = True
 
     def condition(self) -> DeviceFacts:
         """Return the facts that change while a run lasts, the GPU's own among them."""
@@ -110,6 +114,10 @@ class GpuSession(RunnerSession):
         }
         return model
 
+    def _before(self) -> Sequence[str]:
+        number = _number(self.spec)
+        return () if number is None else ("env", f"CUDA_VISIBLE_DEVICES={number}")
+
     def _candidates(self, artifact: Path, plan: RunPlan) -> Sequence[str | None]:
         by_precision = _ENGINES.get(artifact.suffix, {None: ("onnxruntime-cuda",)})
         engines = by_precision.get(plan.precision, by_precision[None])
@@ -128,6 +136,20 @@ class GpuSession(RunnerSession):
                 ],
             )
         return (plan.engine,)
+
+
+def _number(spec: DeviceSpec) -> str | None:
+    """Return which GPU of its machine is meant, None for the first visible one; raise SetupError for what is no number."""
+    place = (spec.address or "").removeprefix("cuda:") if (spec.address or "").startswith("cuda:") else ""
+    number = spec.options.get("gpu", place)
+    if number and not (number.isascii() and number.isdecimal()):
+        raise SetupError(
+            f"the option gpu of device {spec.name} is {number!r}",
+            code="config.invalid",
+            why="it is the number of a GPU, as nvidia-smi -L lists them",
+            do=[("look at the devices:", "edgekit devices --all")],
+        )
+    return number or None
 
 
 def _stand_in(engine: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edgekit.core.hardware import DeviceSpec
@@ -26,8 +26,7 @@ class LocalDevice:
         python: str = sys.executable,
         cache_dir: Path | None = None,
         clock: Clock | None = None,
-        engines: Sequence[str] = (),
-        on_gpu: bool = False,
+        session: type[RunnerSession] = RunnerSession,
         slept_ns: Callable[[], int] = slept_ns,
     ) -> None:
         self.spec = spec
@@ -35,8 +34,7 @@ class LocalDevice:
         self._python = spec.options.get("python", python)
         self._cache_dir = cache_dir
         self._clock = clock or HostClock()
-        self._engines = tuple(engines)
-        self._on_gpu = on_gpu
+        self._session = session
         self._slept_ns = slept_ns
 
     @contextlib.contextmanager
@@ -48,15 +46,13 @@ class LocalDevice:
     def connect(self) -> Iterator[RunnerSession]:
         """Start the runner; leaving the context ends all its processes. The device's clock is the host's own."""
         runner = self._shell.put(deploy(self._cache_dir))
-        session = RunnerSession(
+        session = self._session(
             self.spec,
             self._shell,
             runner,
             python=self._python,
             clock=self._clock,
             clock_domain=self._clock.domain,
-            engines=self._engines,
-            on_gpu=self._on_gpu,
             slept_ns=self._slept_ns,
         )
         with contextlib.closing(session):

@@ -56,8 +56,7 @@ class SshDevice:
         *,
         cache_dir: Path | None = None,
         clock: Clock | None = None,
-        engines: Sequence[str] = (),
-        on_gpu: bool = False,
+        session: type[RunnerSession] = RunnerSession,
         slept_ns: Callable[[], int] = slept_ns,
         alive_s: int = 10,
         beat_s: float = BEAT_S,
@@ -66,8 +65,7 @@ class SshDevice:
         self.spec = spec
         self._cache_dir = cache_dir
         self._clock = clock or HostClock()
-        self._engines = tuple(engines)
-        self._on_gpu = on_gpu
+        self._session = session
         self._slept_ns = slept_ns
         self._alive_s = alive_s
         self._beat_s = beat_s
@@ -99,15 +97,13 @@ class SshDevice:
             keeper = Keeper(link.take([found.python, runner, "keep"]), device=name, beat_s=self._beat_s, silence_s=self._silence_s)
             stack.callback(keeper.close)
             keeper.hold(options.get("lock"))
-            session = RunnerSession(
+            session = self._session(
                 self.spec,
                 SshShell(link, store),
                 runner,
                 python=found.python,
                 clock=self._clock,
                 clock_domain=_domain(name, self._clock),
-                engines=self._engines,
-                on_gpu=self._on_gpu,
                 slept_ns=self._slept_ns,
                 on_start=keeper.watch,
             )
