@@ -19,6 +19,7 @@ from edgekit.core.errors import HardwareError, UsageError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import DeviceSession, HostMeter, ReadingSink, ReadingWatch, TargetMeter
 from edgekit.core.quantity import Note, Quantity, Unknown
+from edgekit.core.sync import Delay
 from edgekit.links.clock import HostClock
 from edgekit.meters.discover import Attached, Surroundings, discover, discoverable, is_place, locate
 from edgekit.registry import METERS, meter_class
@@ -32,6 +33,7 @@ _BEST_FIRST_ON = {"x86": ("rapl", "cputime"), "arm": ("jetson", "pmic", "cputime
 _BESIDE = {("cuda", "nvml"): "rapl"}  # what the host's processors take while they feed the GPU
 _GPU_FIRST_ON = {"x86": ("nvml",), "arm": ("nvml", "jetson")}  # a Jetson's GPU has no power reading in NVML
 # What counts less than the board takes in: it is chosen where nothing wider is on the board, and says so.
+_UNSTATED = Delay(seconds=0.0, half_s=None, source="nobody states how late its readings arrive")
 _PARTIAL = {"jetson": "a meter at the supply sees the carrier board too", "pmic": "a USB meter sees the board's whole input"}
 
 
@@ -183,7 +185,7 @@ def _open(names: Sequence[str], *, device: Any, session: DeviceSession, why: str
             targets.append(meter())
         else:
             hosts.append(_host_meter(choice, meter, device))
-    specs = [*_target_specs(targets, device=device, session=session), *(meter.spec() for meter in hosts)]
+    specs = [*_target_specs(targets, device=device, session=session), *(_dated(meter.spec()) for meter in hosts)]
     places = ", ".join(sorted({f"{channel.boundary} ({channel.origin})" for spec in specs for channel in spec.channels}))
     partial = [f"{spec.detail}; {_PARTIAL[spec.kind]}" for spec in specs if spec.kind in _PARTIAL]
     return Chosen(
@@ -192,6 +194,12 @@ def _open(names: Sequence[str], *, device: Any, session: DeviceSession, why: str
         specs=tuple(specs),
         note=Note(code="meter.chosen", text=f"meter {', '.join(names)}, {why}: {'; '.join([places, *partial])}"),
     )
+
+
+def _dated(spec: MeterSpec) -> MeterSpec:
+    """Return what an instrument on this host delivers; one that states nothing about how late that is may be late by anything."""
+    scripted = spec.kind in ("sim", "replay")
+    return spec if scripted or spec.device_clock or spec.delay is not None else replace(spec, delay=_UNSTATED)
 
 
 def _target_specs(targets: Sequence[TargetMeter], *, device: Any, session: DeviceSession) -> list[MeterSpec]:

@@ -19,6 +19,7 @@ from edgekit.core.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edgekit.core.sync import SyncPlan
     from edgekit.flows.bench import BenchRequest, BenchResult
 
 
@@ -122,6 +123,21 @@ def bench(
     raw: Annotated[
         Path | None, typer.Option(metavar="FILE.npz", help="Arrays that --pre is given.", show_default="the artifact's samples")
     ] = None,
+    sync: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|marker|none", help="Drive a marker load that dates the meter's readings: where needed, always, never."
+        ),
+    ] = None,
+    max_sync_error: Annotated[
+        str | None,
+        typer.Option(
+            "--max-sync-error",
+            metavar="TIME|SHARE",
+            help="State no energy of windows whose ends are known less well: 5ms, 1%.",
+            show_default="1%, or edgekit.toml",
+        ),
+    ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print the steps and how long they take; do none of them.")] = False,
     reanalyse: Annotated[
         str | None, typer.Option(metavar="RUN", help="Repeat the analysis of a stored run instead.", show_default=False)
@@ -188,6 +204,7 @@ def bench(
         pre=pre,
         post=post,
         raw=raw,
+        sync=_sync(settings.sync, sync, max_sync_error),
     )
     sizes = batches(batch)
     if plan:
@@ -208,6 +225,27 @@ def _plan(request: BenchRequest, replayed: Sequence[str], sizes: Sequence[int]) 
     if replayed:
         raise UsageError("a replay has no plan", code="bench.replay", why="it repeats a recorded run step by step")
     show_plan(preview(request, kind=resolve_device(request.device, load()).kind), sizes)
+
+
+def _sync(stated: SyncPlan, method: str | None, max_error: str | None) -> SyncPlan:
+    """Return what edgekit.toml says of dating windows, with what was typed instead; raise UsageError for what cannot be read."""
+    from edgekit.core.sync import METHODS, read_error
+
+    if method is not None and method not in METHODS:
+        raise UsageError(
+            f"no way to date windows is called {method!r}",
+            code="usage.value",
+            why=f"known: {', '.join(METHODS)}",
+            do=[("find markers where they are needed:", "--sync auto")],
+        )
+    found = stated if method is None else replace(stated, method=method)
+    if max_error is None:
+        return found
+    try:
+        most_s, most_rel = read_error(max_error)
+    except ValueError as error:
+        raise UsageError(f"--max-sync-error {max_error!r} cannot be read", code="usage.value", why=str(error)) from error
+    return replace(found, max_error_s=most_s, max_error_rel=found.max_error_rel if most_rel is None else most_rel)
 
 
 def _delegate_options(stated: Sequence[str], delegate: str | None) -> dict[str, str]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+METHODS = ("auto", "marker", "none")
 
 
 class SyncMethod(StrEnum):
@@ -50,6 +54,9 @@ class Delay:
             raise ValueError(f"a delay of {self.seconds} s within {self.half_s} s cannot be meant")
 
 
+ASKED = Delay(seconds=0.0, half_s=0.0, source="asked and answered, and dated in the middle")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncStep:
     """Hold one step from a window's clock to the dates of a channel's readings.
@@ -93,6 +100,19 @@ class SyncPlan:
     def allowed_s(self, window_s: float) -> float:
         """Return by how much the ends of a window of this length may be off."""
         return self.max_error_rel * window_s if self.max_error_s is None else self.max_error_s
+
+
+def read_error(text: str) -> tuple[float | None, float | None]:
+    """Return "5ms" or "0.1 s" as (seconds, None) and "1%" as (None, share); raise ValueError for anything else."""
+    found = re.fullmatch(r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>us|µs|ms|s|%)", text.strip())
+    if found is None:
+        raise ValueError("it is written 5ms, 0.1s or 1%")
+    number = float(found["number"])
+    if found["unit"] == "%":
+        if number > 100:
+            raise ValueError("a window is off by all of its length at most")
+        return None, number / 100
+    return number * {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}[found["unit"]], None
 
 
 def total_u_s(steps: tuple[SyncStep, ...]) -> float | None:

@@ -172,9 +172,9 @@ def _by_arrival(
         steps.append(SyncStep(method=SyncMethod.DEVICE_CLOCK, u_s=bracket_s / _ROOT3, residual_s=bracket_s))
     elif spec.delay is not None:
         delay, half_s = spec.delay, spec.delay.half_s
-        u_s = None if half_s is None else math.hypot(half_s, bracket_s) / _ROOT3
+        way_u_s = None if half_s is None else math.hypot(half_s, bracket_s) / _ROOT3
         checked = "" if delay.verified else ", unverified"
-        steps.append(SyncStep(method=SyncMethod.ARRIVAL, u_s=u_s, offset_s=delay.seconds, detail=f"{delay.source}{checked}"))
+        steps.append(SyncStep(method=SyncMethod.ARRIVAL, u_s=way_u_s, offset_s=delay.seconds, detail=f"{delay.source}{checked}"))
         line = replace(
             base,
             offset_ns=base.offset_ns + delay.seconds * 1e9,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekit.core.channel import Measurand, MeterSpec
-from edgekit.core.run import RunRecord
+from edgekit.core.run import RunPlan, RunRecord
 from edgekit.core.sync import SyncPlan, SyncStep, total_u_s
 from edgekit.core.units import counted
 from edgekit.core.window import Phase, Window
@@ -24,6 +24,11 @@ def is_quick(windows: Sequence[Window]) -> bool:
     """Return whether what was measured is less than the method asks for, whatever was planned."""
     measured = usable(windows)
     return len(measured) < LEAST_WINDOWS or sum(window.duration_s for window in measured) < LEAST_S
+
+
+def is_short(plan: RunPlan) -> bool:
+    """Return whether a plan measures less than the method asks for."""
+    return plan.windows < LEAST_WINDOWS or plan.windows * plan.window_s < LEAST_S
 
 
 def measured_s(record: RunRecord) -> float:

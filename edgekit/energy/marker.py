@@ -33,6 +33,7 @@ BARKER = (1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1)  # Barker 1953: autocorrelation
 PAD_CHIPS = 4  # of rest on both sides, and how far the pattern is moved either way
 LEAST_RATIO = 1.5  # of the best fit's correlation to that of the best fit elsewhere; a guess that nobody tested on instruments
 _CLEAR = 6.0  # standard errors by which the load must show
+_INFERRING = (Phase.WARMUP, Phase.MARKER, Phase.MEASURE, Phase.PROFILE)
 _MOST_READINGS, _FEWEST_READINGS = 4096, 26
 _ROUNDS, _GRID = 3, 241
 
@@ -61,10 +62,10 @@ def marker_s(chip_s: float) -> float:
 
 
 def load_of(windows: Sequence[Window]) -> Load:
-    """Return when the device was busy, from all windows in which it was."""
+    """Return when the device inferred, from its windows."""
     import numpy as np
 
-    busy = sorted((window.start_ns, window.end_ns) for window in windows if window.phase is not Phase.IDLE)
+    busy = sorted((window.start_ns, window.end_ns) for window in windows if window.phase in _INFERRING)
     edges = [edge for pair in busy for edge in pair]
     return Load(t_ns=np.array(edges, np.float64), share=np.array([1.0, 0.0] * len(busy)))
 

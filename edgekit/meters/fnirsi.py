@@ -15,6 +15,7 @@ from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.protocols import Clock, Port
 from edgekit.core.quantity import Note, Origin
 from edgekit.core.sync import Delay
+from edgekit.core.sync import Delay
 from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.core.units import Unit
 from edgekit.links.port import HidPort, PortOpener
@@ -157,6 +158,7 @@ class FnirsiMeter(PortMeter):
             smoothing_s=self.smoothing_s,
             integrating=False,
             max_power_w=_MOST_W,
+            delay=_DELAY,
             delay=_DELAY,
             identity=" ".join(filter(None, (self.model, self.options.get("serial", "")))),
         )

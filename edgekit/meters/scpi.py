@@ -15,6 +15,7 @@ from edgekit.core.errors import HardwareError
 from edgekit.core.protocols import Clock, Port
 from edgekit.core.quantity import Origin
 from edgekit.core.sync import ASKED
+from edgekit.core.sync import ASKED
 from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.core.units import Unit
 from edgekit.links.port import PortOpener, SerialPort
@@ -95,6 +96,7 @@ class ScpiMeter(PortMeter):
             accuracy=Accuracy(source=preset.source, gain_rel=preset.gain_rel),
             nominal_hz=1 / preset.period_s,
             max_power_w=preset.max_w,
+            delay=ASKED,
             delay=ASKED,
             identity=self._identity,
             detail=preset.title,

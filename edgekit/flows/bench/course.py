@@ -24,6 +24,7 @@ from edgekit.flows.bench.profiling import profile_one
 from edgekit.flows.bench.rate import marked, require_rate
 from edgekit.flows.bench.recorder import Recorder
 from edgekit.flows.bench.running import Running
+from edgekit.flows.bench.sync import drive
 
 LEAST_FOR_INTERVAL = 3  # windows; the spread of fewer says nothing
 
@@ -73,6 +74,7 @@ class Course:
             self._open()
             self._go_round()
             self._rest(self._plan.idle_s)
+            self._mark(1)
             self._profile()
             self._start_cold()
             if (late := overrun(self._bench, elapsed_s=self._elapsed_s)) is not None:
@@ -94,6 +96,7 @@ class Course:
                 self._warm_up(artifact)
         if self._plan.warmup_s <= 0:
             self._pause(SETTLE_S)
+        self._mark(0)
         self._rest(self._plan.idle_s)
 
     def _warm_up(self, artifact: int) -> None:
@@ -112,6 +115,13 @@ class Course:
             paces.append(window.duration_s / (window.inferences or 1))
             spent_s += window.duration_s
             self._paces[artifact] = paces[-1]
+
+    def _mark(self, index: int) -> None:
+        """Drive a marker load where the plan has any."""
+        if self._plan.sync.chip_s > 0:
+            self._say("marker load")
+            for window in drive(self._stage.models[0], self._stage.session, index, self._plan.sync.chip_s):
+                self._keep(window, None)
 
     def _go_round(self) -> None:
         require_rate(self._plan, self._paces, self._stage.names)

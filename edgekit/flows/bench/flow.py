@@ -29,6 +29,7 @@ from edgekit.flows.bench.recorder import Recorder
 from edgekit.flows.bench.remarks import engine_notes
 from edgekit.flows.bench.replay import Replay
 from edgekit.flows.bench.running import Running
+from edgekit.flows.bench.sync import with_sync
 from edgekit.links.clock import SystemClock
 from edgekit.metering import Chosen, choose
 from edgekit.store.journal import SessionHeader, measured_windows, opening
@@ -78,7 +79,9 @@ def bench(
             for note in (chosen.note, *chosen.notes):
                 progress.note(note)
             if replay is None:
-                planned = with_sensors(planned, chosen.specs)
+                planned, dating = with_sync(with_sensors(planned, chosen.specs), request, chosen.specs)
+                for note in dating:
+                    progress.note(note)
                 require_windows(planned, request, chosen.specs)
                 steps = in_step(planned.run, chosen.specs, window_s=planned.window_s)
                 require_time(planned, request)

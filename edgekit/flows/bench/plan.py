@@ -11,9 +11,10 @@ from typing import TypeVar
 from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import UsageError
 from edgekit.core.run import RunPlan, RunStatus
+from edgekit.core.sync import SyncPlan
 from edgekit.core.window import Phase
-from edgekit.energy.enough import LEAST_S
-from edgekit.energy.enough import LEAST_WINDOWS as LEAST_FOR_METHOD
+from edgekit.energy.enough import is_short
+from edgekit.energy.marker import marker_s
 from edgekit.energy.stop import LEAST_WINDOWS
 
 T = TypeVar("T")
@@ -86,6 +87,7 @@ class BenchRequest:
     pre: str | None = None
     post: str | None = None
     raw: Path | None = None
+    sync: SyncPlan = SyncPlan()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +128,7 @@ class BenchPlan:
     @property
     def opening_s(self) -> float:
         """Return the least that goes before the first round."""
-        return max(SETTLE_S, self.artifacts * self.run.warmup_s) + self.run.idle_s
+        return max(SETTLE_S, self.artifacts * self.run.warmup_s) + marker_s(self.run.sync.chip_s) + self.run.idle_s
 
     @property
     def window_s(self) -> float:
@@ -147,7 +149,8 @@ class BenchPlan:
     @property
     def closing_s(self) -> float:
         """Return what comes after the last round."""
-        return self.run.idle_s + (self.artifacts * self.run.window_s if self.profile else 0.0) + SETTLE_S
+        profiling_s = self.artifacts * self.run.window_s if self.profile else 0.0
+        return self.run.idle_s + marker_s(self.run.sync.chip_s) + profiling_s + SETTLE_S
 
     @property
     def least_s(self) -> float:
@@ -183,11 +186,11 @@ def plan(request: BenchRequest, *, kind: str) -> BenchPlan:
         cool_within_c=request.cool_within_c,
         cool_at_most_s=_given(request.cool_at_most_s, COOL_AT_MOST_S),
         cold_starts=_given(request.cold_starts, 0 if kind == "board" else base.cold_starts),  # what is flashed is never loaded
+        sync=request.sync,
     )
     _check(run)
     _check_rate(run)
-    short = run.windows < LEAST_FOR_METHOD or run.windows * run.window_s < LEAST_S
-    return BenchPlan(run=replace(run, quick=short), artifacts=len(request.artifacts), profile=request.profile)
+    return BenchPlan(run=replace(run, quick=is_short(run)), artifacts=len(request.artifacts), profile=request.profile)
 
 
 def with_sensors(plan: BenchPlan, specs: Sequence[MeterSpec]) -> BenchPlan:
