@@ -142,6 +142,35 @@ class ScriptedPort:
             )
 
 
+class AskedOverHttp:
+    """Carry a path to an emulated plug and the body of its answer back, `latency_ns` later; what is no answer is an error of HTTP."""
+
+    name = "http://plug"
+
+    def __init__(self, plug: Instrument, clock: ScriptedClock, *, latency_ns: int = 20_000_000) -> None:
+        self._plug, self._clock, self._latency_ns, self._path = plug, clock, latency_ns, b""
+
+    def open(self, address: str, baud: int = 0, login: object = None) -> AskedOverHttp:
+        """Return the port, whoever opens it."""
+        return self
+
+    def write(self, data: bytes) -> None:
+        """Take the path."""
+        self._path = data
+
+    def read(self, most: int, timeout_s: float) -> bytes:
+        """Ask, wait, and return the body."""
+        self._clock.advance(self._latency_ns)
+        said = self._plug.hear(b"GET " + self._path + b" HTTP/1.1\r\nHost: plug\r\n\r\n", self._clock.now_ns())
+        head, _, body = said.partition(b"\r\n\r\n")
+        if (status := int(head.split()[1])) != 200:
+            raise HardwareError(f"HTTP {status}", code="http.status", why="scripted")
+        return body[:most]
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 def pass_time(clock: ScriptedClock, *, seconds: float, step_s: float) -> None:
     """Let time pass in steps, so that a meter takes its turns within it."""
     end_ns, step_ns = clock.now_ns() + round(seconds * 1e9), round(step_s * 1e9)

@@ -8,7 +8,6 @@ import threading
 
 import pytest
 
-from edgekit.core.channel import Measurand
 from edgekit.core.errors import HardwareError
 from edgekit.core.trace import FLAG_GAP
 from edgekit.meters.ct3 import STOP, Ct3Meter, frame, parse, request, split, start
@@ -17,7 +16,6 @@ from edgekit.sim.emulators.ct3 import Ct3
 from edgekit.sim.emulators.faulty import Fault, FaultKind, Faulty
 from edgekit.sim.emulators.instrument import Circuit, Instrument, OwnClock
 from edgekit.sim.load import constant
-from tests.meters.agreement import Run, require_agreement, run
 from tests.meters.scripted import Heard, Line, pass_time
 
 SECOND = 1_000_000_000
@@ -159,20 +157,3 @@ def test_silence_and_a_pulled_cable() -> None:
     pass_time(clock, seconds=1.0, step_s=0.02)
     reader.stop()
     assert heard.codes[:2] == ["meter.unplugged", "meter.replugged"]
-
-
-def measured(seed: int) -> Run:
-    gain = random.Random(seed).gauss(1.0, 0.0014)
-    return run(
-        lambda circuit, clock, seed: Ct3(circuit, clock=clock, gain=gain, seed=seed),
-        lambda line, clock: Ct3Meter("scripted", {"emulated": "yes"}, clock=clock, open_port=line.open),
-        seed=seed,
-        window_s=1.0,
-        windows=6,
-        lead_s=2.0,
-    )
-
-
-@pytest.mark.parametrize("seeds", [2, pytest.param(200, marks=pytest.mark.slow)])
-def test_stated_joules_hold_the_true_ones(seeds: int) -> None:
-    require_agreement(measured, (Measurand.POWER,), seeds=seeds, usual_rel=0.05)

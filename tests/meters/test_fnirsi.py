@@ -9,7 +9,6 @@ import threading
 
 import pytest
 
-from edgekit.core.channel import Measurand
 from edgekit.core.errors import HardwareError
 from edgekit.core.trace import FLAG_GAP
 from edgekit.links.clock import HostClock
@@ -20,7 +19,6 @@ from edgekit.sim.emulators.faulty import Fault, FaultKind, Faulty
 from edgekit.sim.emulators.fnirsi import C1, Fnb48, Fnb48s, Fnb58
 from edgekit.sim.emulators.instrument import Circuit, Instrument
 from edgekit.sim.load import constant
-from tests.meters.agreement import Run, require_agreement, run
 from tests.meters.scripted import Heard, Line, pass_time
 
 SECOND = 1_000_000_000
@@ -202,20 +200,3 @@ def test_hidraw_is_written_with_the_number_of_the_report() -> None:
     port.close()
     os.close(here)
     os.close(there)
-
-
-def measured(seed: int) -> Run:
-    emulator, meter = FAMILY[seed % 2]
-    gain = random.Random(seed).gauss(1.0, 0.0014)
-    return run(
-        lambda circuit, clock, seed: emulator(circuit, clock=clock, gain=gain, seed=seed),
-        lambda line, clock: meter("scripted", {"emulated": "yes"}, clock=clock, open_port=line.open),
-        seed=seed,
-        window_s=10.0,
-        step_s=0.01,
-    )
-
-
-@pytest.mark.parametrize("seeds", [2, pytest.param(200, marks=pytest.mark.slow)])
-def test_stated_joules_hold_the_true_ones(seeds: int) -> None:
-    require_agreement(measured, (Measurand.POWER,), seeds=seeds, usual_rel=0.02)

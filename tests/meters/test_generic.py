@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.core.channel import Measurand
 from edgekit.core.errors import EdgekitError, HardwareError, UsageError
 from edgekit.core.quantity import Origin
 from edgekit.links.pty import served
@@ -29,7 +28,6 @@ from edgekit.sim.clock import ScriptedClock
 from edgekit.sim.emulators.instrument import Circuit
 from edgekit.sim.emulators.lines import PrintedLines
 from edgekit.sim.load import constant, square
-from tests.meters.agreement import run
 from tests.meters.scripted import Heard, Line, pass_time
 from tests.processes import python_program
 
@@ -83,18 +81,6 @@ def test_damaged_lines_and_tables_are_survived(count: int) -> None:
         parse_line("".join(text))
         with contextlib.suppress(UsageError):
             parse_table("".join(text), where="table")
-
-
-def test_printed_lines_agree_with_the_true_joules() -> None:
-    for seed in range(4):
-        found = run(
-            lambda circuit, own, seed: PrintedLines(circuit, clock=own, seed=seed),
-            lambda line, clock: SerialLinesMeter("line", {"gain_rel": "0.001"}, clock=clock, open_port=line.open),
-            seed=seed,
-            window_s=10.0,
-        )
-        assert found.holds(Measurand.POWER), seed
-        assert found.width_rel(Measurand.POWER) < 0.2
 
 
 def test_lines_arrive_through_a_serial_line() -> None:

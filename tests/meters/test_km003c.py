@@ -9,7 +9,6 @@ import threading
 import pytest
 
 from edgekit.core.aes import encrypted
-from edgekit.core.channel import Measurand
 from edgekit.core.errors import HardwareError
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import FLAG_GAP
@@ -28,7 +27,6 @@ from edgekit.sim.emulators.faulty import Fault, FaultKind, Faulty
 from edgekit.sim.emulators.instrument import Circuit, Instrument, OwnClock
 from edgekit.sim.emulators.km003c import Km003c
 from edgekit.sim.load import constant
-from tests.meters.agreement import Run, require_agreement, run
 from tests.meters.scripted import Heard, Line, pass_time
 
 SECOND = 1_000_000_000
@@ -159,20 +157,3 @@ def test_silence_and_a_pulled_cable() -> None:
     pass_time(clock, seconds=1.0, step_s=0.02)
     reader.stop()
     assert heard.codes[:2] == ["meter.unplugged", "meter.replugged"]
-
-
-def measured(seed: int) -> Run:
-    gain = random.Random(seed).gauss(1.0, 0.0014)
-    return run(
-        lambda circuit, clock, seed: Km003c(circuit, clock=clock, gain=gain, seed=seed, skip_every=23),
-        lambda line, clock: Km003cMeter("scripted", clock=clock, open_port=line.open),
-        seed=seed,
-        window_s=1.0,
-        windows=6,
-        lead_s=2.0,
-    )
-
-
-@pytest.mark.parametrize("seeds", [2, pytest.param(200, marks=pytest.mark.slow)])
-def test_stated_joules_hold_the_true_ones(seeds: int) -> None:
-    require_agreement(measured, (Measurand.POWER,), seeds=seeds, usual_rel=0.05)

@@ -185,9 +185,9 @@ def measured(seed: int) -> Run:
     )
 
 
-@pytest.mark.parametrize("seeds", [2, pytest.param(200, marks=pytest.mark.slow)])
-def test_stated_joules_hold_the_true_ones(seeds: int) -> None:
-    require_agreement(measured, (Measurand.ENERGY_COUNTER, Measurand.POWER), seeds=seeds, usual_rel=0.04)
+@pytest.mark.parametrize("seeds", [2, pytest.param(40, marks=pytest.mark.slow)])
+def test_what_the_counter_states_holds_the_true_joules(seeds: int) -> None:
+    require_agreement(measured, (Measurand.ENERGY_COUNTER,), seeds=seeds, usual_rel=0.04)
 
 
 SERIAL = 0x5EC0DE17

@@ -79,5 +79,5 @@ def measured(seed: int, family: int | None = None) -> Run:
 
 
 @pytest.mark.parametrize("seeds", [3, pytest.param(200, marks=pytest.mark.slow)])
-def test_stated_joules_hold_the_true_ones(seeds: int) -> None:
-    require_agreement(measured, (Measurand.ENERGY_COUNTER, Measurand.POWER), seeds=seeds, usual_rel=0.03)
+def test_what_the_counter_states_holds_the_true_joules(seeds: int) -> None:
+    require_agreement(measured, (Measurand.ENERGY_COUNTER,), seeds=seeds, usual_rel=0.03)
