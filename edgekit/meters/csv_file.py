@@ -16,7 +16,6 @@ from edgekit.core.errors import EdgekitError, HardwareError
 from edgekit.core.protocols import Clock, ReadingSink, ReadingWatch
 from edgekit.core.quantity import Origin
 from edgekit.core.sync import Delay
-from edgekit.core.sync import Delay
 from edgekit.core.trace import Reading
 from edgekit.links.clock import HostClock
 from edgekit.links.files import read_text
@@ -75,7 +74,6 @@ class CsvMeter:
             integrating=self._means,
             max_power_w=self._most_w,
             detail=path.name,
-            delay=Delay(seconds=0.0, half_s=0.0, source=f"the times in the file, time={self._time}"),
             delay=Delay(seconds=0.0, half_s=0.0, source=f"the times in the file, time={self._time}"),
         )
 

@@ -9,13 +9,14 @@ of which the product string holds one, where ids are shared), `serial_names` (be
 from __future__ import annotations
 
 import os
+import platform
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.core.errors import HardwareError, UsageError
+from edgekit.core.errors import HardwareError, SetupError, UsageError
 
 Remedy = tuple[tuple[str, str], ...]
 _UDEV: Remedy = (("allow it for good:", "edgekit meters udev | sudo sh"),)
@@ -57,12 +58,13 @@ class SerialEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """Say where to look: the file systems of this host, and the list of its serial ports."""
+    """Say where to look: the file systems of this host, its serial ports, and, where it has no hidraw, its HID interfaces."""
 
     sys: Path = Path("/sys")
     proc: Path = Path("/proc")
     dev: Path = Path("/dev")
     ports: Callable[[], Iterable[SerialEntry]] = field(default=lambda: _serial_ports())  # noqa: PLW0108 -- defined below
+    hids: Callable[[], Iterable[Mapping[str, Any]]] = field(default=lambda: _hid_interfaces())  # noqa: PLW0108 -- defined below
     exists: Callable[[str], bool] = field(default=os.path.exists)
     may_open: Callable[[str], bool] = field(default=lambda path: os.access(path, os.R_OK | os.W_OK))
 
@@ -149,6 +151,12 @@ def _hid_instruments(kind: str, driver: type[Any], around: Surroundings) -> Iter
         if ids and _looks_like(driver, "hid_ids", (int(ids[1], 16), int(ids[2], 16)), facts.get("HID_NAME", "")):
             address = str(around.dev / folder.name)
             yield Attached(kind=kind, address=address, serial=facts.get("HID_UNIQ", ""), product=facts.get("HID_NAME", ""))
+    for entry in around.hids():
+        vendor, number, product = int(entry["vendor_id"]), int(entry["product_id"]), entry.get("product_string") or ""
+        if _looks_like(driver, "hid_ids", (vendor, number), product):
+            serial = entry.get("serial_number") or ""
+            address = f"hid://{vendor:04x}:{number:04x}" + (f"/{serial}" if serial else "")
+            yield Attached(kind=kind, address=address, serial=serial, product=product)
 
 
 def _bulk_instruments(kind: str, driver: type[Any], around: Surroundings) -> Iterator[Attached]:
@@ -172,7 +180,7 @@ def _looks_like(driver: type[Any], which: str, ids: tuple[int | None, int | None
 def judged(item: Attached, around: Surroundings) -> Attached:
     """Return the instrument with the reason why it cannot be opened, where there is one."""
     path = item.node or item.address
-    if item.why or path.startswith("usb://"):
+    if item.why or "://" in path:
         return item
     if not around.exists(path):
         return replace(item, why=f"{path} does not exist: no instrument is connected there")
@@ -206,6 +214,18 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def _hid_interfaces() -> Sequence[Mapping[str, Any]]:
+    """Return what hidapi lists where it is needed and there."""
+    if platform.system() == "Linux":
+        return ()
+    from edgekit.links.hid import hidapi
+
+    try:
+        return list(hidapi().enumerate(0, 0))
+    except SetupError:
+        return ()
 
 
 def _serial_ports() -> Iterator[SerialEntry]:

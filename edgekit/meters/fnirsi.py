@@ -15,9 +15,9 @@ from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.protocols import Clock, Port
 from edgekit.core.quantity import Note, Origin
 from edgekit.core.sync import Delay
-from edgekit.core.sync import Delay
 from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.core.units import Unit
+from edgekit.links.hid import HidApiPort
 from edgekit.links.port import HidPort, PortOpener
 from edgekit.meters.reader import PortMeter, Readings, silent
 
@@ -99,8 +99,8 @@ def split(data: bytes) -> tuple[list[bytes], bytes]:
 
 
 def opened(address: str, baud: int = 0) -> Port:
-    """Open a HID interface, which has no baud rate."""
-    return HidPort(address)
+    """Open a HID interface, which has no baud rate: hidraw's node on Linux, "hid://VENDOR:PRODUCT" through hidapi elsewhere."""
+    return HidApiPort(address) if address.startswith("hid://") else HidPort(address)
 
 
 class FnirsiMeter(PortMeter):
@@ -158,7 +158,6 @@ class FnirsiMeter(PortMeter):
             smoothing_s=self.smoothing_s,
             integrating=False,
             max_power_w=_MOST_W,
-            delay=_DELAY,
             delay=_DELAY,
             identity=" ".join(filter(None, (self.model, self.options.get("serial", "")))),
         )

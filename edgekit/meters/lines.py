@@ -11,7 +11,6 @@ from edgekit.core.channel import Accuracy, MeterSpec
 from edgekit.core.protocols import Clock, Port
 from edgekit.core.quantity import Note, Origin
 from edgekit.core.sync import Delay
-from edgekit.core.sync import Delay
 from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.links.port import PortOpener
 from edgekit.meters.printed import LONGEST, QUANTITIES, channels_of, complete, names_of, parse_line
@@ -27,7 +26,6 @@ _BUNCHES: Final = 3
 class LinesMeter(PortMeter):
     """Take each line as the readings of the moment at which it arrived, less `latency_ms`."""
 
-    way: ClassVar[Delay] = Delay(seconds=0.0, half_s=None, source="nobody states how late its lines arrive")
     way: ClassVar[Delay] = Delay(seconds=0.0, half_s=None, source="nobody states how late its lines arrive")
     options_known: ClassVar[tuple[str, ...]] = ("columns", "pattern", "boundary", "latency_ms", "timeout_s", "gain_rel", "samples", "max_w")
 
@@ -59,14 +57,7 @@ class LinesMeter(PortMeter):
             max_power_w=self._most_w,
             detail=", ".join(sorted(self._found)),
             delay=self._delay(),
-            delay=self._delay(),
         )
-
-    def _delay(self) -> Delay:
-        """Return how late lines arrive beyond what is taken off: half of a time that was told, else what is known of the way."""
-        if "latency_ms" in self.options:
-            return Delay(seconds=0.0, half_s=self._late_ns / 2e9, source=f"latency_ms={self._late_ns / 1e6:g}, told within half of it")
-        return self.way
 
     def _delay(self) -> Delay:
         """Return how late lines arrive beyond what is taken off: half of a time that was told, else what is known of the way."""

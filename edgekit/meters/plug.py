@@ -18,7 +18,6 @@ from edgekit.core.errors import HardwareError
 from edgekit.core.protocols import Clock, Port
 from edgekit.core.quantity import Origin
 from edgekit.core.sync import ASKED
-from edgekit.core.sync import ASKED
 from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.links.http import HttpPort, Login
 from edgekit.links.port import PortOpener
@@ -99,7 +98,6 @@ class PlugMeter(PortMeter):
             nominal_hz=1.0,
             max_power_w=4000.0,
             least_window_s=LEAST_WINDOW_S,
-            delay=ASKED,
             delay=ASKED,
             identity=self._identity,
             detail="alternating current at the socket, the power supply's loss included",

@@ -1,4 +1,4 @@
-"""Read bench instruments that are asked in SCPI over a raw socket or a serial line. Presets: scpi.toml.
+"""Read bench instruments that are asked in SCPI over a raw socket, a serial line, or what VISA reaches. Presets: scpi.toml.
 
 Only queries are sent: no output is switched, no range is changed by a command of ours.
 """
@@ -15,10 +15,10 @@ from edgekit.core.errors import HardwareError
 from edgekit.core.protocols import Clock, Port
 from edgekit.core.quantity import Origin
 from edgekit.core.sync import ASKED
-from edgekit.core.sync import ASKED
 from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.core.units import Unit
 from edgekit.links.port import PortOpener, SerialPort
+from edgekit.links.visa import NAME, VisaPort
 from edgekit.meters.reader import PortMeter, Readings, silent
 from edgekit.meters.scpi_presets import QUANTITIES, Preset, own_queries, parse, preset_of, presets
 from edgekit.meters.settings import number, one_of, place, wrong
@@ -28,12 +28,17 @@ _REPLY_S: Final = 1.0
 _LONGEST: Final = 4096
 
 
+def opened(address: str, baud: int = 9600) -> Port:
+    """Open what VISA names through pyvisa, all else as pyserial does."""
+    return VisaPort(address) if NAME.fullmatch(address) else SerialPort(address, baud)
+
+
 class ScpiMeter(PortMeter):
     """Ask one channel of an instrument again and again. Its watts are used where it tells them, else volts times amperes."""
 
     kind = "scpi"
     silent_s = 5.0
-    options_known = ("preset", "channel", "port", "baud", "boundary", "voltage", "period_s", *QUANTITIES)
+    options_known = ("resource", "preset", "channel", "port", "baud", "boundary", "voltage", "period_s", *QUANTITIES)
 
     def __init__(
         self,
@@ -41,7 +46,7 @@ class ScpiMeter(PortMeter):
         options: Mapping[str, str] | None = None,
         *,
         clock: Clock | None = None,
-        open_port: PortOpener = SerialPort,
+        open_port: PortOpener = opened,
     ) -> None:
         super().__init__(address, options, clock=clock, open_port=open_port)
         self._own = own_queries(self.kind, self.options)
@@ -52,7 +57,7 @@ class ScpiMeter(PortMeter):
         self._named = presets()[named] if named else None
         usual = self._own or self._named
         port = number(self.kind, self.options, "port", usual.port if usual else 5025, low=1, high=65_535)
-        self.address = _place(self.kind, self.address, round(port))
+        self.address = _place(self.kind, self.options.get("resource", self.address), round(port))
         self._preset: Preset | None = None
         self._identity = ""
         self._next_ns = 0
@@ -96,7 +101,6 @@ class ScpiMeter(PortMeter):
             accuracy=Accuracy(source=preset.source, gain_rel=preset.gain_rel),
             nominal_hz=1 / preset.period_s,
             max_power_w=preset.max_w,
-            delay=ASKED,
             delay=ASKED,
             identity=self._identity,
             detail=preset.title,
@@ -169,10 +173,10 @@ class ScpiMeter(PortMeter):
 
 
 def _place(kind: str, address: str, number: int) -> str:
-    """Return what pyserial opens: a device or a URL as it is, a host as a raw socket."""
-    if "://" in address or address.startswith("/") or re.fullmatch(r"COM\d+", address):
+    """Return what is opened: a device, a URL or a VISA name as it is, a host as a raw socket."""
+    if NAME.fullmatch(address) or "://" in address or address.startswith("/") or re.fullmatch(r"COM\d+", address):
         return address
     host, _, told = address.partition(":")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", host) or (told and not re.fullmatch(r"\d{1,5}", told)):
-        raise wrong(kind, "port", "the address of an instrument reads HOST, HOST:PORT, socket://HOST:PORT or a serial port")
+        raise wrong(kind, "port", "the address of an instrument reads HOST, HOST:PORT, socket://HOST:PORT, a VISA name or a serial port")
     return f"socket://{host}:{told or number}"

@@ -13,7 +13,6 @@ from edgekit.core.errors import HardwareError
 from edgekit.core.protocols import Port
 from edgekit.core.quantity import Origin
 from edgekit.core.sync import ASKED
-from edgekit.core.sync import ASKED
 from edgekit.meters.rdtech import REPLY_S, Look, RdtechMeter
 from edgekit.meters.reader import silent
 
@@ -123,7 +122,6 @@ class Tc66Meter(RdtechMeter):
             nominal_hz=10.0,
             effective_hz=2.0,
             max_power_w=150.0,
-            delay=ASKED,
             delay=ASKED,
             identity=f"{frame.model} {frame.serial}",
             driver=f"firmware {frame.firmware}",

@@ -10,7 +10,6 @@ from edgekit.core.channel import Accuracy, MeterSpec
 from edgekit.core.protocols import Port
 from edgekit.core.quantity import Note, Origin
 from edgekit.core.sync import ASKED
-from edgekit.core.sync import ASKED
 from edgekit.core.trace import FLAG_INVALID
 from edgekit.meters.rdtech import REPLY_S, Look, RdtechMeter
 from edgekit.meters.reader import silent
@@ -91,7 +90,6 @@ class Um25cMeter(RdtechMeter):
             accuracy=Accuracy(source="maker's statement of 0.05 % + 2 digits and 0.1 % + 4 digits, unverified", gain_rel=0.002),
             nominal_hz=2.0,
             max_power_w=150.0,
-            delay=ASKED,
             delay=ASKED,
             identity=f"{self._model} {self.options.get('serial', '')}".strip(),
         )

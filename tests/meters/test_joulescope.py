@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edgekit.core.channel import Measurand
-from edgekit.core.errors import EdgekitError, HardwareError, UsageError
+from edgekit.core.errors import HardwareError, UsageError
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import FLAG_GAP, FLAG_INVALID
 from edgekit.energy.sync import edge_windows
@@ -219,16 +219,6 @@ def test_a_block_without_a_number_is_none(place: tuple[str, ...]) -> None:
         inner = inner[name]
     inner["value"] = float("nan")
     assert parse(value) is None
-
-
-def test_without_the_library_the_extra_is_named() -> None:
-    try:
-        import pyjoulescope_driver  # noqa: F401 -- is it there?
-    except ImportError:
-        with pytest.raises(EdgekitError) as missing:
-            JoulescopePort("")
-        assert missing.value.code == "setup.extra"
-        assert "edgekit[joulescope]" in missing.value.do[0][1]
 
 
 def test_the_stand_in_has_the_names_of_the_library() -> None:
