@@ -22,6 +22,7 @@ from edgekit.links.port import PortOpener, SerialPort
 
 PROTOCOL: Final = "mlperf-tiny"
 _INPUTS = 5  # the benchmark's own number
+_FIRST_S = 2.5  # opening the line resets some boards, whose boot loader waits first
 _OPTIONS = ("protocol", "baud", "inputs", REHEARSAL)
 _PROBES: Final = (0x0483, 0x1366, 0x0D28, 0x2341, 0x2A03, 0x1FC9, 0x045B)  # ST-LINK, J-Link, DAPLink, Arduino, Arduino, NXP, Renesas
 _NOT_BOARDS: Final = ((0x0483, 0x5740),)  # an LPM01A
@@ -97,7 +98,7 @@ class BoardDevice:
                 raise
             else:
                 return port, baud
-        told = next((error for error in refusals if error.code == "board.silent"), refusals[0])
+        told = next((error for error in refusals if error.code == "board.garbage"), refusals[0])
         if len(speeds) > 1:
             told.why = f"{told.why}; asked at {', '.join(map(str, speeds))} baud"
         raise told
@@ -107,7 +108,7 @@ def _greet(line: BoardLine) -> None:
     """Make a board that was in the middle of anything ready: what an earlier program left of a command spoils the first one."""
     line.settle()
     try:
-        line.ask("name%")
+        line.ask("name%", timeout_s=_FIRST_S)
     except HardwareError as error:
         if error.code not in ("board.refused", "board.reset"):
             raise

@@ -74,15 +74,10 @@ class BoardLine:
             self._require_no_banner(self._lines.feed(data, self._clock.now_ns()))
 
     def settle(self) -> None:
-        """Wait for a banner to end where one has begun: opening the line resets some boards."""
-        until_ns = self._clock.now_ns() + round(_TURN_S * 1e9)
-        begun = False
-        while (left_ns := until_ns - self._clock.now_ns()) > 0:
-            for message in self._lines.feed(self.port.read(_BLOCK, left_ns / 1e9), self._clock.now_ns()):
-                if message.said is Said.READY:
-                    return
-                if message.said in _BANNER and not begun:
-                    begun, until_ns = True, self._clock.now_ns() + round(_BANNER_S * 1e9)
+        """Wait until nothing more comes: opening the line resets some boards, and what was asked before is still answered."""
+        last_ns = self._clock.now_ns() + round(_BANNER_S * 1e9)
+        while self._clock.now_ns() < last_ns and (data := self.port.read(_BLOCK, _TURN_S)):
+            self._lines.feed(data, self._clock.now_ns())
 
     def _until_ready(self, until_ns: int, command: str, timeout_s: float) -> list[Message]:
         heard: list[Message] = []

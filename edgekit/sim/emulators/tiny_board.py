@@ -120,10 +120,11 @@ class TinyBoard:
             at_ns, self._reset_ns = self._reset_ns, None
             self.power.cut(at_ns - self._start_ns, self.firmware.idle_w)
             self.pin.cut(at_ns - self._start_ns, 1.0)
-            self._boot(at_ns)
+            self._boot(at_ns, self._lines.say(at_ns))
 
-    def _boot(self, t_ns: int) -> None:
+    def _boot(self, t_ns: int, said: bytes = b"") -> None:
         self._lines, self._command = Answers(), bytearray()
+        self._lines.later(t_ns, said)  # what had left the line before
         self._buffer, self._size, self._place = bytearray(MOST_BYTES), 0, 0
         self._dead, self._deaf_until_ns = False, 0
         self._begun_ns, self._free_ns = t_ns, t_ns + round(self.firmware.boot_s * 1e9)
