@@ -23,12 +23,6 @@
     min_updates = 10
     sync = "auto"
 
-    [bench]                # what `edgekit bench` asks of every window
-    max_sync_error = "1%"
-    max_lost = "1%"
-    min_updates = 10
-    sync = "auto"
-
 The file is looked for from the working directory upward; EDGEKIT_CONFIG names another one. EDGEKIT_DATA comes before `data`; without
 either it is the user's data folder.
 """
@@ -46,10 +40,8 @@ from typing import Any
 
 from edgekit.config.page import Page
 from edgekit.config.sync import sync_plan
-from edgekit.config.sync import sync_plan
 from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.hardware import DeviceSpec
-from edgekit.core.sync import SyncPlan
 from edgekit.core.sync import SyncPlan
 from edgekit.links.files import read_text
 from edgekit.links.folders import data_folder
@@ -126,7 +118,6 @@ def parse(text: str, path: Path) -> Config:
         devices={name: _device(page, name, table) for name, table in page.tables(data, "devices")},
         meters={name: _meter(page, name, table) for name, table in page.tables(data, "meters")},
         floors=_floors(page, dict(page.tables(data, "convert"))),
-        sync=sync_plan(page, data.get("bench", {})),
         sync=sync_plan(page, data.get("bench", {})),
     )
 
