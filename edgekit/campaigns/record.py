@@ -1,4 +1,4 @@
-"""Record the cloud side of a reference model on this machine's GPU: build, convert, benchmark at each batch, keep the runs."""
+"""Record the cloud side of a reference model on a GPU: build, convert, benchmark at each batch, keep the runs."""
 
 from __future__ import annotations
 
@@ -29,14 +29,10 @@ def record(
     announce: Callable[[str], None],
     run: Callable[[Job], Outcome] = run_job,
 ) -> tuple[str, ...]:
-    """Benchmark `artifact` on `device` once for each batch and return the run ids; `timing` are further options of `edgekit bench`."""
-    ids = []
-    for batch in batches:
-        measured = _act(
-            run, announce, "bench", artifact, "--device", device, "--batch", batch, *timing, "--runs", runs, "--tag", "reference"
-        )
-        ids.append(str(measured["runs"][0]["id"]))
-    return tuple(ids)
+    """Benchmark `artifact` at each batch that the memory of `device` holds; return the run ids. `timing` are options of `edgekit bench`."""
+    sizes = ",".join(map(str, batches))
+    measured = _act(run, announce, "bench", artifact, "--device", device, "--batch", sizes, *timing, "--runs", runs, "--tag", "reference")
+    return tuple(str(item["id"]) for item in measured["runs"])
 
 
 def _act(run: Callable[[Job], Outcome], announce: Callable[[str], None], *arguments: Any) -> Any:

@@ -32,6 +32,11 @@ class ReferenceResult:
     runs: tuple[RunRecord, ...]
 
 
+def reference_models() -> tuple[str, ...]:
+    """Return the names of the reference models."""
+    return tuple(sorted(path.parent.name for path in bundled("models").glob("*/model.toml")))
+
+
 def require_match(name: str, artifact: Path | None, into: Path | None) -> None:
     """Raise UsageError when `artifact` is not of the family of the reference model `name`; a model of one's own needs both paths."""
     stated = {path.parent.name: tomllib.loads(path.read_text(encoding="utf-8")) for path in bundled("models").glob("*/model.toml")}
@@ -63,7 +68,8 @@ def adopt(runs: tuple[str, ...], *, runs_dir: Path, into: Path) -> ReferenceResu
         source = RunStore(runs_dir).find(name)
         record = read_record(source / RECORD)
         board = (record.facts_before.gpu or record.device.name).lower().replace(" ", "-").replace(",", "")
-        target = into / f"{board}-b{record.plan.batch}"
+        precision = f"-{record.plan.precision}" if record.plan.precision is not None else ""
+        target = into / f"{board}-b{record.plan.batch}{precision}"
         with writing(target):
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(source, target)
