@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgekit.core.channel import Accuracy
 from edgekit.meters.shield import ShieldMeter
 
@@ -19,7 +21,7 @@ class Lpm01aMeter(ShieldMeter):
     edge = "d7"
     most_w = 0.2 * 3.3
 
-    def _commands(self, voltage_v: float) -> list[str]:
+    def _commands(self, voltage_v: float) -> Sequence[str | tuple[str, ...]]:
         told = self.options.get("power") in ("on", "during")
         return [
             *("htc", "powershield", "acqtime inf", "trigdelay 0", "trigsrc sw"),

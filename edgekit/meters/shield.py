@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from edgekit.core.boundary import Boundary
@@ -48,8 +50,8 @@ class ShieldMeter(PortMeter):
         """Return the volts at which it measures amperes, 0 before it was opened."""
         return self._voltage_v
 
-    def _commands(self, voltage_v: float) -> list[str]:
-        """Return what sets the instrument up, up to but without the start."""
+    def _commands(self, voltage_v: float) -> Sequence[str | tuple[str, ...]]:
+        """Return what sets the instrument up, up to but without the start; of several forms of a command the first that it takes counts."""
         raise NotImplementedError
 
     def _farewell(self) -> list[str]:
@@ -97,11 +99,12 @@ class ShieldMeter(PortMeter):
         low_v, high_v = self.volts_v
         self._voltage_v = volts(self.options.get("voltage"), kind=self.kind, low_v=low_v, high_v=high_v)
         self._identity, self._has_edges = "", bool(self.edge) and self._text
+        self._taken: list[str] = []
         port.write(b"stop\r\n")
         while port.read(_BLOCK, 0.05):  # a stream that an earlier program left on
             pass
         for command in self._commands(self._voltage_v):
-            self._order(port, command)
+            self._order_one_of(port, (command,) if isinstance(command, str) else command)
         import numpy  # noqa: F401 -- once the stream runs, its first samples must not wait for it
 
         self._stream: TextStream | WordStream = TextStream() if self._text else WordStream()
@@ -109,6 +112,14 @@ class ShieldMeter(PortMeter):
         self._number, self._carried, self._ended = 0, 0, ""
         self._stamp: tuple[int, int] | None = None  # number of the next sample, and milliseconds, when its time was told
         self._stream.rest = self._order(port, "start")
+
+    def _order_one_of(self, port: Port, forms: Sequence[str]) -> None:
+        """Send the forms of a command until one is taken; raise HardwareError when the last is refused or not answered."""
+        for form in forms[:-1]:
+            with suppress(HardwareError):
+                self._order(port, form)
+                return
+        self._order(port, forms[-1])
 
     def _order(self, port: Port, command: str) -> bytes:
         """Send one command, return what came after its acknowledgement; raise HardwareError when it is refused or nobody answers."""
@@ -125,6 +136,7 @@ class ShieldMeter(PortMeter):
                 self._has_edges = False
             elif not done:
                 raise HardwareError(f"meter {self.kind} refused {command!r}", code="meter.command", why=line)
+            self._taken.append(command)
             return after
         raise silent(self.kind, self.address, _ANSWER_S)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgekit.core.channel import Accuracy
 from edgekit.meters.shield import ShieldMeter
 
 
 class V3PwrMeter(ShieldMeter):
-    """Stream current up to 550 mA at 1.6 to 3.6 V, always as words. Its handshake was seen in excerpts of others' programs only."""
+    """Stream current up to 550 mA at 1.6 to 3.6 V, always as words.
+
+    Two public programs greet it alike and then differ in what they call its output and its format: the form of ST's own scripts (in its
+    power measurements of the STM32N6) is tried first, then that of minuteOS.
+    """
 
     kind = "v3pwr"
     usb_ids = ((0x0483, 0x3757),)
@@ -18,13 +24,17 @@ class V3PwrMeter(ShieldMeter):
     outputs = ("current",)
     most_w = 0.55 * 3.6
 
-    def _commands(self, voltage_v: float) -> list[str]:
-        told = self.options.get("power") in ("on", "during")
+    def _commands(self, voltage_v: float) -> Sequence[str | tuple[str, ...]]:
+        told, volts = self.options.get("power") in ("on", "during"), f"{round(voltage_v * 1000)}m"
         return [
-            *("powershield", "power_monitor", "format bin_hexa", f"freq {self._rate_hz}", "acqtime inf"),
-            f"volt vout {round(voltage_v * 1000)}m",
-            *(["pwr vout on"] if told else []),
+            *("powershield", "power_monitor"),
+            (f"volt {volts}", f"volt vout {volts}"),
+            ("format bin_hex", "format bin_hexa"),
+            *("acqtime inf", f"freq {self._rate_hz}"),
+            *([("pwr on", "pwr vout on")] if told else []),
         ]
 
     def _farewell(self) -> list[str]:
-        return ["pwr vout off"] if self.options.get("power") == "during" else []
+        if self.options.get("power") != "during":
+            return []
+        return ["pwr vout off" if "pwr vout on" in self._taken else "pwr off"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
-from edgekit.core.errors import EdgekitError, UsageError
+from edgekit.core.errors import EdgekitError, HardwareError, UsageError
 from edgekit.core.trace import FLAG_OVER
 from edgekit.energy.integrate import Rule, integrate
+from edgekit.links.clock import HostClock
+from edgekit.links.pty import served
 from edgekit.meters.shield_stream import Told, WordStream
 from edgekit.meters.v3pwr import V3PwrMeter
 from edgekit.sim.clock import ScriptedClock
@@ -29,17 +33,50 @@ def test_its_over_current_frame_is_longer() -> None:
     assert [mark.told for mark in piece.marks] == [Told.OVER]
 
 
-def test_it_is_greeted_before_it_is_set_up() -> None:
-    emulated = V3Pwr(Circuit(power=constant(0.1), voltage_v=V))
+class NamesOutput(V3Pwr):
+    names_output = True
+
+
+@pytest.mark.parametrize(
+    ("emulator", "told"),
+    [
+        (V3Pwr, ["power_monitor", "volt 3300m", "format bin_hex", "acqtime inf", "freq 100000", "pwr on", "start", "stop", "pwr off"]),
+        (
+            NamesOutput,
+            [
+                "power_monitor",
+                "volt vout 3300m",
+                "format bin_hexa",
+                "acqtime inf",
+                "freq 100000",
+                "pwr vout on",
+                "start",
+                "stop",
+                "pwr vout off",
+            ],
+        ),
+    ],
+)
+def test_it_is_greeted_before_it_is_set_up_in_either_form(emulator: type[V3Pwr], told: list[str]) -> None:
+    emulated = emulator(Circuit(power=constant(0.1), voltage_v=V))
     meter = _meter(emulated, ScriptedClock(), power="during")
     spec = meter.spec()
     meter.stop()
     assert (spec.nominal_hz, spec.edge_inputs, spec.identity) == (100_000.0, 0, "STLINK-V3PWR EMULATED")
-    told = ["power_monitor", "format bin_hexa", "volt vout 3300m", "pwr vout on", "start", "stop", "pwr vout off"]
     assert [command for command in dict.fromkeys(emulated.heard[1:]) if command in told] == told
-    quiet = V3Pwr(Circuit(power=constant(0.1), voltage_v=V))
+    quiet = emulator(Circuit(power=constant(0.1), voltage_v=V))
     _meter(quiet, ScriptedClock()).spec()
     assert not any(command.startswith("pwr") for command in quiet.heard)
+
+
+def test_what_it_refuses_in_every_form_is_said() -> None:
+    class Deaf(V3Pwr):
+        def _obey(self, command: str, t_ns: int) -> bytes:
+            return b"error volt\r\n\r\n" if command.startswith("volt") else super()._obey(command, t_ns)
+
+    with pytest.raises(HardwareError) as refused:
+        _meter(Deaf(Circuit(power=constant(0.1))), ScriptedClock()).spec()
+    assert refused.value.code == "meter.command"
 
 
 def test_it_takes_no_energy_and_no_other_voltage() -> None:
@@ -74,3 +111,20 @@ def test_over_current_ends_it() -> None:
     assert ended.value.code == "meter.ended"
     assert "meter.over_range" in heard.codes
     assert heard.trace("v3pwr.power").flags[-1] & FLAG_OVER
+
+
+@pytest.mark.slow
+def test_it_is_read_through_a_serial_line() -> None:
+    clock, heard = HostClock(), Heard()
+    circuit = Circuit(power=square(0.02, 0.4, 0.1, 0.3), voltage_v=V, start_ns=clock.now_ns())
+    with served(V3Pwr(circuit, clock=OwnClock(offset_ns=10**9, drift=3e-5))) as path:
+        meter = V3PwrMeter(path, {"voltage": f"{V} V"})
+        meter.start(heard.sink, heard)
+        time.sleep(2.5)
+        meter.stop()
+    assert not heard.errors
+    assert heard.codes == []
+    trace = heard.trace("v3pwr.power", clock="host")
+    start_ns, end_ns = int(trace.t_ns[0]) + 300_000_000, int(trace.t_ns[0]) + 2_000_000_000
+    (whole,) = integrate(trace, [(start_ns, end_ns)], rule=Rule.TRAPEZOID, max_gap_ns=10_000_000)
+    assert whole.area * V / 1e9 == pytest.approx(circuit.energy_j(start_ns, end_ns), rel=0.03)
