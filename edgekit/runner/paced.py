@@ -58,7 +58,7 @@ def paced(
         start = clock()
         due, checkpoint = start + lead_ns, start + NAP_NS
         for group in itertools.islice(itertools.cycle(groups), count):
-            now = _wait(due, spin_ns, clock, gone)
+            now = wait(due, spin_ns, clock, gone)
             loop(group)
             append(clock() - now)
             behind = now - due
@@ -72,13 +72,13 @@ def paced(
             if behind > most_ns:
                 break
             due += period_ns
-        end = _wait(start + len(durations) * period_ns, 0, clock, gone)
+        end = wait(start + len(durations) * period_ns, 0, clock, gone)
         return Paced(start, end, durations, (cpu_start, time.process_time_ns()), late, latest)
     finally:
         gc.enable()
 
 
-def _wait(until_ns: int, spin_ns: int, clock: Callable[[], int], gone: Callable[[], bool]) -> int:
+def wait(until_ns: int, spin_ns: int, clock: Callable[[], int], gone: Callable[[], bool]) -> int:
     """Sleep until `until_ns`, spin for the last `spin_ns` of it, and return the time; at once where it is over."""
     now = clock()
     while now < until_ns:
