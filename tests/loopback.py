@@ -72,12 +72,18 @@ class Loopback:
 
 @contextlib.contextmanager
 def loopback(
-    *, path: str | None = None, env: Mapping[str, str] | None = None, login: str = "", extra: str = "", port: int | None = None
+    *,
+    path: str | None = None,
+    env: Mapping[str, str] | None = None,
+    login: str = "",
+    wrap: str = "",
+    extra: str = "",
+    port: int | None = None,
 ) -> Iterator[Loopback]:
     """Start a server; skip the test with the reason where that is not possible.
 
     `path` is the search path over there (default: the Python under test first), `env` adds to its environment, `login` is a shell script
-    that runs before every command, `extra` are lines for sshd_config. The folder has a short name: sockets live in it.
+    that runs before every command, `wrap` a program that starts every command, `extra` are lines for sshd_config.
     """
     missing = [name for name, found in PROGRAMS.items() if found is None]
     if missing:
@@ -96,7 +102,7 @@ def loopback(
         }
         before = f"{login}\n" if login else ""
         lines = "\n".join(f"export {name}={shlex.quote(str(value))}" for name, value in there.items())
-        (folder / "enter").write_text(f'{before}{lines}\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
+        (folder / "enter").write_text(f'{before}{lines}\nexec {wrap} sh -c "$SSH_ORIGINAL_COMMAND"\n')
         server, port = _started(folder, extra, port)
         try:
             _client_config(folder, port)
@@ -121,7 +127,7 @@ def _keys(folder: Path) -> None:
 
 
 def _client_config(folder: Path, port: int) -> None:
-    (folder / "known_hosts").write_text(f"[localhost]:{port} {(folder / 'host_key.pub').read_text()}")
+    (folder / "known_hosts").write_text(f"[localhost]:{port},[127.0.0.1]:{port} {(folder / 'host_key.pub').read_text()}")
     (folder / "config").write_text(
         f'Host *\n IdentityFile "{folder}/user_key"\n IdentitiesOnly yes\n IdentityAgent none\n'
         f' UserKnownHostsFile "{folder}/known_hosts"\n GlobalKnownHostsFile /dev/null\n'

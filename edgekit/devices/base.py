@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgekit.core.errors import EdgekitError, SetupError
+from edgekit.core.errors import EdgekitError, HardwareError, SetupError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Clock, ReadingSink, ReadingWatch
 from edgekit.core.run import LoadTiming, ProfiledWindow, RunPlan
 from edgekit.core.trace import ClockMap
+from edgekit.core.units import format_scaled
 from edgekit.core.window import Latency, Pacing, Phase, Window
 from edgekit.devices.client import Client
 from edgekit.devices.profiling import profiled
@@ -94,6 +95,7 @@ class RunnerSession:
 
     def load(self, artifact: Path, *, samples: Path | None, plan: RunPlan) -> RunnerModel:
         """Load an artifact into its engine in a process of its own; raise ModelError, UsageError, SetupError or HardwareError."""
+        self._require_memory(artifact)
         request = {
             "artifact": self._shell.put(artifact),
             "samples": self._shell.put(samples) if samples is not None and plan.inputs != "synthetic" else None,
@@ -125,6 +127,17 @@ class RunnerSession:
     def _before(self) -> Sequence[str]:
         """Return what goes before the words that start the runner."""
         return ()
+
+    def _require_memory(self, artifact: Path) -> None:
+        """Raise HardwareError for an artifact that is larger than the machine's memory: it is not even sent there."""
+        size, memory = artifact.stat().st_size if artifact.is_file() else 0, self.facts().ram_bytes
+        if memory is not None and size > memory:
+            raise HardwareError(
+                f"{artifact.name} does not fit into the memory of {self.spec.name}",
+                code="device.memory",
+                why=f"the file has {format_scaled(size, 'B')}, the machine {format_scaled(memory, 'B')}",
+                do=[("make it smaller:", "edgekit convert MODEL -r int8")],
+            )
 
     def _candidates(self, artifact: Path, plan: RunPlan) -> Sequence[str | None]:
         """Return the engines to try for an artifact, the preferred one first; None lets the runner choose by the file's ending."""

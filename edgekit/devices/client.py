@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -129,6 +130,13 @@ class Client:
                 code="engine.delegate",
                 why=why,
                 do=[("see whether the model runs without it:", "edgekit bench ARTIFACT")],
+            )
+        if op == "load" and status == -signal.SIGKILL:
+            return HardwareError(
+                f"the engine on {self._device} was killed while it loaded the model",
+                code="device.memory",
+                why=f"{why}: systems do that to a program when memory runs out",
+                do=[("see whether it was that, on the machine:", "dmesg | tail"), ("make it smaller:", "edgekit convert MODEL -r int8")],
             )
         if op == "load":
             return ModelError(

@@ -1,7 +1,10 @@
-"""Find the Python of a machine: the one that was stated, the environment that `edgekit devices setup` made, or the system's own."""
+"""Look at a machine before anything is there: its Python (the one that was stated, the one that `edgekit devices setup` made, or the
+system's own), the user's folder, and when it started.
+"""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,8 +21,10 @@ for p in "$@"; do
   case $p in "~/"*) p=$HOME/${p#"~/"} ;; esac
   v=$("$p" -c 'import sys; print("%d.%d" % sys.version_info[:2])' </dev/null 2>/dev/null) && printf 'python=%s %s\\n' "$v" "$p"
 done
+printf 'boot='; cat {boot} 2>/dev/null
 exit 0
 """
+_BOOT = "/sys/kernel/random/boot_id"  # another one after each start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,7 @@ class Found:
     python: str
     version: tuple[int, int]
     home: str
+    boot: str
 
     def path(self, text: str) -> str:
         """Return a path there with ~ replaced by the user's folder."""
@@ -43,10 +49,9 @@ def find(shell: Console, options: Mapping[str, str], *, device: str) -> Found:
         candidates = (f"{options['venv']}/bin/python",)
     else:
         candidates = (f"{VENV}/bin/python", *_NAMES)
-    lines = shell.run(["sh", "-c", _LOOK, "sh", *candidates], timeout_s=60).stdout.splitlines()
-    rows = [line.partition("=")[::2] for line in lines]
-    home = next((value for key, value in rows if key == "home"), "")
-    found = [_found(value, home) for key, value in rows if key == "python"]
+    rows = _rows(shell, options, candidates)
+    known = {key: value for key, value in rows if key != "python"}
+    found = [_found(value, known) for key, value in rows if key == "python"]
     fit = next((item for item in found if item.version >= OLDEST), None)
     if fit is not None:
         return fit
@@ -60,7 +65,18 @@ def find(shell: Console, options: Mapping[str, str], *, device: str) -> Found:
     raise HardwareError(f"{device} has no Python", code="device.no_python", why=f"tried {tried}; {needs}", do=[install, other])
 
 
-def _found(text: str, home: str) -> Found:
+def boot(shell: Console, options: Mapping[str, str]) -> str:
+    """Return which start of the machine this is; nothing where it does not say."""
+    return dict(_rows(shell, options, ())).get("boot", "")
+
+
+def _rows(shell: Console, options: Mapping[str, str], candidates: tuple[str, ...]) -> list[tuple[str, str]]:
+    look = _LOOK.replace("{boot}", shlex.quote(options.get("proc_root", "/proc") + _BOOT))
+    lines = shell.run(["sh", "-c", look, "sh", *candidates], timeout_s=60).stdout.splitlines()
+    return [(key, value) for key, _, value in (line.partition("=") for line in lines)]
+
+
+def _found(text: str, known: Mapping[str, str]) -> Found:
     version, _, python = text.partition(" ")
     major, _, minor = version.partition(".")
-    return Found(python=python, version=(int(major), int(minor)), home=home)
+    return Found(python=python, version=(int(major), int(minor)), home=known.get("home", ""), boot=known.get("boot", ""))

@@ -8,19 +8,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from edgekit.core.errors import UsageError
+from edgekit.core.errors import EdgekitError, UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.protocols import Clock
 from edgekit.devices.base import RunnerSession
 from edgekit.devices.keeper import BEAT_S, SILENCE_S, Keeper
 from edgekit.devices.pack import deploy
-from edgekit.devices.remote_python import CACHE, find
+from edgekit.devices.remote_python import CACHE, Found, boot, find
 from edgekit.devices.upload import Store
 from edgekit.links.clock import HostClock, slept_ns
 from edgekit.links.process import Finished
 from edgekit.links.shell import Process
-from edgekit.links.ssh import SshLink
+from edgekit.links.ssh import CONNECT_S, SshLink
 from edgekit.links.ssh_address import SshAddress, ssh_address
+
+SECOND_LOOK_S = 3
 
 
 class SshShell:
@@ -72,12 +74,12 @@ class SshDevice:
         self._silence_s = silence_s
 
     @contextlib.contextmanager
-    def reach(self) -> Iterator[SshLink]:
+    def reach(self, *, patience_s: int = CONNECT_S) -> Iterator[SshLink]:
         """Connect, and nothing more: what sets a machine up begins here."""
         options = self.spec.options
         config = options.get("ssh_config") or os.environ.get("EDGEKIT_SSH_CONFIG") or None
         strict = options.get("host_keys", "strict") != "configured"
-        link = SshLink(_address(self.spec), config=_expanded(config), strict=strict, alive_s=self._alive_s)
+        link = SshLink(_address(self.spec), config=_expanded(config), strict=strict, alive_s=self._alive_s, patience_s=patience_s)
         with contextlib.closing(link):
             link.open()
             yield link
@@ -107,7 +109,22 @@ class SshDevice:
                 slept_ns=self._slept_ns,
                 on_start=keeper.watch,
             )
-            yield stack.enter_context(contextlib.closing(session))
+            try:
+                yield stack.enter_context(contextlib.closing(session))
+            except EdgekitError as error:
+                self._explain(error, found)
+                raise
+
+    def _explain(self, error: EdgekitError, found: Found) -> None:
+        """Add what can be known of a failure: whether the machine has started anew, and how to install an engine there."""
+        if error.code == "ssh.lost" and found.boot:
+            with contextlib.suppress(EdgekitError, TimeoutError), self.reach(patience_s=SECOND_LOOK_S) as link:
+                again = boot(link, self.spec.options)
+                error.why += "; it is back, and " + (
+                    "has been running all the time" if again == found.boot else "has started anew meanwhile"
+                )
+        elif error.code == "setup.extra":
+            error.do = (("install it there:", f"edgekit devices setup {self.spec.name}"),)
 
 
 def _address(spec: DeviceSpec) -> SshAddress:

@@ -42,7 +42,7 @@ class Store:
                 file.seek(state["have"])
                 if self._ask("take", *asked, str(state["have"]), stdin=file)["there"]:
                     return there
-        raise self._error("corrupt", f"{path.name} did not arrive whole in {_TRIES} tries")
+        raise self._error("corrupt", f"{path.name} arrived with another sha256 than it left with, {_TRIES} times")
 
     def _ask(self, *words: str, stdin: Any = None) -> dict[str, Any]:
         done = self._shell.run([self._python, "-c", self._source, *words], stdin=stdin, timeout_s=None if stdin else _CHECK_S)

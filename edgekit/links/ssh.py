@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -38,16 +39,27 @@ class SshLink:
     """Hold the connection to one machine between `open` and `close`.
 
     `config` is a file for ssh's -F. Host keys are strict unless `strict` is False, which leaves them to the user's configuration. A link
-    that is silent for three times `alive_s` is lost.
+    that is silent for three times `alive_s` is lost; a machine that does not answer for `patience_s`, or whose login scripts take
+    longer than `login_s`, is not waited for.
     """
 
     def __init__(
-        self, address: SshAddress, *, config: str | None = None, strict: bool = True, alive_s: int = 10, program: str = "ssh"
+        self,
+        address: SshAddress,
+        *,
+        config: str | None = None,
+        strict: bool = True,
+        alive_s: int = 10,
+        patience_s: int = CONNECT_S,
+        login_s: float = LOGIN_S,
+        program: str = "ssh",
     ) -> None:
         self.address = address
-        self._config = config
+        self._config = self._told_config = config
         self._strict = strict
         self._alive_s = alive_s
+        self._patience_s = patience_s
+        self._login_s = login_s
         self._program = program
         self._mark = f"edgekit-{secrets.token_hex(8)}"
         self._folder: Path | None = None
@@ -64,17 +76,18 @@ class SshLink:
                 do=[("install the OpenSSH client:", "sudo apt-get install openssh-client")],
             )
         self._folder = Path(tempfile.mkdtemp(prefix="ek-", dir=_short_folder()))
+        self._plain_config()
         begin = f'printf "\\n%s\\n" {self._mark}; IFS= read -r line && eval "exec $line"'
         self._master = LocalShell().spawn(self._argv("yes", _remote(begin)), env=_QUIET)
         try:
-            if not SshProcess(self._master, self, begun=False).begin(LOGIN_S):
+            if not SshProcess(self._master, self, begun=False).begin(self._login_s):
                 raise self.lost(self._master.complaints())
         except TimeoutError as error:
             raise HardwareError(
                 f"{self.address.short} lets this user in, but runs no command",
                 code="ssh.login",
-                why=f"nothing came within {LOGIN_S:g} s: a login script may wait for something",
-                do=[("see what it does:", self.address.command("true", config=self._config))],
+                why=f"nothing came within {self._login_s:g} s: a login script may wait for something",
+                do=[("see what it does:", self.address.command("true", config=self._told_config))],
             ) from error
         self._up = True
 
@@ -116,17 +129,23 @@ class SshLink:
     def lost(self, words: str = "") -> HardwareError:
         """Return the error for a connection that is gone, or never came about, with the last words of ssh."""
         if not self._up or "Session open refused" in words:
-            return explain(self.address, words, config=self._config)
+            return explain(self.address, words, config=self._told_config)
         master = self._master.complaints() if self._master is not None else ""
         return lost(self.address, "\n".join(part for part in (master, words) if part))
 
     def close(self) -> None:
         """Close the connection; harmless when called twice."""
         if self._master is not None:
-            self._master.close()
+            self._master.close(2.0 if self._up else 0.0)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
+
+    def _plain_config(self) -> None:
+        """Give the configuration a name without spaces: ssh starts the one that goes through a jump host with that name unquoted."""
+        if self._config is not None and self._folder is not None and any(map(str.isspace, self._config)) and Path(self._config).is_file():
+            (self._folder / "config").symlink_to(Path(self._config).absolute())
+            self._config = str(self._folder / "config")
 
     @property
     def mark(self) -> str:
@@ -149,7 +168,7 @@ class SshLink:
             "ControlMaster": master,
             "ControlPath": f"{self._folder}/s",
             "ControlPersist": "no",
-            "ConnectTimeout": str(CONNECT_S),
+            "ConnectTimeout": str(self._patience_s),
             "ServerAliveInterval": str(self._alive_s),
             "ServerAliveCountMax": "3",
             "LogLevel": "ERROR",
@@ -158,7 +177,8 @@ class SshLink:
         }
         config = ["-F", self._config] if self._config is not None else []
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        return [self._program, *config, "-T", "-x", "-a", *words, *self.address.words, remote]
+        address = self.address if master == "yes" else replace(self.address, jump=None)
+        return [self._program, *config, "-T", "-x", "-a", *words, *address.words, remote]
 
 
 class SshProcess:

@@ -59,7 +59,7 @@ def lost(address: SshAddress, words: str) -> HardwareError:
     return HardwareError(
         f"the connection to {address.short} was lost",
         code="ssh.lost",
-        why=f"{why[-600:]}; the machine may have been switched off, started anew or unplugged",
+        why=why[-600:],
         do=[("see whether it is back, and since when it runs:", address.command("uptime"))],
     )
 

@@ -66,8 +66,14 @@ class Keeper:
 
     def close(self) -> None:
         """End what is still there, and let go of the lock."""
-        deadline = self._clock() + GRACE_S
-        while self._alive() and self._clock() < deadline:
+        begun = self._clock()
+        asked = False
+        while self._alive() and self._clock() < begun + GRACE_S:
+            if not asked and self._clock() > begun + GRACE_S / 2:
+                asked = True  # a link that fell silent ends no input: whoever has something to put back hears it this way
+                for pid in self._alive():
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, signal.SIGTERM)
             self._sleep(0.05)
         for pid in self._alive():
             with contextlib.suppress(OSError):
