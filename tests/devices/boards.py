@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.core.hardware import DeviceSpec
+from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan
+from edgekit.core.window import Phase
 from edgekit.devices.board import BoardDevice
 from edgekit.devices.board_session import BoardSession
 from edgekit.devices.host_model import Expected
+from edgekit.flows.bench.plan import BenchPlan, Step
+from edgekit.metering import Chosen
 from edgekit.sim.clock import ScriptedClock
 from edgekit.sim.emulators.instrument import OwnClock
 from edgekit.sim.emulators.tiny_board import Firmware, TinyBoard
@@ -83,3 +87,38 @@ class Bench:
     def asked(self) -> list[str]:
         """Return the commands the board heard, but for the bytes of inputs."""
         return [command for command in self.board.heard if not command.startswith("db ")]
+
+
+class Stepping(ScriptedClock):
+    """Let time pass in steps of 20 ms, so that a meter beside the board reads while the board is waited for."""
+
+    def advance(self, step_ns: int) -> None:
+        """Advance by `step_ns`."""
+        while step_ns > 20_000_000:
+            super().advance(20_000_000)
+            step_ns -= 20_000_000
+        super().advance(step_ns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """Stand where a recorded run stands that is repeated: a few windows, and the meter that is given."""
+
+    meter: Any
+    windows: int = 3
+    window_s: float = 2.0
+
+    def plan(self) -> BenchPlan:
+        """Return idle, the windows, idle."""
+        run = RunPlan(windows=self.windows, window_s=self.window_s, min_inferences=1, idle_s=1.0, warmup_s=0.0, cooldown_s=0.0)
+        measured = [Step(phase=Phase.MEASURE, index=index, seconds=self.window_s, artifact=0) for index in range(self.windows)]
+        pauses = [Step(phase=Phase.IDLE, index=1 + index, seconds=1.0) for index in range(self.windows)]
+        steps = [Step(phase=Phase.IDLE, index=0, seconds=1.0), *(step for pair in zip(measured, pauses, strict=True) for step in pair)]
+        return BenchPlan(run=run, artifacts=1, script=tuple(steps))
+
+    def chosen(self, device: Any) -> Chosen:
+        """Return the meter."""
+        return Chosen(counters=(), hosts=(self.meter,), specs=(self.meter.spec(),), note=Note(code="meter.chosen", text="scripted"))
+
+    def require(self, artifact: Any) -> None:
+        """Take any artifact."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from edgekit.devices.board import BoardDevice, SerialPlace
 from edgekit.devices.board_model import BoardModel
 from edgekit.energy.clock import clock_line
 from edgekit.registry import resolve_device
-from edgekit.sim.emulators.faulty import Fault, Faulty, FaultKind
+from edgekit.sim.emulators.faulty import Fault, FaultKind, Faulty
 from edgekit.sim.emulators.instrument import OwnClock
 from edgekit.sim.emulators.tiny_board import Firmware
 from tests.devices.boards import ARTIFACT, PLAN, Bench, KnownModel, answer
@@ -34,10 +35,14 @@ def _codes(model: BoardModel) -> list[str]:
 
 
 def _refused(bench: Bench, act: Callable[[BoardModel], object] | None = None) -> EdgekitError:
-    with pytest.raises(EdgekitError) as caught, bench.session() as session:
-        model = session.load(ARTIFACT, samples=None, plan=PLAN)
-        if act is not None:
-            act(model)
+    def benchmark() -> None:
+        with bench.session() as session:
+            model = session.load(ARTIFACT, samples=None, plan=PLAN)
+            if act is not None:
+                act(model)
+
+    with pytest.raises(EdgekitError) as caught:
+        benchmark()
     return caught.value
 
 
@@ -101,7 +106,7 @@ def test_windows_survive_the_wrap_of_its_microseconds() -> None:
         windows = [model.run(Phase.MEASURE, index, seconds=6.0, min_inferences=1) for index in range(6)]
         assert session.clock_map().at_ns > windows[-1].end_ns > 2**32 * 1000
     assert all(6.0 <= window.duration_s < 6.5 for window in windows)
-    assert all(early.end_ns < late.start_ns for early, late in zip(windows, windows[1:], strict=False))
+    assert all(early.end_ns < late.start_ns for early, late in itertools.pairwise(windows))
 
 
 def test_an_energy_build_is_dated_by_the_host_within_a_stated_bracket() -> None:
@@ -189,7 +194,9 @@ def test_results_that_change_for_the_same_input_make_a_window_invalid() -> None:
     with bench.session() as session:
         model = session.load(ARTIFACT, samples=None, plan=PLAN)
         bench.board._answer = lambda data: [answer(data)[0] / 2, 0.5]
-        assert model.run(Phase.MEASURE, 1, seconds=0.5, min_inferences=1).invalid == "its results differ from those of the same input before"
+        assert (
+            model.run(Phase.MEASURE, 1, seconds=0.5, min_inferences=1).invalid == "its results differ from those of the same input before"
+        )
 
 
 def test_a_board_whose_clock_runs_wrong_makes_a_window_invalid() -> None:

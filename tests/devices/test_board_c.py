@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -90,7 +91,7 @@ def test_its_counter_wraps_and_the_clocks_still_join(tiny: Open) -> None:
         before = session.clock_map()
         windows = [model.run(Phase.MEASURE, index, seconds=1.0, min_inferences=1) for index in range(3)]
         after = session.clock_map()
-    assert all(early.end_ns < late.start_ns for early, late in zip(windows, windows[1:], strict=False))
+    assert all(early.end_ns < late.start_ns for early, late in itertools.pairwise(windows))
     assert after.at_ns > 2**32 * 1000
     assert abs(after.offset_ns - before.offset_ns) <= after.bracket_ns + before.bracket_ns + 1_000_000
 
@@ -99,8 +100,7 @@ def test_its_reset_within_a_window_is_noticed(tiny: Open) -> None:
     with tiny("-u", "1000", "-r", "8") as path, _session(path) as session:
         model = session.load(ARTIFACT, samples=None, plan=PLAN)
         with pytest.raises(HardwareError) as refused:
-            for index in range(20):
-                model.run(Phase.WARMUP, index, seconds=0.1, min_inferences=1)
+            [model.run(Phase.WARMUP, index, seconds=0.1, min_inferences=1) for index in range(20)]
     assert refused.value.code == "board.reset"
 
 
