@@ -94,7 +94,9 @@ def proved(proofs: Mapping[str, str]) -> str:
 
 
 def _linked(kind: str) -> str:
-    return f"[`{kind}`](docs/meters/{kind}.md)" if (PROOFS.parent / f"{kind}.md").exists() else f"`{kind}`"
+    """Return the kind with a link to the page that tells how it is used: its own, or that of meters without a driver."""
+    own = PROOFS.parent / f"{kind}.md"
+    return f"[`{kind}`](docs/meters/{own.name if own.exists() else 'generic.md'})"
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ class Repeats:
         if share < 1 and not any(gap == 1 for gap, _ in self._gaps):
             why = f"the value changed {len(self._gaps) + 1} times in {self._readings} readings, and never twice in a row"
             return Unknown(reason=why, unit="Hz", origins=told)
-        return _estimate(1 / every_s, 1 / every_s, 1 / every_s, len(self._gaps), told, ())
+        return _estimate(1 / every_s, share / every_s, 1 / every_s, len(self._gaps), told, ())
 
     def _is_stale(self, share: float) -> bool:
         """Return whether gaps of one reading are rarer than independent renewal leaves them."""
