@@ -11,7 +11,7 @@ Closing folds the events into one run folder per artifact; a session that was ne
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from edgekit.core.quantity import Note
 from edgekit.core.run import LoadTiming, Profile, RunPlan, RunRecord, RunStatus
 from edgekit.core.trace import ClockMap, TraceFile
 from edgekit.core.window import Phase, Window
+from edgekit.energy.clock import clock_line
 from edgekit.links.files import writing
 
 JOURNAL = "journal.jsonl"
@@ -61,6 +62,15 @@ class Placed:
 
     artifact: int | None
     window: Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Hold a stretch in which nothing was read, on `clock`; None is the device's."""
+
+    start_ns: int
+    end_ns: int
+    clock: str | None = None
 
 
 class Journal:
@@ -107,7 +117,7 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
     engines: dict[int, dict[str, Any]] = {}
     maps: list[ClockMap] = []
     notes: list[Note] = []
-    gaps: list[tuple[int, int]] = []
+    gaps: list[Gap] = []
     profiles: dict[int, Profile] = {}
     sampler: dict[str, float] = {}
     facts_after: DeviceFacts | None = None
@@ -126,7 +136,7 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
         elif kind == "note":
             notes.append(jsonio.validate(Note, value, where=where))
         elif kind == "gap":
-            gaps.append((value["start_ns"], value["end_ns"]))
+            gaps.append(Gap(start_ns=value["start_ns"], end_ns=value["end_ns"], clock=value.get("clock")))
         elif kind == "profile":
             profiles[value["artifact"]] = jsonio.validate(Profile, value["profile"], where=where)
         elif kind == "sampler":
@@ -142,7 +152,7 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
             record,
             status=status,
             traces=traces,
-            windows=tuple(_touched(item.window, gaps) for item in placed if item.artifact in (None, index)),
+            windows=tuple(_touched(item.window, gaps, maps) for item in placed if item.artifact in (None, index)),
             facts_before=replace(header.facts, **engines.get(index, {})),
             facts_after=facts_after and replace(facts_after, **engines.get(index, {})),
             clock_maps=tuple(maps),
@@ -180,17 +190,25 @@ def opening(header: SessionHeader) -> list[RunRecord]:
     ]
 
 
-def _touched(window: Window, gaps: Iterable[tuple[int, int]]) -> Window:
+def _touched(window: Window, gaps: Iterable[Gap], maps: Sequence[ClockMap]) -> Window:
     """Return a window as invalid when nothing was read around one of its edges for more than a tenth of its length.
 
     A gap that lies inside it altogether is left to the analysis: a counter loses nothing in it, power samples lose coverage.
     """
     length_ns = window.end_ns - window.start_ns
-    for start_ns, end_ns in gaps:
+    for start_ns, end_ns in (_on_clock(gap, window.clock, maps) for gap in gaps):
         at_edge = any(start_ns <= edge_ns <= end_ns for edge_ns in (window.start_ns, window.end_ns))
         if window.invalid is None and at_edge and end_ns - start_ns > GAP_SHARE * length_ns:
             return replace(window, invalid=f"the sampler was kept waiting for {(end_ns - start_ns) / 1e9:.2g} s at its edge")
     return window
+
+
+def _on_clock(gap: Gap, clock: str, maps: Sequence[ClockMap]) -> tuple[int, int]:
+    """Return a gap on a window's clock; where a run ended before its clocks were compared there is no window either."""
+    if gap.clock is None or gap.clock == clock or not maps:
+        return gap.start_ns, gap.end_ns
+    line = clock_line(maps, source=gap.clock, target=clock)
+    return line.on_target(gap.start_ns), line.on_target(gap.end_ns)
 
 
 def measured_windows(record: RunRecord) -> int:

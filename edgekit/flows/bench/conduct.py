@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from edgekit.core.errors import EdgekitError
-from edgekit.core.protocols import DeviceSession, HostMeter, LoadedModel, Progress
+from edgekit.core.protocols import DeviceSession, LoadedModel, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan, RunStatus
 from edgekit.flows.bench.course import Course, Stage
@@ -70,15 +70,11 @@ def _reading(plan: RunPlan, *, stage: Stage, chosen: Chosen) -> Iterator[None]:
     recorder = stage.recorder
     with ExitStack() as stack:
         for meter in chosen.hosts:
-            _start(meter, recorder, stack)
+            stack.callback(meter.stop)
+            begin(meter, recorder.sink, recorder.on_host(stage.host_clock))
         if chosen.counters:
             pids = [model.pid for model in stage.models if model.pid is not None]
             sampling = stage.session.sample(chosen.counters, hz=plan.sample_hz, sink=recorder.sink, pids=pids, watch=recorder)
             cost = stack.enter_context(sampling)
         yield
     recorder.event("sampler", dict(cost))
-
-
-def _start(meter: HostMeter, recorder: Recorder, stack: ExitStack) -> None:
-    stack.callback(meter.stop)
-    begin(meter, recorder.sink, recorder)

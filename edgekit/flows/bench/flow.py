@@ -114,6 +114,7 @@ def bench(
                 progress=progress,
                 reload=lambda artifact: session.load(subjects[artifact].file, samples=subjects[artifact].samples, plan=planned.run),
                 start_c=header.facts.temperature_c,
+                host_clock=session.clock_map().target,
             )
             conduct(planned, stage=stage, chosen=chosen)
         runs = _close(store, session_id)

@@ -64,6 +64,14 @@ class Recorder:
         """Record a stretch of the device's clock in which nothing was read."""
         self._heard("gap", {"start_ns": start_ns, "end_ns": end_ns})
 
+    def on_host(self, clock: str) -> HostWatch:
+        """Return what hears of an instrument on this host, whose gaps are stretches of another clock than the device's."""
+        return HostWatch(self, clock)
+
+    def host_gap(self, start_ns: int, end_ns: int, clock: str) -> None:
+        """Record a stretch of `clock` in which an instrument on this host read nothing."""
+        self._heard("gap", {"start_ns": start_ns, "end_ns": end_ns, "clock": clock})
+
     def _heard(self, kind: str, value: Any) -> None:
         try:
             self.event(kind, value)
@@ -86,3 +94,22 @@ class Recorder:
                 self._traces.close()
             finally:
                 self._journal.close()
+
+
+class HostWatch:
+    """Pass on what an instrument on this host tells, its gaps with the clock that dates them."""
+
+    def __init__(self, recorder: Recorder, clock: str) -> None:
+        self._recorder, self._clock = recorder, clock
+
+    def note(self, note: Note) -> None:
+        """Record a remark."""
+        self._recorder.note(note)
+
+    def gap(self, start_ns: int, end_ns: int) -> None:
+        """Record a stretch in which nothing was read."""
+        self._recorder.host_gap(start_ns, end_ns, self._clock)
+
+    def failed(self, error: Exception) -> None:
+        """Keep the reason why no more readings come."""
+        self._recorder.failed(error)

@@ -26,6 +26,7 @@ _MARGIN_S = 0.2  # readings this long before and after a window may take part in
 _UPDATES = 3  # and so many updates of the sensor
 _PATIENCE_NS = 3_000_000_000
 _COPIES = 16
+_FINEST_NS = 200_000  # between two readings that are held: of denser streams the means of so long are
 _MOST = 2_000_000  # readings of one channel that are held at most; a window with more is left to the record's analysis
 
 
@@ -49,7 +50,8 @@ class _Column:
             self.drop(_MOST // 2)
 
     def extend(self, block: Trace) -> None:
-        """Take a block without making an object of each of its readings."""
+        """Take a block without making an object of each of its readings, and those of a dense one as means of a few."""
+        block = _thinned(block)
         self.t_ns.frombytes(block.t_ns.astype("q").tobytes())
         self.bracket_ns.frombytes(block.bracket_ns.astype("q").tobytes())
         self.value.frombytes(block.value.astype("d").tobytes())
@@ -198,6 +200,28 @@ class Running:
             fixed_rel=fixed_rel,
             fixed_name=fixed_name,
         )
+
+
+def _thinned(block: Trace) -> Trace:
+    """Return a block as means of readings that lie closer together than is of use here; flags of any hold for their mean."""
+    import numpy as np
+
+    count = len(block)
+    spacing_ns = (int(block.t_ns[-1]) - int(block.t_ns[0])) / (count - 1) if count > 1 else _FINEST_NS
+    size = round(_FINEST_NS / max(spacing_ns, 1.0))
+    if size < 2:
+        return block
+    starts = np.arange(0, count, size)
+    sizes = np.diff(starts, append=count)
+    first_ns = int(block.t_ns[0])
+    return Trace(
+        channel=block.channel,
+        clock=block.clock,
+        t_ns=np.add.reduceat(block.t_ns - first_ns, starts) // sizes + first_ns,
+        bracket_ns=np.maximum.reduceat(block.bracket_ns, starts),
+        value=np.add.reduceat(block.value, starts) / sizes,
+        flags=np.bitwise_or.reduceat(block.flags, starts),
+    )
 
 
 def _margin_ns(channel: Channel) -> int:
