@@ -143,7 +143,8 @@ def page(result: dict[str, object]) -> str:
     return (
         "# Streaming from a PPK2\n\n"
         f"The emulated PPK2, {RATE_HZ:,} samples a second, {result['date']}; nobody ran this on the instrument itself.\n"
-        f"Python {result['python']}, numpy {result['numpy']}, {result['machine']}; load average of the last 15 minutes {result['load']:.1f}.\n"
+        f"Python {result['python']}, numpy {result['numpy']}, {result['machine']},"
+        f" load average {result['load']:.1f}.\n"
         f"The limits are {TIMES:g} times real time, no lost sample, and {PEAK_MB:g} MB"
         " (`python benchmarks/meters/run.py --minutes 10 --check`).\n\n"
         "| what | value |\n|---|---:|\n"
