@@ -138,6 +138,10 @@ def bench(
             show_default="1%, or edgekit.toml",
         ),
     ] = None,
+    prepare: Annotated[
+        bool,
+        typer.Option("--prepare", help="Set the governor to performance and stop the services of edgekit.toml meanwhile; put back afterwards."),
+    ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Print the steps and how long they take; do none of them.")] = False,
     reanalyse: Annotated[
         str | None, typer.Option(metavar="RUN", help="Repeat the analysis of a stored run instead.", show_default=False)
@@ -204,6 +208,7 @@ def bench(
         pre=pre,
         post=post,
         raw=raw,
+        prepare=prepare,
         sync=_sync(settings.sync, sync, max_sync_error),
     )
     sizes = batches(batch)

@@ -10,11 +10,13 @@ from typing import Any
 from edgekit.core.errors import EdgekitError, HardwareError, SetupError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Clock, ReadingSink, ReadingWatch
+from edgekit.core.quantity import Note
 from edgekit.core.run import LoadTiming, ProfiledWindow, RunPlan
 from edgekit.core.trace import ClockMap
 from edgekit.core.units import format_scaled
 from edgekit.core.window import Latency, Pacing, Phase, Window
 from edgekit.devices.client import Client
+from edgekit.devices.preparing import mended, prepared
 from edgekit.devices.profiling import profiled
 from edgekit.devices.sampling import CpuEdges, Sampling
 from edgekit.links.clock import asleep, slept_ns
@@ -67,6 +69,7 @@ class RunnerSession:
         self._loaded: Mapping[str, Any] = {}
         self._edges = CpuEdges()
         self._control = self._stack.enter_context(contextlib.closing(self._start("infer")))
+        self.notes = mended(self._control, self._roots)
 
     def close(self) -> None:
         """End every process of the session."""
@@ -85,6 +88,10 @@ class RunnerSession:
         """Return the facts that change while a run lasts (temperature, clocks, throttling, counters of what disturbs), in milliseconds."""
         reply = self._control.ask("condition", roots=self._roots, timeout_s=60.0)
         return _facts(reply["facts"], reply["reasons"])
+
+    def prepare(self) -> contextlib.AbstractContextManager[tuple[Note, ...]]:
+        """Hold the machine still while the context is open: its governor set, the services of its spec stopped; it yields what was done."""
+        return prepared(self._start("prepare"), self.spec, self._roots)
 
     def probe(self, counters: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """Return what the machine offers for each counter name."""

@@ -29,7 +29,7 @@ def read(roots: Mapping[str, str]) -> Tuple[Dict[str, Any], Dict[str, str]]:
     proc, sysfs = roots.get("proc", "/proc"), roots.get("sys", "/sys")
     known: Dict[str, Any] = {"read_ns": time.monotonic_ns()}
     readers: Dict[str, Callable[[], Any]] = {
-        "boot": lambda: _boot(proc),
+        "boot": lambda: boot(proc),
         "governor": lambda: _governor(sysfs),
         "frequency_hz": lambda: 1e3 * int(required(f"{sysfs}/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")),
         "temperature_c": lambda: _temperature(sysfs),
@@ -138,7 +138,7 @@ def _throttle_events(sysfs: str) -> int:
     return sum(counts)
 
 
-def _boot(proc: str) -> str:
+def boot(proc: str) -> str:
     """Return the kernel's name for this start of the machine. Its file refuses the large reads of other files."""
     with open(f"{proc}/sys/kernel/random/boot_id", encoding="ascii") as file:
         name = file.readline(64).strip()

@@ -1,4 +1,4 @@
-"""Answer requests until standard input ends: `PYTHON runner.pyz infer`, `sample` or `keep`.
+"""Answer requests until standard input ends: `PYTHON runner.pyz infer`, `sample`, `keep` or `prepare`.
 
 A request is {"id": n, "op": name, ...}; its reply {"id": n, "ok": true, ...} or {"id": n, "ok": false, "error": {"code", "what", "why"}}.
 Events come unasked: {"event": name, ...}.
@@ -19,6 +19,7 @@ from . import PROTOCOL, condition, counters, facts
 from .burn import Burner
 from .infer import Inference
 from .keep import Keeper
+from .prepare import Preparation, leave_gently, mend
 from .sample import Sampler
 from .wire import Message, Refusal, Wire, reserve
 
@@ -35,7 +36,8 @@ class Common:
 
     def operations(self) -> Dict[str, Operation]:
         """Return the operations by name."""
-        return {"hello": self.hello, "clock": self.clock, "facts": self.facts, "condition": self.condition, "probe": self.probe}
+        known = (self.hello, self.clock, self.facts, self.condition, mend, self.probe)
+        return {operation.__name__: operation for operation in known}
 
     def hello(self, request: Message) -> Message:
         """Say who answers; refuse another protocol."""
@@ -97,14 +99,14 @@ def serve(wire: Wire, service: Any, operations: Dict[str, Operation]) -> None:
 def main(argv: Optional[List[str]] = None) -> int:
     """Run one process of the runner; return its exit status."""
     arguments = sys.argv[1:] if argv is None else argv
-    if arguments not in (["infer"], ["sample"], ["keep"]):
-        sys.stderr.write("usage: runner.pyz infer|sample|keep\n")
+    if arguments not in (["infer"], ["sample"], ["keep"], ["prepare"]):
+        sys.stderr.write("usage: runner.pyz infer|sample|keep|prepare\n")
         return 2
     mode = arguments[0]
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # NVML's order: the first GPU of CUDA is then the one that is read
     wire = reserve()
-    if mode == "keep":
-        return _keep(wire)
+    if mode in ("keep", "prepare"):
+        return _hold(wire, mode)
     if mode == "sample":
         gc.disable()  # nothing here makes cycles, and a collection would fall between two readings
     service = Inference(wire.gone) if mode == "infer" else Sampler(wire.write, nap_ns=NAP_NS)
@@ -114,12 +116,17 @@ def main(argv: Optional[List[str]] = None) -> int:
     return 0
 
 
-def _keep(wire: Wire) -> int:
-    keeper = Keeper()
+def _hold(wire: Wire, mode: str) -> int:
+    """Hold the machine, or what was prepared on it, until the host lets go of it or has gone."""
+    if mode == "prepare":
+        leave_gently()
+    holder = Keeper() if mode == "keep" else Preparation()
     try:
-        serve(wire, keeper, {**Common("keep").operations(), **keeper.operations()})
+        serve(wire, holder, {**Common(mode).operations(), **holder.operations()})
     except EOFError:
         pass  # the host has gone in the middle of an answer
     finally:
-        keeper.close()
+        if mode == "prepare":
+            leave_gently(never=True)
+        holder.close()
     return 0

@@ -23,6 +23,7 @@ from edgekit.flows.bench.functions import functions_note, with_functions
 from edgekit.flows.bench.inputs import Subject, open_subject
 from edgekit.flows.bench.limit import require_time, require_windows
 from edgekit.flows.bench.plan import BenchPlan, BenchRequest, plan, with_sensors
+from edgekit.flows.bench.preparing import opened
 from edgekit.flows.bench.profiling import timeline_channel
 from edgekit.flows.bench.rate import in_step
 from edgekit.flows.bench.recorder import Recorder
@@ -74,7 +75,9 @@ def bench(
     try:
         with ExitStack() as stack:
             progress.step(f"connect to {device.spec.name}")
-            session = stack.enter_context(device.connect())
+            session, prepared = stack.enter_context(opened(device, prepare=request.prepare))
+            for note in prepared:
+                progress.note(note)
             chosen = choose(request.meters, device=device, session=session) if replay is None else replay.chosen(device)
             for note in (chosen.note, *chosen.notes):
                 progress.note(note)
@@ -98,7 +101,7 @@ def bench(
             header = _header(
                 request, planned, subjects, device=device, session=session, chosen=chosen, models=models, ids=(session_id, created)
             )
-            header = replace(header, notes=(*header.notes, *told))
+            header = replace(header, notes=(*header.notes, *prepared, *told))
             clocks = _clocks(chosen, session, len(subjects))
             running = Running(opening(header), clocks=clocks, clock_map=session.clock_map())
             recorder = Recorder(store.session_folder(session_id), clocks=clocks, tap=running.take)

@@ -87,6 +87,7 @@ class BenchRequest:
     pre: str | None = None
     post: str | None = None
     raw: Path | None = None
+    prepare: bool = False
     sync: SyncPlan = SyncPlan()
 
 
