@@ -25,7 +25,7 @@ def paired_term(run: RunRecord, baseline: RunRecord, ratio: float) -> BudgetTerm
         return None
     ours, theirs = _joules(run), _joules(baseline)
     pairs = [theirs[index] / ours[index] for index in sorted(ours.keys() & theirs.keys())]
-    if ours.keys() and len(pairs) >= LEAST_PAIRS and _channel(run) == _channel(baseline):
+    if len(pairs) >= LEAST_PAIRS and _channel(run) == _channel(baseline):
         spread = repeatability(pairs, [1.0] * len(pairs), bootstrap=False)
         if spread.u is not None and spread.mean > 0:
             return BudgetTerm(name=NAME, kind="A", u=spread.u / spread.mean * ratio, freedom=spread.freedom, shrink="measure more windows")

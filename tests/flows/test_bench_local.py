@@ -115,6 +115,33 @@ def test_without_any_sensor_the_estimate_is_called_one(run_edgekit, tiny):
     assert 0 < watts / run_scale(done) <= 1.05
 
 
+def test_a_cold_start_has_its_own_joules_where_the_meter_resolves_them(run_edgekit, tiny, box):
+    done = run_edgekit("--json", "bench", tiny, "--device", box, "--runs", "runs", *PLAN, "--cold-starts", "3")
+    assert done.returncode == 0, done.stderr
+    cold = done.json()["data"]["runs"][0]["analysis"]["cold_start"]
+    assert cold["starts"] == 3
+    assert 0 < cold["first_inference_s"]["value"] < cold["load_s"]["value"]
+    assert cold["load_j"]["boundary"] == "cpu_package"
+    assert cold["load_j"]["low"] <= 40.0 * cold["load_s"]["value"] <= cold["load_j"]["high"], "the package draws 40 W whatever happens"
+    first = cold["first_inference_j"]
+    assert first["value"] is not None or "takes" in first["reason"]
+
+
+def test_a_rate_is_kept_by_the_runner_itself(run_edgekit, tiny, box):
+    done = run_edgekit("--json", "bench", tiny, "--device", box, "--runs", "runs", *PLAN, "--rate", "50/s", "--cold-starts", "0")
+    assert done.returncode == 0, done.stderr
+    run = done.json()["data"]["runs"][0]
+    for window in (item for item in run["windows"] if item["phase"] == "measure"):
+        assert (window["inferences"], window["pacing"]["period_ns"]) == (25, 20_000_000)
+        assert window["end_ns"] - window["start_ns"] >= 500_000_000
+        assert window["pacing"]["busy_ns"] < 250_000_000
+    energy = run["analysis"]["energy_j_per_inference"]
+    assert energy["value"] == pytest.approx(40.0 / 50, rel=0.03)
+    (package,) = [item for item in run["analysis"]["channels"] if item["boundary"] == "cpu_package"]
+    assert package["mean_w"]["value"] == pytest.approx(40.0, rel=0.03)
+    assert run["analysis"]["time_s_per_inference"]["value"] < 0.01
+
+
 def run_scale(done):
     (channel,) = done.json()["data"]["runs"][0]["meters"][0]["channels"]
     return channel["scale"] * 1e9

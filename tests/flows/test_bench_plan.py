@@ -14,9 +14,7 @@ def _plan(run_edgekit, *args):
 
 
 def test_a_plan_opens_no_device_and_makes_no_folder(run_edgekit, model_file, tmp_path):
-    (tmp_path / "edgekit.toml").write_text(
-        '[devices.gone]\nkind = "local"\naddress = "local:"\noptions = { python = "/nowhere/python" }\n'
-    )
+    (tmp_path / "edgekit.toml").write_text('[devices.gone]\nkind = "local"\naddress = "local:"\noptions = { python = "/nowhere/python" }\n')
     before = sorted(tmp_path.rglob("*"))
     found = _plan(run_edgekit, model_file, "--device", "gone")
     assert [step["phase"] for step in found["steps"]][:3] == ["load", "warmup", "idle"]

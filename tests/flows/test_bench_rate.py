@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.boundary import Boundary
+from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Origin
 from edgekit.core.run import RunPlan
 from edgekit.flows.bench.rate import in_step
