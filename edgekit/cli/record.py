@@ -52,7 +52,7 @@ def record(
     """
     from edgekit.config import load
     from edgekit.flows.bench.sweep import batches as read_batches
-    from edgekit.flows.reference import reference_models, require_device, require_match
+    from edgekit.flows.reference import reference_models, require_device, require_match, require_own_folder
     from edgekit.registry import open_device, resolve_device
 
     chosen = _chosen(names or [], every=every, known=reference_models(), artifact=artifact)
@@ -60,7 +60,9 @@ def record(
         require_match(name, artifact, into)
     sizes = sorted({size for text in batch or ("1,64",) for size in read_batches(text)})
     if not modeled:
-        require_device(open_device(resolve_device(device, load())))
+        spec = resolve_device(device, load())
+        require_own_folder(spec, into)
+        require_device(open_device(spec))
     timing = ["--windows", str(windows), "--window", str(window), "--idle", str(idle)]
     timing += ["--precision", precision] if precision is not None else []
     kept: list[ReferenceResult] = []

@@ -5,6 +5,7 @@ A reference is an ordinary run folder under models/NAME/references/. It is found
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import tomllib
@@ -15,7 +16,7 @@ from pathlib import Path
 from edgekit.core import jsonio
 from edgekit.core.artifact import ModelArtifact
 from edgekit.core.errors import UsageError, missing_file, unknown_name
-from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.core.hardware import REHEARSAL, DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Device
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan, RunRecord, RunStatus
@@ -55,6 +56,17 @@ def require_match(name: str, artifact: Path | None, into: Path | None) -> None:
         )
 
 
+def require_own_folder(device: DeviceSpec, into: Path | None) -> None:
+    """Raise UsageError where runs of a stand-in would be kept among the references that others compare with."""
+    if into is None and REHEARSAL in device.options:
+        raise UsageError(
+            f"device {device.name} is a rehearsal, and no reference comes of it",
+            code="reference.rehearsal",
+            why="the processor stands in for its GPU",
+            do=[("keep the runs apart:", f"edgekit models record --all --device {device.name} --into refs")],
+        )
+
+
 def require_device(device: Device) -> None:
     """Raise HardwareError now, before anything is built, when the device cannot be used."""
     with device.connect():
@@ -67,7 +79,7 @@ def adopt(runs: tuple[str, ...], *, runs_dir: Path, into: Path) -> ReferenceResu
     for name in runs:
         source = RunStore(runs_dir).find(name)
         record = read_record(source / RECORD)
-        board = (record.facts_before.gpu or record.device.name).lower().replace(" ", "-").replace(",", "")
+        board = re.sub(r"[^a-z0-9.]+", "-", (record.facts_before.gpu or record.device.name).lower()).strip("-")
         precision = f"-{record.plan.precision}" if record.plan.precision is not None else ""
         target = into / f"{board}-b{record.plan.batch}{precision}"
         with writing(target):

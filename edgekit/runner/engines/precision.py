@@ -15,7 +15,7 @@ from typing import Optional, Sequence
 
 from ..wire import Refusal
 
-NAMES = ("fp32", "tf32", "fp16", "int8")
+
 _OVERRIDE = "NVIDIA_TF32_OVERRIDE"  # 0: no library of NVIDIA's uses tf32, whatever a program or a default says
 _MARKS = (b"QuantizeLinear",)
 _CHUNK = 1 << 20
@@ -26,8 +26,7 @@ def choose(asked: Optional[str], able: Sequence[str], engine: str, why: str = ""
     if asked is None:
         return able[0]
     if asked not in able:
-        code = "engine.precision" if asked in NAMES else "engine.unknown"
-        raise Refusal(code, f"{engine} does not compute in {asked}", why or "it computes in " + ", ".join(able))
+        raise Refusal("engine.precision", f"{engine} does not compute in {asked}", why or "it computes in " + ", ".join(able))
     return asked
 
 
