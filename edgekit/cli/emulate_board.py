@@ -50,7 +50,7 @@ def emulate(
     from edgekit.flows.emulate_board import BoardRequest, emulated_board
 
     if kind != "board":
-        raise unknown_name("emulated device", kind, ["board"], list_command="edgekit devices emulate --help")
+        raise unknown_name("emulator", kind, ["board"], list_command="edgekit devices emulate --help")
     request = BoardRequest(
         model=model,
         meter=meter,
