@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.amounts import rate, seconds, setting, share, temperature
+from edgekit.cli import amounts
+from edgekit.cli.amounts import seconds, setting, share, temperature
 from edgekit.cli.benched import show, show_plan
 from edgekit.cli.complete import device_names, meter_names
 from edgekit.cli.folders import from_here
@@ -19,6 +20,7 @@ from edgekit.core.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edgekit.config import Config
     from edgekit.core.sync import SyncPlan
     from edgekit.flows.bench import BenchRequest, BenchResult
 
@@ -94,7 +96,7 @@ def bench(
     ] = False,
     runs: Annotated[Path | None, typer.Option(help="Folder of run records.", show_default="./runs, or edgekit.toml")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Name to find the runs by; repeatable.", show_default=False)] = None,
-    rate_: Annotated[
+    rate: Annotated[
         str | None,
         typer.Option("--rate", metavar="RATE", help="Infer at this rate instead of back to back: 10/s, 600/min.", show_default=False),
     ] = None,
@@ -166,7 +168,7 @@ def bench(
             raise UsageError("--reanalyse takes no artifacts", code="bench.reanalyse", why="it repeats the analysis of one stored run")
         show(analyse_again(reanalyse, runs_dir=runs_dir), again=False)
         return
-    meant = [(name, resolve_meter(name, settings)) for name in meter or ()]
+    meant = [(name, resolve_meter(name, settings)) for name in meter or _usual_meter(device, settings)]
     meters = tuple(kind if kind.startswith("replay:") else name for name, kind in meant)
     replayed = [name.removeprefix("replay:") for name in meters if name.startswith("replay:")]
     if not artifacts:
@@ -199,7 +201,7 @@ def bench(
         sample_hz=sample_hz,
         profile=profile,
         tags=tuple(tag or ()),
-        rate_hz=None if rate_ is None else rate(rate_, "--rate"),
+        rate_hz=None if rate is None else amounts.rate(rate, "--rate"),
         spin_s=spin,
         cool_to_c=cool_to_c,
         cool_within_c=cool_within_c,
@@ -220,6 +222,12 @@ def bench(
         return
     request = replace(request, batch=sizes[0])
     show(_replay(request, replayed[0]) if replayed else _run(request))
+
+
+def _usual_meter(device: str, settings: Config) -> tuple[str, ...]:
+    """Return the meter that edgekit.toml names for a device; the flow looks for one where there is none."""
+    spec = settings.devices.get(device)
+    return (spec.meter,) if spec is not None and spec.meter is not None else ()
 
 
 def _plan(request: BenchRequest, replayed: Sequence[str], sizes: Sequence[int]) -> None:

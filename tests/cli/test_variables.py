@@ -30,4 +30,4 @@ def test_a_variable_reaches_its_option(run_edgekit, words, variable, option):
 def test_the_variable_is_named_after_the_option(run_edgekit):
     done = run_edgekit("report", "r", env={"EDGEKIT_REPORT_RUNS": "elsewhere"})
     assert "elsewhere" in done.stderr
-    assert "--max-time is EDGEKIT_BENCH_MAX_TIME, --json is EDGEKIT_JSON" in " ".join(run_edgekit("bench", "--help").stdout.split())
+    assert "--cool-at-most is EDGEKIT_BENCH_COOL_AT_MOST, --json is EDGEKIT_JSON" in " ".join(run_edgekit("bench", "--help").stdout.split())

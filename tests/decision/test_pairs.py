@@ -18,7 +18,7 @@ from tests.reports.records import run as some_run
 DRIFT = [1 + 0.02 * index for index in range(10)]  # everything takes 18 % more in the end than at the start
 
 
-def _run(name: str, joules: list[float], *, session: str = "s", **changes: object) -> RunRecord:
+def _run(name: str, joules: list[float]) -> RunRecord:
     made = some_run(name, joules=joules[0])
     windows = tuple(
         Window(phase=Phase.MEASURE, index=index, clock="host", start_ns=index * 10**9, end_ns=(index + 1) * 10**9, inferences=100)
@@ -39,7 +39,7 @@ def _run(name: str, joules: list[float], *, session: str = "s", **changes: objec
     assert made.analysis is not None
     channel = replace(made.analysis.channels[0], channel="m", energy_j_per_inference=energy, window_j=tuple(joules))
     analysis = replace(made.analysis, energy_j_per_inference=energy, channel="m", channels=(channel,))
-    return replace(made, id=name, session=session, windows=windows, analysis=analysis, **changes)
+    return replace(made, id=name, session="s", windows=windows, analysis=analysis)
 
 
 def _ratio(run: RunRecord, baseline: RunRecord) -> Estimate:

@@ -1,4 +1,4 @@
-"""Cold starts apart from the windows: loading, the first inference, the steady state, each with its time and its energy or why it has none."""
+"""Cold starts apart from the windows: loading, the first inference, the steady state; each with its energy, or why it has none."""
 
 from __future__ import annotations
 

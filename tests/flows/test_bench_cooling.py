@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_temperature_that_is_never_reached_ends_the_wait_and_is_said_once(benc
     (note,) = [note for note in run["notes"] if note["code"] == "cooldown.cap"]
     assert "after 7 s of cooling, 35.0 C was asked" in note["text"]
     starts = [window["start_ns"] for window in run["windows"] if window["phase"] == "measure"]
-    assert all((b - a) / 1e9 == pytest.approx(10 + 1 + 7, abs=0.1) for a, b in zip(starts, starts[1:], strict=False))
+    assert all((b - a) / 1e9 == pytest.approx(10 + 1 + 7, abs=0.1) for a, b in pairwise(starts))
 
 
 def test_cooling_does_not_go_beyond_the_time_that_is_allowed(bench_hot):

@@ -1,4 +1,4 @@
-"""The user's pre- and post-processing as part of one inference, on this machine: shipped, run, named in the record; refused with its reason."""
+"""The user's own processing as part of one inference, on this machine: shipped, run, named in the record; refused with its reason."""
 
 from __future__ import annotations
 
