@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import random
 import struct
-import threading
 
 import pytest
 
-from edgekit.core.errors import HardwareError
 from edgekit.core.trace import FLAG_GAP
 from edgekit.meters.ct3 import STOP, Ct3Meter, frame, parse, request, split, start
 from edgekit.sim.clock import ScriptedClock
 from edgekit.sim.emulators.ct3 import Ct3
-from edgekit.sim.emulators.faulty import Fault, FaultKind, Faulty
 from edgekit.sim.emulators.instrument import Circuit, Instrument, OwnClock
 from edgekit.sim.load import constant
 from tests.meters.scripted import Heard, Line, pass_time
@@ -130,30 +127,3 @@ def test_a_clock_that_jumps_is_noticed() -> None:
     times = heard.trace("ct3.current").t_ns
     assert times[-1] - times[0] < 3 * SECOND
     assert (times[1:] > times[:-1]).all()
-
-
-@pytest.mark.parametrize("kind", list(FaultKind))
-def test_a_fault_of_two_seconds_loses_samples_and_invents_none(kind: FaultKind) -> None:
-    clock = ScriptedClock()
-    fault = Fault(kind=kind, start_ns=clock.now_ns() + 2 * SECOND, end_ns=clock.now_ns() + 4 * SECOND)
-    reader, _, heard = listening(Faulty(Ct3(Circuit(power=constant(6.0), voltage_v=5.0)), [fault]), clock)
-    pass_time(clock, seconds=6.0, step_s=0.02)
-    reader.stop()
-    amperes = heard.trace("ct3.current")
-    assert amperes.value == pytest.approx(1.2)
-    assert amperes.t_ns[-1] > fault.end_ns + SECOND
-    assert "meter.lost_samples" in heard.codes
-
-
-def test_silence_and_a_pulled_cable() -> None:
-    clock = ScriptedClock()
-    with pytest.raises(HardwareError) as refused:
-        listening(Faulty(Ct3(Circuit(power=constant(6.0))), [Fault(kind=FaultKind.SILENT, start_ns=0)]), clock)
-    assert refused.value.code == "meter.silent"
-    reader, line, heard = listening(Ct3(Circuit(power=constant(6.0))), clock)
-    pass_time(clock, seconds=1.0, step_s=0.02)
-    line.unplug()
-    threading.Timer(0.2, line.plug).start()  # the reader tries again after a second of true time
-    pass_time(clock, seconds=1.0, step_s=0.02)
-    reader.stop()
-    assert heard.codes[:2] == ["meter.unplugged", "meter.replugged"]

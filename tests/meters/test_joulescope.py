@@ -23,8 +23,8 @@ from edgekit.sim.emulators.instrument import Circuit, OwnClock
 from edgekit.sim.emulators.joulescope import JoulescopeLibrary
 from edgekit.sim.load import constant, square
 from tests.meters.agreement import Run, require_agreement, run
+from tests.meters.probes import window
 from tests.meters.scripted import Heard, pass_time
-from tests.meters.test_lpm01a import _window
 
 SECOND = 1_000_000_000
 STEADY = Circuit(power=constant(0.5), voltage_v=5.0)
@@ -171,7 +171,7 @@ def test_windows_are_dated_by_its_input() -> None:
     pass_time(clock, seconds=2.1, step_s=0.0037)
     meter.stop()
     edges = heard.trace("joulescope.gpi0")
-    windows = [_window(start + 100_000_000 + k * 400_000_000, start + 300_000_000 + k * 400_000_000, k) for k in range(1, 5)]
+    windows = [window(start + 100_000_000 + k * 400_000_000, start + 300_000_000 + k * 400_000_000, k) for k in range(1, 5)]
     for new, old in zip(edge_windows(edges, windows, tolerance_ns=50_000_000, bracket_ns=5_000).windows, windows, strict=True):
         assert new is not None
         assert new.duration_s == pytest.approx(0.2, abs=1e-4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import struct
-import threading
 
 import pytest
 
@@ -23,7 +22,6 @@ from edgekit.meters.km003c import (
     parse,
 )
 from edgekit.sim.clock import ScriptedClock
-from edgekit.sim.emulators.faulty import Fault, FaultKind, Faulty
 from edgekit.sim.emulators.instrument import Circuit, Instrument, OwnClock
 from edgekit.sim.emulators.km003c import Km003c
 from edgekit.sim.load import constant
@@ -131,29 +129,3 @@ def test_a_host_that_was_away_for_long_finds_its_place_in_the_ticks() -> None:
     assert (amperes.t_ns[1:] > amperes.t_ns[:-1]).all()
     assert amperes.t_ns[-1] == pytest.approx(clock.now_ns(), abs=SECOND)
     assert FLAG_GAP in amperes.flags[1:].tolist()
-
-
-@pytest.mark.parametrize("kind", list(FaultKind))
-def test_a_fault_of_two_seconds_loses_samples_and_invents_none(kind: FaultKind) -> None:
-    clock = ScriptedClock()
-    fault = Fault(kind=kind, start_ns=clock.now_ns() + 2 * SECOND, end_ns=clock.now_ns() + 4 * SECOND)
-    reader, _, heard = listening(Faulty(Km003c(Circuit(power=constant(6.0), voltage_v=5.0)), [fault]), clock)
-    pass_time(clock, seconds=7.0, step_s=0.02)
-    reader.stop()
-    amperes = heard.trace("km003c.current")
-    assert amperes.value == pytest.approx(1.2)
-    assert amperes.t_ns[-1] > fault.end_ns + SECOND
-
-
-def test_silence_and_a_pulled_cable() -> None:
-    clock = ScriptedClock()
-    with pytest.raises(HardwareError) as refused:
-        listening(Faulty(Km003c(Circuit(power=constant(6.0))), [Fault(kind=FaultKind.SILENT, start_ns=0)]), clock)
-    assert refused.value.code == "meter.silent"
-    reader, line, heard = listening(Km003c(Circuit(power=constant(6.0))), clock)
-    pass_time(clock, seconds=1.0, step_s=0.02)
-    line.unplug()
-    threading.Timer(0.2, line.plug).start()  # the reader tries again after a second of true time
-    pass_time(clock, seconds=1.0, step_s=0.02)
-    reader.stop()
-    assert heard.codes[:2] == ["meter.unplugged", "meter.replugged"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,17 +11,14 @@ import pytest
 from edgekit.core.errors import EdgekitError, HardwareError, UsageError
 from edgekit.core.quantity import Estimate, Origin
 from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, FLAG_OVER
-from edgekit.core.window import Phase, Window
-from edgekit.energy.group import analyse_group
 from edgekit.energy.sync import edge_windows
-from edgekit.links.clock import HostClock
-from edgekit.links.pty import served
 from edgekit.meters.lpm01a import Lpm01aMeter
 from edgekit.meters.shield_stream import TextStream, Told, WordStream, answer
 from edgekit.sim.clock import ScriptedClock
 from edgekit.sim.emulators.instrument import Circuit, OwnClock
 from edgekit.sim.emulators.lpm01a import Lpm01a
 from edgekit.sim.load import constant, square, steps
+from tests.meters.probes import measured, through_a_line, window
 from tests.meters.scripted import Heard, Line, pass_time
 
 V = 3.0
@@ -198,35 +194,14 @@ def test_over_current_is_told_and_ends_the_acquisition() -> None:
     assert heard.trace("lpm01a.power").flags[-1] & FLAG_OVER
 
 
-def _window(start_ns: int, end_ns: int, index: int) -> Window:
-    inferences = (end_ns - start_ns) // 1_000_000
-    return Window(phase=Phase.MEASURE, index=index, clock="sim", start_ns=start_ns, end_ns=end_ns, inferences=inferences)
-
-
 def _run(seed: int, *, gain: float, **options: str) -> tuple[Estimate, float]:
-    """Return what five windows of half a second measure, and the truth, for one seed."""
-    draw = random.Random(seed)
-    clock, heard = ScriptedClock(), Heard()
-    load = square(draw.uniform(0.001, 0.02), draw.uniform(0.03, 0.14), draw.uniform(0.004, 0.02), draw.uniform(0.2, 0.8), draw.random())
-    own = OwnClock(offset_ns=draw.randrange(10**12), drift=draw.uniform(-1e-4, 1e-4))
-    emulated = Lpm01a(Circuit(power=load, voltage_v=V, start_ns=clock.now_ns()), clock=own, seed=seed, gain=gain)
-    meter = _meter(emulated, clock, **options)
-    spec = meter.spec()
-    meter.start(heard.sink, heard)
-    pass_time(clock, seconds=0.3, step_s=0.1)
-    windows = []
-    for index in range(5):
-        start_ns = clock.now_ns()
-        pass_time(clock, seconds=draw.uniform(0.5, 0.6), step_s=0.05)
-        windows.append(_window(start_ns, clock.now_ns(), index))
-        pass_time(clock, seconds=0.05, step_s=0.05)
-    meter.stop()
-    assert heard.codes == []
-    traces = {"lpm01a.power": heard.trace("lpm01a.power")}
-    analysed = analyse_group(spec.channels[:1], spec, windows=windows, idles=[], maps=(), traces=traces, machine="bench")
-    found = analysed.energy_j_per_inference
-    assert isinstance(found, Estimate)
-    return found, sum(emulated.circuit.energy_j(w.start_ns, w.end_ns) for w in windows) / sum(w.inferences or 0 for w in windows)
+    return measured(
+        lambda circuit, own: Lpm01a(circuit, clock=own, seed=seed, gain=gain),
+        lambda line, clock: Lpm01aMeter("scripted", {"voltage": f"{V} V", **options}, clock=clock, open_port=line.open),
+        seed=seed,
+        most_w=0.14,
+        voltage_v=V,
+    )
 
 
 @pytest.mark.parametrize("options", [{}, {"output": "energy"}, {"rate_hz": "100000"}, {"output": "energy", "rate_hz": "1000"}])
@@ -246,7 +221,7 @@ def test_windows_are_dated_by_the_edges_of_d7() -> None:
     pass_time(clock, seconds=1.5, step_s=0.07)
     meter.stop()
     edges = heard.trace("lpm01a.d7")
-    windows = [_window(start + 300_000_000 + k * 500_000_000, start + 550_000_000 + k * 500_000_000, k) for k in range(2)]
+    windows = [window(start + 300_000_000 + k * 500_000_000, start + 550_000_000 + k * 500_000_000, k) for k in range(2)]
     dated = edge_windows(edges, windows, tolerance_ns=50_000_000, bracket_ns=50_000)
     for new, old in zip(dated.windows, windows, strict=True):
         assert new is not None
@@ -257,17 +232,9 @@ def test_windows_are_dated_by_the_edges_of_d7() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("rate_hz", ["10000", "100000"])
 def test_it_is_read_through_a_serial_line(rate_hz: str) -> None:
-    clock, heard = HostClock(), Heard()
-    circuit = Circuit(power=square(0.02, 0.1, 0.1, 0.3), voltage_v=V, start_ns=clock.now_ns())
-    with served(Lpm01a(circuit, clock=OwnClock(offset_ns=10**9, drift=3e-5))) as path:
-        meter = Lpm01aMeter(path, {"voltage": f"{V} V", "rate_hz": rate_hz})
-        meter.start(heard.sink, heard)
-        time.sleep(2.5)
-        meter.stop()
-    assert not heard.errors
-    assert heard.codes == []
-    trace = heard.trace("lpm01a.power", clock="host")
-    middle = (trace.t_ns > trace.t_ns[0] + 500_000_000) & (trace.t_ns < trace.t_ns[0] + 2_000_000_000)
-    seconds = (int(trace.t_ns[middle][-1]) - int(trace.t_ns[middle][0])) / 1e9
-    truth = circuit.energy_j(int(trace.t_ns[middle][0]), int(trace.t_ns[middle][-1]))
-    assert float(np.mean(trace.value[middle])) * V * seconds == pytest.approx(truth, rel=0.03)
+    _, found_j, true_j = through_a_line(
+        lambda circuit, own: Lpm01a(circuit, clock=own),
+        lambda path: Lpm01aMeter(path, {"voltage": f"{V} V", "rate_hz": rate_hz}),
+        voltage_v=V,
+    )
+    assert found_j == pytest.approx(true_j, rel=0.03)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,18 +14,16 @@ from edgekit.core.channel import Measurand
 from edgekit.core.errors import EdgekitError, HardwareError, UsageError
 from edgekit.core.quantity import Estimate, Origin, Unknown
 from edgekit.core.trace import FLAG_GAP, FLAG_OVER
-from edgekit.core.window import Phase, Window
 from edgekit.energy.group import analyse_group
 from edgekit.energy.integrate import Rule, integrate
 from edgekit.energy.sync import edge_windows
-from edgekit.links.clock import HostClock
-from edgekit.links.pty import served
 from edgekit.meters.ppk2 import Ppk2Meter
 from edgekit.meters.ppk2_words import UNCALIBRATED, Framer, Spikes, Words, amperes_by_code, parse_metadata, smoothed
 from edgekit.sim.clock import ScriptedClock
 from edgekit.sim.emulators.instrument import Circuit, OwnClock
 from edgekit.sim.emulators.ppk2 import FACTORS, Ppk2
 from edgekit.sim.load import constant, square, steps
+from tests.meters.probes import measured, through_a_line, window
 from tests.meters.scripted import Heard, Line, pass_time
 
 V = 3.3
@@ -202,7 +199,7 @@ def test_losses_tears_and_over_current_are_told() -> None:
     assert 900 < (trace.flags & FLAG_OVER > 0).sum() <= 1000
     assert (np.diff(trace.t_ns) > 0).all()
     start = emulated.circuit.start_ns
-    windows = [_window(start + 1_200_000_000, start + 1_900_000_000), _window(start + 1_900_000_000, start + 2_500_000_000)]
+    windows = [window(start + 1_200_000_000, start + 1_900_000_000), window(start + 1_900_000_000, start + 2_500_000_000)]
     analysed = [
         analyse_group(
             meter_channels(meter), _spec(emulated), windows=[w], idles=[], maps=(), traces={"ppk2.power": trace}, machine="bench"
@@ -220,10 +217,6 @@ def meter_channels(_: Ppk2Meter) -> list[Any]:
 
 def _spec(emulated: Ppk2) -> Any:
     return _meter(Ppk2(emulated.circuit), ScriptedClock())[0].spec()
-
-
-def _window(start_ns: int, end_ns: int, inferences: int = 1, index: int = 0) -> Window:
-    return Window(phase=Phase.MEASURE, index=index, clock="sim", start_ns=start_ns, end_ns=end_ns, inferences=inferences)
 
 
 def test_unseen_turns_of_the_counter_are_found_by_the_clock() -> None:
@@ -257,30 +250,13 @@ def test_a_cable_that_is_pulled_leaves_a_gap() -> None:
 
 
 def _run(seed: int, *, gain: float) -> tuple[Estimate, float]:
-    """Return what five windows of half a second measure, and the truth, for one seed."""
-    draw = random.Random(seed)
-    clock, heard = ScriptedClock(), Heard()
-    load = square(draw.uniform(0.001, 0.05), draw.uniform(0.06, 1.0), draw.uniform(0.004, 0.02), draw.uniform(0.2, 0.8), draw.random())
-    own = OwnClock(offset_ns=draw.randrange(10**12), drift=draw.uniform(-1e-4, 1e-4))
-    emulated = Ppk2(Circuit(power=load, voltage_v=V, start_ns=clock.now_ns()), clock=own, seed=seed, gain=gain)
-    meter, _ = _meter(emulated, clock)
-    spec = meter.spec()
-    meter.start(heard.sink, heard)
-    pass_time(clock, seconds=0.3, step_s=0.1)
-    windows = []
-    for index in range(5):
-        start_ns = clock.now_ns()
-        pass_time(clock, seconds=draw.uniform(0.5, 0.6), step_s=0.05)
-        windows.append(_window(start_ns, clock.now_ns(), (clock.now_ns() - start_ns) // 1_000_000, index))
-        pass_time(clock, seconds=0.05, step_s=0.05)
-    meter.stop()
-    assert heard.codes == []
-    found = analyse_group(
-        spec.channels[:1], spec, windows=windows, idles=[], maps=(), traces={"ppk2.power": heard.trace("ppk2.power")}, machine="bench"
-    ).energy_j_per_inference
-    assert isinstance(found, Estimate)
-    truth = sum(emulated.circuit.energy_j(w.start_ns, w.end_ns) for w in windows) / sum(w.inferences or 0 for w in windows)
-    return found, truth
+    return measured(
+        lambda circuit, own: Ppk2(circuit, clock=own, seed=seed, gain=gain),
+        lambda line, clock: Ppk2Meter("scripted", {"voltage": f"{V} V"}, clock=clock, open_port=line.open),
+        seed=seed,
+        most_w=1.0,
+        voltage_v=V,
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -302,30 +278,21 @@ def test_windows_are_dated_by_an_input_of_the_meter() -> None:
     meter.stop()
     edges, power = heard.trace("ppk2.d0"), heard.trace("ppk2.power")
     assert len(edges) == 11  # the first level, and each change
-    windows = [_window(start + 100_000_000 + k * 400_000_000, start + 300_000_000 + k * 400_000_000, 1, k) for k in range(1, 5)]
+    windows = [window(start + 100_000_000 + k * 400_000_000, start + 300_000_000 + k * 400_000_000, k) for k in range(1, 5)]
     dated = edge_windows(edges, windows, tolerance_ns=50_000_000, bracket_ns=5_000)
-    for window in dated.windows:
-        assert window is not None
-        (whole,) = integrate(power, [(window.start_ns, window.end_ns)], rule=Rule.TRAPEZOID, max_gap_ns=50_000)
+    for found in dated.windows:
+        assert found is not None
+        (whole,) = integrate(power, [(found.start_ns, found.end_ns)], rule=Rule.TRAPEZOID, max_gap_ns=50_000)
         assert whole.area * V / 1e9 == pytest.approx(0.04, rel=0.01)
 
 
 @pytest.mark.slow
 def test_it_is_read_through_a_serial_line() -> None:
-    clock, heard = HostClock(), Heard()
-    circuit = Circuit(power=square(0.02, 0.1, 0.1, 0.3), voltage_v=V, start_ns=clock.now_ns())
-    with served(Ppk2(circuit, clock=OwnClock(offset_ns=10**9, drift=3e-5))) as path:
-        meter = Ppk2Meter(path, {"voltage": f"{V} V"})
-        meter.start(heard.sink, heard)
-        time.sleep(3.0)
-        meter.stop()
-    assert not heard.errors
-    assert heard.codes == []
-    trace = heard.trace("ppk2.power", clock="host")
+    trace, found_j, true_j = through_a_line(
+        lambda circuit, own: Ppk2(circuit, clock=own), lambda path: Ppk2Meter(path, {"voltage": f"{V} V"}), voltage_v=V
+    )
     assert not trace.flags.any()
-    start_ns, end_ns = int(trace.t_ns[0]) + 500_000_000, int(trace.t_ns[0]) + 2_500_000_000
-    (whole,) = integrate(trace, [(start_ns, end_ns)], rule=Rule.TRAPEZOID, max_gap_ns=10_000_000)
-    assert whole.area * V / 1e9 == pytest.approx(circuit.energy_j(start_ns, end_ns), rel=0.03)
+    assert found_j == pytest.approx(true_j, rel=0.03)
 
 
 def test_an_instrument_that_says_nothing_is_told() -> None:

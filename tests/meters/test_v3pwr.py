@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
 from edgekit.core.errors import EdgekitError, HardwareError, UsageError
 from edgekit.core.trace import FLAG_OVER
 from edgekit.energy.integrate import Rule, integrate
-from edgekit.links.clock import HostClock
-from edgekit.links.pty import served
 from edgekit.meters.shield_stream import Told, WordStream
 from edgekit.meters.v3pwr import V3PwrMeter
 from edgekit.sim.clock import ScriptedClock
 from edgekit.sim.emulators.instrument import Circuit, OwnClock
 from edgekit.sim.emulators.v3pwr import V3Pwr
 from edgekit.sim.load import constant, square, steps
+from tests.meters.probes import through_a_line
 from tests.meters.scripted import Heard, Line, pass_time
 
 V = 3.3
@@ -115,16 +112,7 @@ def test_over_current_ends_it() -> None:
 
 @pytest.mark.slow
 def test_it_is_read_through_a_serial_line() -> None:
-    clock, heard = HostClock(), Heard()
-    circuit = Circuit(power=square(0.02, 0.4, 0.1, 0.3), voltage_v=V, start_ns=clock.now_ns())
-    with served(V3Pwr(circuit, clock=OwnClock(offset_ns=10**9, drift=3e-5))) as path:
-        meter = V3PwrMeter(path, {"voltage": f"{V} V"})
-        meter.start(heard.sink, heard)
-        time.sleep(2.5)
-        meter.stop()
-    assert not heard.errors
-    assert heard.codes == []
-    trace = heard.trace("v3pwr.power", clock="host")
-    start_ns, end_ns = int(trace.t_ns[0]) + 300_000_000, int(trace.t_ns[0]) + 2_000_000_000
-    (whole,) = integrate(trace, [(start_ns, end_ns)], rule=Rule.TRAPEZOID, max_gap_ns=10_000_000)
-    assert whole.area * V / 1e9 == pytest.approx(circuit.energy_j(start_ns, end_ns), rel=0.03)
+    _, found_j, true_j = through_a_line(
+        lambda circuit, own: V3Pwr(circuit, clock=own), lambda path: V3PwrMeter(path, {"voltage": f"{V} V"}), voltage_v=V
+    )
+    assert found_j == pytest.approx(true_j, rel=0.03)
