@@ -81,7 +81,7 @@ def test_windows_are_on_the_boards_clock_and_last_as_long_as_was_asked() -> None
         assert -printing_ns - 2 * line.u_ns(window.start_ns) <= line.on_target(window.start_ns) - begun_ns <= 2 * line.u_ns(window.start_ns)
         assert abs(line.on_target(window.end_ns) - ended_ns) <= 2 * line.u_ns(window.end_ns) + 1000
     assert idle.duration_s == pytest.approx(2.0)
-    assert bench.board.overruns == 0
+    assert bench.board.buffer.overruns == 0
     assert not any(command.startswith("infer") and not command.endswith(" 0") for command in bench.asked), "never ten warm-ups by default"
 
 
@@ -135,7 +135,7 @@ def test_inputs_go_round_between_windows_and_are_sent_once_each_time() -> None:
     assert bench.board.heard.count("db load 490") - loads == 3 + 1 - 1, "what is in the buffer is not sent again"
     pieces = [command for command in bench.board.heard if command.startswith("db ") and "load" not in command]
     assert max(map(len, pieces)) == 3 + 2 * 31
-    assert bench.board.overruns == 0
+    assert bench.board.buffer.overruns == 0
 
 
 def test_an_input_that_takes_long_to_send_is_the_only_one() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edgekit.sim.emulators.instrument import OwnClock
-from edgekit.sim.emulators.tiny_board import MOST_BYTES, Firmware, TinyBoard
+from edgekit.sim.emulators.tiny_board import Firmware, TinyBoard
+from edgekit.sim.emulators.tiny_buffer import MOST_BYTES
 
 BANNER = b"m-timestamp-mode-performance\r\nm-lap-us-52690\r\nm-init-done\r\nm-ready\r\n"
 FIRMWARE = Firmware(vendor="a board", input_bytes=4, inference_s=0.01)
@@ -76,7 +77,7 @@ def test_bytes_come_in_pieces_of_either_case_and_surplus_digits_are_dropped() ->
     assert talk.ask("db 0aFF%") == "m-ready\r\n"
     assert talk.ask("db 0102030405060708deadbeef%") == "m-load-done\r\nm-ready\r\n"
     assert talk.ask("db print%") == "m-buffer-0a-ff-01-02-03-04-05-06\r\nm-buffer-07-08\r\n\r\nm-ready\r\n"
-    assert talk.board.overruns == 0
+    assert talk.board.buffer.overruns == 0
 
 
 def test_bytes_after_the_load_is_done_are_written_past_its_end() -> None:
@@ -84,7 +85,7 @@ def test_bytes_after_the_load_is_done_are_written_past_its_end() -> None:
     talk.ask("db load 2%")
     assert "m-load-done" in talk.ask("db 0102%")
     assert talk.ask("db 0304%") == "m-ready\r\n", "the firmware says nothing of it"
-    assert talk.board.overruns == 2
+    assert talk.board.buffer.overruns == 2
     talk.ask(f"db load {MOST_BYTES}%")
     answers = [talk.ask(f"db {'00' * 32}%", wait_s=0.1) for _ in range(MOST_BYTES // 32)]
     assert answers[-1] == "m-load-done\r\nm-ready\r\n"

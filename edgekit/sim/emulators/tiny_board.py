@@ -10,16 +10,15 @@ Printing takes as long as the line takes: the firmware waits for it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from edgekit.sim.emulators.answers import Answers
 from edgekit.sim.emulators.instrument import OwnClock
+from edgekit.sim.emulators.tiny_buffer import TinyBuffer, atoi
 from edgekit.sim.trail import Trail
 
-MOST_BYTES: Final = 96 * 96 * 3  # of an input: the largest of the benchmark's models
 _COMMAND_CHARS: Final = 80
 _FIRMWARE: Final = "ULPMark for tinyML Firmware V0.0.1"
 _HELP: Final = (
@@ -75,7 +74,6 @@ class TinyBoard:
     ) -> None:
         self.firmware = firmware
         self.power, self.pin = Trail(firmware.idle_w), Trail(1.0)
-        self.overruns = 0
         self.heard: list[str] = []
         self._answer, self._speed = answer, speed
         self._clock = clock or OwnClock()
@@ -125,7 +123,7 @@ class TinyBoard:
     def _boot(self, t_ns: int, said: bytes = b"") -> None:
         self._lines, self._command = Answers(), bytearray()
         self._lines.later(t_ns, said)  # what had left the line before
-        self._buffer, self._size, self._place = bytearray(MOST_BYTES), 0, 0
+        self.buffer = TinyBuffer()
         self._dead, self._deaf_until_ns = False, 0
         self._begun_ns, self._free_ns = t_ns, t_ns + round(self.firmware.boot_s * 1e9)
         self._results: Sequence[float] = ()
@@ -162,66 +160,20 @@ class TinyBoard:
         self._print(f"m-model-[{self.firmware.model}]")
 
     def _bytes(self, rest: list[str]) -> None:
-        if not rest:
-            self._print("e-[Command 'db' requires a subcommand]")
-        elif rest[0] == "load":
-            self._expect(rest[1:])
-        elif rest[0] == "print":
-            self._print_bytes()
-        else:
-            self._take(rest[0])
-
-    def _expect(self, rest: list[str]) -> None:
-        if not rest:
-            self._print("e-[Command 'db load' requires the # of bytes]")
-            return
-        self._size = _number(rest[0])
-        if self._size == 0:
-            self._print("e-[Command 'db load' must be >0 bytes]")
-            return
-        self._place = 0
-        if 0 < self._size <= MOST_BYTES:
-            self._print(f"m-[Expecting {self._size} bytes]")
-        else:
-            self._print(f"Supplied buffer size {self._size} exceeds maximum of {MOST_BYTES}", end="\n")
-
-    def _take(self, digits: str) -> None:
-        """Take bytes as the firmware does: it looks for its end with ==, and goes on past it when that was missed."""
-        if len(digits) % 2:
-            self._print("e-[Insufficent number of hex digits]")
-            return
-        for place in range(0, len(digits), 2):
-            pair = digits[place : place + 2]
-            if re.fullmatch("[0-9a-fA-F]{2}", pair) is None:
-                self._print(f"e-[Invalid hex digit '{pair}']")
-                return
-            if self._place >= MOST_BYTES:  # past the buffer lies the rest of its memory
-                self._dead = True
-                return
-            self.overruns += self._place >= self._size
-            self._buffer[self._place] = int(pair, 16)
-            self._place += 1
-            if self._place == self._size:
-                self._print("m-load-done")
-                return
-
-    def _print_bytes(self) -> None:
-        held = self._buffer[: max(0, self._size)]
-        for place in range(0, len(held), 8):
-            self._print("m-buffer-" + "-".join(f"{number:02x}" for number in held[place : place + 8]))
-        if len(held) % 8:
-            self._print("")
+        for line in self.buffer.obey(rest):
+            self._print(line, end="")
+        self._dead = self.buffer.trampled
 
     def _infer(self, rest: list[str]) -> None:
-        number = _number(rest[0]) if rest else 1
-        warmup = _number(rest[1]) if len(rest) > 1 else 10
+        number = atoi(rest[0]) if rest else 1
+        warmup = atoi(rest[1]) if len(rest) > 1 else 10
         if number <= 0:
             self._print("e-[Inference iterations must be >0]")
             return
         if warmup < 0:
             self._print("e-[Inference warmup must be >=0]")
             return
-        self._results = self._answer(bytes(self._buffer[: self.firmware.input_bytes]))
+        self._results = self._answer(self.buffer.first(self.firmware.input_bytes))
         self._print(f"m-warmup-start-{warmup}")
         self._work(warmup)
         self._print("m-warmup-done")
@@ -268,9 +220,3 @@ class TinyBoard:
 def garbled(data: bytes) -> bytes:
     """Return what is heard of bytes at another speed: something else, and no text."""
     return bytes(number * 37 % 128 | 128 for number in data)
-
-
-def _number(text: str) -> int:
-    """Return what C's atoi makes of a text: the number it begins with, else 0."""
-    found = re.match(r"\s*[+-]?\d+", text)
-    return int(found[0]) if found else 0
