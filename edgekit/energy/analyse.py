@@ -24,6 +24,7 @@ from edgekit.energy.operators import attribute
 from edgekit.energy.pacing import busy_s, pacing_notes
 from edgekit.energy.product import multiplied
 from edgekit.energy.staleness import repeated
+from edgekit.energy.tiny_rule import by_tiny_rule
 from edgekit.energy.validity import disturbances, marked
 from edgekit.energy.warmup import drift_note
 
@@ -66,6 +67,7 @@ def analyse(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> An
             *_notes(record, measured),
             *side_by_side(best, _of_others(record, channels, best)),
             *repeated(record, traces),
+            *_by_other_rules(record, measured, best),
             *attribution.notes,
         ),
         operators=attribution.operators,
@@ -73,6 +75,11 @@ def analyse(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> An
         cold_start=cold_start(record, traces, best=best, steady_s=time_s, origins=_clock_origins(record), machine=machine),
     )
     return marked(analysis)
+
+
+def _by_other_rules(record: RunRecord, measured: Sequence[Window], best: ChannelAnalysis | None) -> tuple[Note, ...]:
+    note = by_tiny_rule(measured, best) if record.device.kind == "board" else None
+    return () if note is None else (note,)
 
 
 def _with_products(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> tuple[RunRecord, Mapping[str, Trace | ChunkedTrace]]:
