@@ -8,21 +8,25 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from edgekit.config import load
 from edgekit.core.errors import EdgekitError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Device, Progress
-from edgekit.flows.doctor import calibration, installation, machine
+from edgekit.flows.doctor import calibration, device, installation, machine
 from edgekit.flows.doctor.checkup import Checkup, Status
 from edgekit.links.clock import SystemClock
-from edgekit.registry import open_device
+from edgekit.registry import open_device, resolve_device
 from edgekit.store.calibrations import CalibrationStore
+
+COUNTERS = ("rapl", "nvml", "jetson", "pmic", "hwmon", "cputime")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorRequest:
-    """Say where to look: the working folder and the roots of the kernel's trees."""
+    """Say where to look: the working folder and the roots of the kernel's trees; or at one `device`, by its name."""
 
     folder: Path
+    device: str | None = None
     proc: Path = Path("/proc")
     sysfs: Path = Path("/sys")
 
@@ -47,7 +51,13 @@ def doctor(
     has: Callable[[str], bool] = lambda module: find_spec(module) is not None,
     date: SystemClock | None = None,
 ) -> Diagnosis:
-    """Run every check and return what was found; `has` says whether a module is installed without importing it."""
+    """Run every check and return what was found; `has` says whether a module is installed without importing it.
+
+    Raises UsageError for a device that nobody knows.
+    """
+    if request.device is not None:
+        spec = resolve_device(request.device, load(request.folder))
+        return Diagnosis(checks=device.examine(spec, counters=COUNTERS, progress=progress, connect=connect))
     progress.step("look at this machine")
     config, told = installation.configuration(request.folder)
     checks = [installation.python(), *installation.extras(has), told, *installation.runs_folder(config.runs)]

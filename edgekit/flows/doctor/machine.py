@@ -8,9 +8,9 @@ from pathlib import Path
 from edgekit.core.units import format_scaled
 from edgekit.flows.doctor.checkup import Checkup, Status, text_of
 
-_BUSY_SHARE = 0.2  # of all cores; other work of this size shows in every window
+BUSY_SHARE = 0.2  # of all cores; other work of this size shows in every window
 _STEAL_SHARE = 0.01
-_HOT_C = 80.0  # laptops and boards begin to throttle between 80 and 100 degC
+HOT_C = 80.0  # laptops and boards begin to throttle between 80 and 100 degC
 _MEMORY_WARN_BYTES = 2e9  # a conversion with tensorflow needs about as much
 
 
@@ -33,7 +33,7 @@ def load(proc: Path) -> Checkup:
         return Checkup(name="load", status=Status.OK, found="not readable here")
     one_minute, cores = float(text.split()[0]), os.cpu_count() or 1
     found = f"{one_minute:.2f} over the last minute on {cores} cores"
-    if one_minute <= _BUSY_SHARE * cores:
+    if one_minute <= BUSY_SHARE * cores:
         return Checkup(name="load", status=Status.OK, found=found)
     return Checkup(
         name="load",
@@ -84,7 +84,7 @@ def temperature(sysfs: Path) -> Checkup:
     if not degrees:
         return Checkup(name="temperature", status=Status.OK, found="not readable: no thermal zone")
     hottest = max(degrees)
-    if hottest < _HOT_C:
+    if hottest < HOT_C:
         return Checkup(name="temperature", status=Status.OK, found=f"{hottest:.0f} degC at most")
     return Checkup(
         name="temperature",
