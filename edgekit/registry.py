@@ -115,11 +115,11 @@ def resolve_device(name: str, config: Config) -> DeviceSpec:
     if name in BUILT_IN_DEVICES:
         return BUILT_IN_DEVICES[name]
     scheme, colon, _ = name.partition(":")
+    if scheme == "board":  # not listed: finding out whether one is there would write to whatever sits at the port
+        place, options = with_options(name if colon else "board:")
+        return DeviceSpec(name=scheme, kind=scheme, address=place, options=options)
     if colon and scheme in DEVICES:  # `--device cuda:1` needs no name
         kind_of(name)
-        if scheme == "board":
-            place, options = with_options(name)
-            return DeviceSpec(name=scheme, kind=scheme, address=place, options=options)
         shown = ssh_address(name).short if scheme == "ssh" else name
         return DeviceSpec(name=shown, kind=scheme, address=name)
     error = unknown_name("device", name, {*BUILT_IN_DEVICES, *config.devices}, list_command=_LISTS["device"])

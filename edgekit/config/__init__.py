@@ -48,7 +48,7 @@ from edgekit.links.folders import data_folder
 from edgekit.links.ssh_address import ssh_address
 
 FILE_NAME = "edgekit.toml"
-BUILT_IN_DEVICES = {name: DeviceSpec(name=name, kind=name, address=f"{name}:") for name in ("local", "cuda", "board", "sim")}
+BUILT_IN_DEVICES = {name: DeviceSpec(name=name, kind=name, address=f"{name}:") for name in ("local", "cuda", "sim")}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NAMES_HOLD = "a name holds letters, digits, '_', '.' and '-', 64 at most"
 
