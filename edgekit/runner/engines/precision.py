@@ -15,9 +15,8 @@ from typing import Optional, Sequence
 
 from ..wire import Refusal
 
-
 _OVERRIDE = "NVIDIA_TF32_OVERRIDE"  # 0: no library of NVIDIA's uses tf32, whatever a program or a default says
-_MARKS = (b"QuantizeLinear",)
+_MARKS = (b"QuantizeLinear", b"DequantizeLinear")
 _CHUNK = 1 << 20
 
 
