@@ -14,11 +14,13 @@ from edgekit.core.quantity import Note
 from edgekit.core.run import LoadTiming, ProfiledWindow, RunPlan
 from edgekit.core.trace import ClockMap
 from edgekit.core.units import format_scaled
-from edgekit.core.window import Latency, Pacing, Phase, Window
+from edgekit.core.window import Phase, Window
 from edgekit.devices.client import Client
 from edgekit.devices.preparing import mended, prepared
+from edgekit.devices.processing import shipped
 from edgekit.devices.profiling import profiled
 from edgekit.devices.sampling import CpuEdges, Sampling
+from edgekit.devices.windows import window_of
 from edgekit.links.clock import asleep, slept_ns
 from edgekit.links.shell import Shell
 
@@ -111,7 +113,7 @@ class RunnerSession:
             "delegate": plan.delegate,
             "delegate_options": dict(plan.delegate_options),
             "precision": plan.precision,
-            **_processing(plan, self._shell),
+            **shipped(plan, self._shell),
         }
         candidates = self._candidates(artifact, plan)
         if len(candidates) == 1:
@@ -131,10 +133,6 @@ class RunnerSession:
             do=[step for error in refusals for step in error.do],
         )
 
-    def _before(self) -> Sequence[str]:
-        """Return what goes before the words that start the runner."""
-        return ()
-
     def _require_memory(self, artifact: Path) -> None:
         """Raise HardwareError for an artifact that is larger than the machine's memory: it is not even sent there."""
         size, memory = artifact.stat().st_size if artifact.is_file() else 0, self.facts().ram_bytes
@@ -145,6 +143,10 @@ class RunnerSession:
                 why=f"the file has {format_scaled(size, 'B')}, the machine {format_scaled(memory, 'B')}",
                 do=[("make it smaller:", "edgekit convert MODEL -r int8")],
             )
+
+    def _before(self) -> Sequence[str]:
+        """Return what goes before the words that start the runner."""
+        return ()
 
     def _candidates(self, artifact: Path, plan: RunPlan) -> Sequence[str | None]:
         """Return the engines to try for an artifact, the preferred one first; None lets the runner choose by the file's ending."""
@@ -305,26 +307,7 @@ class RunnerModel:
             patience_s += 2 * min_inferences / self._plan.rate_hz
         reply = self._client.ask("run", **asked, timeout_s=patience_s)
         self._on_window(self.pid or 0, reply)
-        latency = reply["latency"]
-        return Window(
-            phase=phase,
-            index=index,
-            clock=self._domain,
-            start_ns=reply["start_ns"],
-            end_ns=reply["end_ns"],
-            bracket_ns=reply["bracket_ns"],
-            inferences=reply["inferences"],
-            latency=Latency(
-                group_size=latency["group_size"],
-                total_ns=latency["total_ns"],
-                min_ns=latency["min_ns"],
-                max_ns=latency["max_ns"],
-                histogram=tuple((place, count) for place, count in latency["histogram"]),
-                reservoir_ns=tuple(latency["reservoir_ns"]),
-            ),
-            invalid=asleep(slept_ns, self._slept_ns()),
-            pacing=Pacing(**reply["pacing"]) if "pacing" in reply else None,
-        )
+        return window_of(reply, phase, index, clock=self._domain, invalid=asleep(slept_ns, self._slept_ns()))
 
     def profile(self, index: int, *, seconds: float, timeline: str) -> ProfiledWindow:
         """Time each operator in a process of its own, so that nothing it does or breaks reaches the measured one."""
@@ -342,13 +325,3 @@ class RunnerModel:
     def close(self) -> None:
         """End the inference process."""
         self._client.close()
-
-
-def _processing(plan: RunPlan, shell: Shell) -> dict[str, Any]:
-    """Return what a runner is told of the user's functions: files brought to the machine, and which functions of them."""
-    told: dict[str, Any] = {
-        role: {"file": shell.put(Path(named.file)), "function": named.function}
-        for role, named in (("pre", plan.pre), ("post", plan.post))
-        if named is not None
-    }
-    return told | ({"raw": shell.put(Path(plan.raw))} if plan.raw is not None else {})
