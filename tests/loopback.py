@@ -27,7 +27,7 @@ from tests.processes import descendants
 PROGRAMS = {name: shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") for name in ("sshd", "ssh", "ssh-keygen")}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Loopback:
     """Hold a running server. `config` is for ssh -F (EDGEKIT_SSH_CONFIG); `home` is the user's home over there."""
 
@@ -61,13 +61,20 @@ class Loopback:
         """Return every process that runs on behalf of a connection, with its command line."""
         return descendants(self.server.pid)
 
-    def kill(self) -> None:
-        """End everything there at once, as a reset does; the server with it."""
-        self.server.kill()
-        for pid in self.sessions():
+    def through(self, port: int) -> Path:
+        """Return a configuration for a way to this server through another port of this machine."""
+        config = self.folder / f"config-{port}"
+        config.write_text(f"{self.config.read_text()} HostKeyAlias [localhost]:{self.port}\n Port {port}\n")
+        return config
+
+    def reset(self) -> None:
+        """End everything there at once, the server with it, and let the server start again."""
+        for pid in (self.server.pid, *self.sessions()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.server.wait()
+        self.server = _serve(self.folder)
+        assert _listens(self.server, self.port)
 
 
 @contextlib.contextmanager
@@ -104,11 +111,12 @@ def loopback(
         lines = "\n".join(f"export {name}={shlex.quote(str(value))}" for name, value in there.items())
         (folder / "enter").write_text(f'{before}{lines}\nexec {wrap} sh -c "$SSH_ORIGINAL_COMMAND"\n')
         server, port = _started(folder, extra, port)
+        found = Loopback(port, folder, folder / "config", home, server)
         try:
             _client_config(folder, port)
-            yield Loopback(port, folder, folder / "config", home, server)
+            yield found
         finally:
-            _end(server)
+            _end(found.server)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -144,13 +152,16 @@ def _started(folder: Path, extra: str, port: int | None) -> tuple[subprocess.Pop
             f'AuthorizedKeysFile "{folder}/authorized_keys"\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n'
             f'KbdInteractiveAuthentication no\nPidFile none\nUseDNS no\nPrintMotd no\nForceCommand . "{folder}/enter"\n'
         )
-        log = (folder / "log").open("wb")
-        server = subprocess.Popen([str(PROGRAMS["sshd"]), "-D", "-e", "-f", folder / "sshd_config"], stdin=subprocess.DEVNULL, stderr=log)
-        log.close()
+        server = _serve(folder)
         if _listens(server, chosen):
             return server, chosen
         _end(server)
     pytest.skip(f"no ssh server starts here: {(folder / 'log').read_text()[-300:]}")
+
+
+def _serve(folder: Path) -> subprocess.Popen[bytes]:
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen([str(PROGRAMS["sshd"]), "-D", "-e", "-f", folder / "sshd_config"], stdin=subprocess.DEVNULL, stderr=log)
 
 
 def _listens(server: subprocess.Popen[bytes], port: int) -> bool:

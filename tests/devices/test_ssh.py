@@ -38,11 +38,8 @@ def there() -> Iterator[Loopback]:
 
 def device(server: Loopback, *, port: int | None = None, options: dict[str, str] | None = None, **more) -> SshDevice:
     """Return the machine, reached through another port when one is given."""
-    config = server.config
-    if port is not None:
-        config = server.folder / f"config-{port}"
-        config.write_text(f"{server.config.read_text()} HostKeyAlias [localhost]:{server.port}\n")
-    address = server.address if port is None else server.address.replace(f":{server.port}", f":{port}")
+    config = server.config if port is None else server.through(port)
+    address = server.address if port is None else "ssh://localhost"
     given = {"ssh_config": str(config), **(options or {})}
     return SshDevice(DeviceSpec(name="bench", kind="ssh", address=address, options=given), cache_dir=server.folder / "here", **more)
 
@@ -281,6 +278,39 @@ def test_a_cable_that_is_pulled_is_noticed_here_and_everything_ends_there(there,
         assert time.monotonic() - began < 30
         left = lambda: [line for line in there.sessions().values() if ".pyz" in line]  # noqa: E731
         wait_until(lambda: not left(), "the end of every runner there, with the link still silent", seconds=15)
+
+
+def test_a_machine_that_starts_anew_is_told_from_a_lost_link(there, tmp_path):
+    (tmp_path / "sys" / "kernel" / "random").mkdir(parents=True)
+    start = tmp_path / "sys" / "kernel" / "random" / "boot_id"
+    start.write_text("one\n")
+
+    def reset() -> None:
+        with device(there, options={"proc_root": str(tmp_path)}).connect() as session:
+            model = session.load(write_onnx(tmp_path / "m.onnx"), samples=None, plan=PLAN)
+            start.write_text("two\n")
+            threading.Timer(0.3, there.reset).start()
+            model.run(Phase.MEASURE, 0, seconds=60, min_inferences=1)
+
+    with pytest.raises(HardwareError) as caught:
+        reset()
+    assert caught.value.code == "ssh.lost"
+    assert "has started anew" in caught.value.why
+    wait_until(lambda: not there.sessions(), "the end of every process there", seconds=10)
+
+
+def test_a_slow_link_changes_no_window_and_the_brackets_say_that_it_is_slow(there, tmp_path):
+    with relay(there.port, rate=1e6, delay_s=0.02) as between, device(there, port=between.port).connect() as session:
+        model = session.load(write_onnx(tmp_path / "m.onnx"), samples=None, plan=PLAN)
+        clocks = session.clock_map()
+        window = model.run(Phase.MEASURE, 0, seconds=0.3, min_inferences=1)
+        idle = session.idle(0, 0.3)
+    assert 0.02e9 <= clocks.bracket_ns < 0.2e9
+    assert abs(clocks.offset_ns) <= clocks.bracket_ns, "both clocks are one"
+    assert window.bracket_ns < 1_000_000, "read there, not here"
+    assert 0.3 <= window.duration_s < 0.4
+    assert idle.bracket_ns >= 0.02e9
+    assert idle.start_ns > window.end_ns - clocks.bracket_ns
 
 
 def test_two_models_and_a_sampler_share_the_connection(there, tmp_path):

@@ -1,0 +1,192 @@
+"""What happens to a machine behind ssh in the middle of a benchmark: what was measured is kept, and nothing is left running there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgekit.flows.emulate import EmulationRequest, emulated
+from edgekit.store.runs import read_record
+from tests.clocks import moved_clocks
+from tests.conftest import clean_environment
+from tests.faults.scene import measured
+from tests.loopback import Loopback, loopback
+from tests.processes import wait_until
+from tests.relay import relay
+
+pytestmark = pytest.mark.slow
+SHORT = {"--windows": "60", "--window": "0.3", "--idle": "0.2", "--warmup": "0.1", "--cooldown": "0", "--idle-between": "0"}
+
+
+@pytest.fixture(scope="module")
+def there() -> Iterator[Loopback]:
+    with loopback() as server:
+        yield server
+
+
+class Bench:
+    """Hold a benchmark under way on the machine that edgekit.toml calls "bench"."""
+
+    def __init__(self, folder: Path, model: Path, toml: str, *more: str, plan: dict[str, str] | None = None) -> None:
+        (folder / "edgekit.toml").write_text(toml)
+        self.folder = folder
+        self.said = folder / "stderr"
+        times = [word for pair in {**SHORT, **(plan or {})}.items() for word in pair]
+        command = [sys.executable, "-m", "edgekit", "--json", "--style", "plain", "bench", str(model), "--device", "bench", *times, *more]
+        with self.said.open("w") as sink:
+            self.process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=sink, text=True, env=clean_environment())
+
+    def windows(self) -> int:
+        """Return how many measured windows are in the journal."""
+        return sum(path.read_text().count('"phase": "measure"') for path in self.folder.glob("runs/.open/*/journal.jsonl"))
+
+    def reaches(self, windows: int) -> None:
+        """Wait for that many windows."""
+        wait_until(lambda: self.windows() >= windows or self.process.poll() is not None, f"{windows} windows")
+        assert self.process.poll() is None, self.said.read_text()
+
+    def ends(self) -> tuple[int, dict[str, object]]:
+        """Wait for the end; return the exit status and the data of the one document."""
+        out, _ = self.process.communicate(timeout=60)
+        assert "Traceback" not in self.said.read_text()
+        return self.process.returncode, json.loads(out)["data"]
+
+    def kept(self) -> int:
+        """Return how many measured windows the one record holds."""
+        (path,) = self.folder.glob("runs/*/run.json")
+        record = read_record(path)
+        assert record.analysis is not None
+        return len(measured(record))
+
+
+@contextlib.contextmanager
+def bench(folder: Path, model: Path, toml: str, *more: str, plan: dict[str, str] | None = None) -> Iterator[Bench]:
+    under_way = Bench(folder, model, toml, *more, plan=plan)
+    try:
+        yield under_way
+    finally:
+        if under_way.process.poll() is None:
+            under_way.process.kill()
+        under_way.process.communicate()
+
+
+def is_empty(server: Loopback) -> None:
+    wait_until(lambda: not server.sessions(), "the end of every process there", seconds=10)
+
+
+def test_a_connection_that_drops_in_a_window_keeps_the_windows_before_and_works_again_when_restored(there, tiny, tmp_path):
+    with relay(there.port) as between:
+        toml = there.toml(address="ssh://localhost", ssh_config=str(there.through(between.port)))
+        with bench(tmp_path, tiny, toml, "--meter", "cputime") as running:
+            running.reaches(2)
+            between.cut()
+            status, data = running.ends()
+        assert (status, data["code"]) == (4, "ssh.lost")
+        assert data["details"]["runs"]
+        assert any("--reanalyse" in step["command"] for step in data["do"])
+        assert "has been running all the time" in data["why"]
+        assert running.kept() >= 2
+        is_empty(there)
+        (tmp_path / "again").mkdir()
+        with bench(tmp_path / "again", tiny, toml, "--meter", "cputime", plan={"--windows": "2"}) as second:
+            assert second.ends()[0] == 0
+
+
+def test_a_runner_killed_there_ends_the_run_with_its_windows(there, tiny, tmp_path):
+    with bench(tmp_path, tiny, there.toml(), "--meter", "cputime") as running:
+        running.reaches(2)
+        # The last one started but one: the idle runner comes first, then the model's, then the sampler.
+        runners = sorted(pid for pid, line in there.sessions().items() if line.endswith(".pyz infer") and line.startswith("python"))
+        os.kill(runners[-1], signal.SIGKILL)
+        status, data = running.ends()
+    assert (status, data["code"]) == (4, "runner.died")
+    assert "signal 9" in data["why"]
+    assert running.kept() >= 2
+    is_empty(there)
+
+
+@pytest.mark.parametrize("stage", ["connect", "load", "window"])
+def test_ctrl_c_leaves_nothing_there(there, tiny, tmp_path, stage):
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(loopback(login="sleep 2")) if stage == "connect" else there
+        model = tiny
+        if stage == "load":
+            model = tmp_path / "large.onnx"
+            model.write_bytes(os.urandom(5_000_000))
+            between = stack.enter_context(relay(there.port, rate=1e6))
+            toml = there.toml(address="ssh://localhost", ssh_config=str(there.through(between.port)))
+        else:
+            toml = server.toml()
+        running = stack.enter_context(bench(tmp_path, model, toml, "--meter", "cputime"))
+        if stage == "connect":
+            wait_until(lambda: bool(server.sessions()), "a login")
+        elif stage == "load":
+            wait_until(lambda: bool(list(there.home.rglob("large.onnx.part"))), "the upload")
+        else:
+            running.reaches(2)
+        running.process.send_signal(signal.SIGINT)
+        status, data = running.ends()
+        assert (status, data["code"]) in ((130, "bench.interrupted"), (130, "run.interrupted"))
+        if stage == "window":
+            assert running.kept() >= 2
+        is_empty(server)
+
+
+def test_a_wall_clock_that_steps_there_changes_no_figure_and_marks_the_run(there, tiny, tmp_path):
+    flag = tmp_path / "stepped"
+    shift = f"static long shift_s(clockid_t id) {{ return id == CLOCK_REALTIME && !access({json.dumps(str(flag))}, F_OK) ? 3600 : 0; }}"
+    library = moved_clocks(tmp_path, shift)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nLD_PRELOAD={shlex.quote(str(library))} exec {shlex.quote(sys.executable)} "$@"\n')
+    python.chmod(0o755)
+    with bench(tmp_path, tiny, there.toml(python=str(python)), "--meter", "cputime", plan={"--windows": "6", "--window": "0.5"}) as running:
+        running.reaches(2)
+        flag.touch()
+        status, data = running.ends()
+    assert status == 0, running.said.read_text()
+    (run,) = data["runs"]
+    assert "run.clock_stepped" in json.dumps(run["analysis"]), run["facts_after"]
+    lengths = [(window["end_ns"] - window["start_ns"]) / 1e9 for window in run["windows"] if window["phase"] == "measure"]
+    assert [length for length in lengths if not 0.5 <= length < 0.8] == []
+    offsets = [item["offset_ns"] for item in run["clock_maps"]]
+    assert max(map(abs, offsets)) < 5_000_000, "monotonic clocks do not step"
+    assert run["analysis"]["energy_j_per_inference"]["value"] > 0
+
+
+def test_a_meter_here_that_is_lost_costs_its_windows_while_the_target_goes_on(there, tiny, tmp_path):
+    link = tmp_path / "meter"
+    served, over = threading.Event(), threading.Event()
+
+    def serve() -> None:
+        with emulated(EmulationRequest(kind="um25c", load="idle 5 W", link=link)):
+            served.set()
+            over.wait(60)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    assert served.wait(10)
+    plan = {"--windows": "4", "--window": "3"}
+    with bench(tmp_path, tiny, there.toml(), "--meter", f"um25c:{link}", "--meter", "cputime", plan=plan) as running:
+        running.reaches(2)
+        over.set()
+        thread.join()
+        status, data = running.ends()
+    is_empty(there)
+    assert running.kept() >= 2
+    if status != 0:
+        assert (status, str(data["code"]).partition(".")[0]) in ((4, "meter"), (4, "port"))
+    else:
+        assert running.kept() == 4
+    record = read_record(next(tmp_path.glob("runs/*/run.json")))
+    assert {trace.channel for trace in record.traces} >= {"um25c.power"}
+    assert any(note.code.startswith(("meter.un", "meter.failed", "port.", "meter.silent", "meter.gone")) for note in record.notes)
