@@ -148,17 +148,6 @@ class RunnerSession:
         """Return what goes before the words that start the runner."""
         return ()
 
-    def _require_memory(self, artifact: Path) -> None:
-        """Raise HardwareError for an artifact that is larger than the machine's memory: it is not even sent there."""
-        size, memory = artifact.stat().st_size if artifact.is_file() else 0, self.facts().ram_bytes
-        if memory is not None and size > memory:
-            raise HardwareError(
-                f"{artifact.name} does not fit into the memory of {self.spec.name}",
-                code="device.memory",
-                why=f"the file has {format_scaled(size, 'B')}, the machine {format_scaled(memory, 'B')}",
-                do=[("make it smaller:", "edgekit convert MODEL -r int8")],
-            )
-
     def _candidates(self, artifact: Path, plan: RunPlan) -> Sequence[str | None]:
         """Return the engines to try for an artifact, the preferred one first; None lets the runner choose by the file's ending."""
         return (plan.engine,)
