@@ -48,13 +48,6 @@ class Knowledge:
     zero_w: float = 0.0
 
 
-@cache
-def _draws(number: int) -> np.ndarray:
-    import numpy as np
-
-    return np.random.default_rng(number).random((number, DRAWS)) - 0.5
-
-
 def half_width_j(known: Knowledge, table: Timetable, truth_j: float) -> float:
     """Return the half-width in joules per inference."""
     import numpy as np

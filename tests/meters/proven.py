@@ -47,8 +47,8 @@ from edgekit.sim.emulators.tc66 import Tc66
 from edgekit.sim.emulators.um25c import Um24c, Um25c, Um34c
 from edgekit.sim.emulators.v3pwr import V3Pwr
 from tests.meters.exactly import Knowledge, half_width_j
-from tests.meters.rehearsed import Board, Timetable, rehearse, remembered, timetable, true_j
-from tests.meters.scripted import AskedOverHttp, Line
+from tests.meters.rehearsed import Board, Timetable, Wait, rehearse, remembered, timetable, true_j
+from tests.meters.scripted import AskedOverHttp, Line, pass_time
 
 USB = Board()
 CHIP = Board(rest_w=0.01, base_w=0.02, burst_w=(0.03, 0.1), period_s=(0.004, 0.02))
@@ -74,10 +74,16 @@ class Proven:
     line: Callable[..., Any] = Line
     latency_s: tuple[float, float] = (0.0002, 0.002)
 
+    def timetable(self, draw: random.Random) -> Timetable:
+        """Draw one run."""
+        times = {"window_s": self.window_s, "idle_s": self.idle_s, "gap_s": self.gap_s, "lead_s": self.lead_s}
+        return timetable(draw, self.board, windows=self.windows, **times)
+
 
 def _chip(emulator: Any, meter: Any, known: Knowledge, **more: Any) -> Proven:
-    given = {"board": CHIP, "volts": 3.3, "options": {"voltage": "3.3 V"}, "window_s": 0.4, "idle_s": 0.2, "gap_s": 0.1, "lead_s": 1.0}
-    return Proven(emulator=emulator, meter=meter, known=known, step_s=0.05, **(given | more))
+    given: dict[str, Any] = {"board": CHIP, "volts": 3.3, "options": {"voltage": "3.3 V"}, "step_s": 0.015}
+    times = {"window_s": 0.5, "idle_s": 0.2, "gap_s": 0.1, "lead_s": 0.6}
+    return Proven(emulator=emulator, meter=meter, known=known, **(given | times | more))
 
 
 class Logger:
@@ -106,7 +112,7 @@ _minute = partial(Proven, board=HOUSE, line=AskedOverHttp, volts=230.0, window_s
 _seconds = partial(Proven, window_s=20.0, gap_s=2.0, step_s=0.1)
 _tester = partial(Proven, window_s=8.0, step_s=0.04)
 _stream = partial(
-    Proven, known=_STREAM, windows=5, window_s=1.5, idle_s=0.4, gap_s=0.2, board=replace(USB, period_s=(0.02, 0.1)), step_s=0.02
+    Proven, known=_STREAM, windows=5, window_s=1.4, idle_s=0.4, gap_s=0.2, board=replace(USB, period_s=(0.02, 0.1)), step_s=0.008
 )
 
 _lines = partial(Proven, step_s=0.04)
@@ -188,15 +194,14 @@ class Rehearsal:
     table: Timetable
     meter: Any
     clock: ScriptedClock
+    wait: Wait
     seen: Curve
 
 
 def drawn(kind: Proven, seed: int, folder: Path) -> Rehearsal:
     """Return the run of a seed: the errors of the instrument, its clock, its line and the load are drawn, each for itself."""
     draw, clock = random.Random(seed), ScriptedClock()
-    table = timetable(
-        draw, kind.board, windows=kind.windows, window_s=kind.window_s, idle_s=kind.idle_s, gap_s=kind.gap_s, lead_s=kind.lead_s
-    )
+    table = kind.timetable(draw)
     known = kind.known
     gain = 1 + draw.gauss(0, known.gain_rel) + draw.uniform(-known.gain_limit, known.gain_limit)
     seen = wrong(table.load, gain=gain, zero_w=draw.gauss(0, known.zero_w))
@@ -208,19 +213,24 @@ def drawn(kind: Proven, seed: int, folder: Path) -> Rehearsal:
         meter = kind.meter(emulated.written(folder / f"{seed}.csv", table.idles[-1][1] + 1), options, clock=clock)
     else:
         meter = kind.meter("scripted", options, clock=clock, open_port=kind.line(emulated, clock, latency_ns=latency_ns).open)
-    return Rehearsal(table=table, meter=meter, clock=clock, seen=seen)
+    wait = partial(_passed, clock, kind.step_s)
+    return Rehearsal(table=table, meter=meter, clock=clock, wait=wait, seen=seen)
+
+
+def _passed(clock: ScriptedClock, step_s: float, seconds: float) -> None:
+    pass_time(clock, seconds=seconds, step_s=step_s)
 
 
 def measured(kind: Proven, seed: int, folder: Path) -> Measured:
     """Measure one drawn run, its readings held in memory, and analyse it as the record of a benchmark is; `folder` is for its files."""
     run = drawn(kind, seed, folder)
-    return _judged(kind, run, seed, remembered(run.table, run.meter, run.clock, step_s=kind.step_s))
+    return _judged(kind, run, seed, remembered(run.table, run.meter, run.clock, run.wait))
 
 
 def benched(kind: Proven, seed: int, *, artifact: Path, runs: Path) -> Measured:
     """Measure the same run by the whole `bench` flow, which keeps everything on the disk."""
     run = drawn(kind, seed, runs.parent)
-    record = rehearse(run.table, run.meter, run.clock, artifact=artifact, runs=runs, step_s=kind.step_s)
+    record = rehearse(run.table, run.meter, run.clock, run.wait, artifact=artifact, runs=runs)
     assert record.analysis is not None
     return _judged(kind, run, seed, record.analysis)
 

@@ -8,17 +8,18 @@ Everything between the emulators is what a user runs: the driver, the dating of 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.core.artifact import ModelArtifact, SourceModel
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
-from edgekit.core.protocols import HostMeter
+from edgekit.core.protocols import Clock, HostMeter
 from edgekit.core.quantity import Note
 from edgekit.core.run import Analysis, LoadTiming, RunPlan, RunRecord, RunStatus
+from edgekit.core.sync import SyncPlan
 from edgekit.core.trace import ClockMap
 from edgekit.core.window import Phase, Window
 from edgekit.energy.analyse import analyse
@@ -26,15 +27,16 @@ from edgekit.flows.bench import BenchRequest, bench
 from edgekit.flows.bench.plan import SETTLE_S, BenchPlan, Step
 from edgekit.links.clock import SystemClock
 from edgekit.metering import Chosen
-from edgekit.sim.clock import ScriptedClock
 from edgekit.sim.curve import Curve
 from edgekit.sim.load import steps
-from tests.meters.scripted import Heard, pass_time
+from tests.meters.scripted import Heard
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Wait = Callable[[float], None]
+DATED = SyncPlan()
 ARTIFACT = ModelArtifact(
     path="rehearsed.tflite",
     sha256="0" * 64,
@@ -119,10 +121,10 @@ def timetable(draw: random.Random, board: Board, *, windows: int, window_s: floa
 class Sequel:
     """Be the board: whatever the plan asks next happens when the timetable says."""
 
-    def __init__(self, clock: ScriptedClock, table: Timetable, *, step_s: float) -> None:
+    def __init__(self, clock: Clock, table: Timetable, wait: Wait, start_ns: int | None = None) -> None:
         self.spec = DeviceSpec(name="board", kind="sim")
-        self.clock, self.start_ns = clock, clock.now_ns()
-        self._table, self._step_s = table, step_s
+        self.clock, self.start_ns = clock, clock.now_ns() if start_ns is None else start_ns
+        self._table, self._wait = table, wait
         self.pid, self.loaded, self.timing = None, {"inputs": "synthetic"}, LoadTiming(load_s=0.1, first_inference_s=0.1)
 
     @contextmanager
@@ -133,7 +135,8 @@ class Sequel:
         return DeviceFacts(model="emulated board")
 
     def clock_map(self) -> ClockMap:
-        return ClockMap(source="sim", target="sim", offset_ns=0, bracket_ns=0, at_ns=self.clock.now_ns())
+        here = self.clock.domain
+        return ClockMap(source=here, target=here, offset_ns=0, bracket_ns=0, at_ns=self.clock.now_ns())
 
     def load(self, artifact: Path, *, samples: Path | None, plan: RunPlan) -> Sequel:
         return self
@@ -152,8 +155,8 @@ class Sequel:
 
     def _window(self, phase: Phase, index: int, at_s: tuple[float, float], inferences: int | None = None) -> Window:
         start_ns, end_ns = (self.start_ns + round(t * 1e9) for t in at_s)
-        assert self.clock.now_ns() <= start_ns + 1, "the greeting took longer than the timetable allows"
-        pass_time(self.clock, seconds=max(0, end_ns - self.clock.now_ns()) / 1e9, step_s=self._step_s)
+        assert index < 0 or self.clock.now_ns() <= start_ns, "the greeting took longer than the timetable allows"
+        self._wait(max(0, end_ns - self.clock.now_ns()) / 1e9)
         return Window(phase=phase, index=index, clock=self.clock.domain, start_ns=start_ns, end_ns=end_ns, inferences=inferences)
 
 
@@ -195,24 +198,26 @@ class Quiet:
         self.notes.append(note)
 
 
-def rehearse(table: Timetable, meter: HostMeter, clock: ScriptedClock, *, artifact: Path, runs: Path, step_s: float) -> RunRecord:
+def rehearse(table: Timetable, meter: HostMeter, clock: Clock, wait: Wait, *, artifact: Path, runs: Path) -> RunRecord:
     """Return the record of one benchmark."""
-    board: Any = Sequel(clock, table, step_s=step_s)
+    board: Any = Sequel(clock, table, wait)
     script: Any = Script(table=table, meter=meter)
     result = bench(BenchRequest(artifacts=(artifact,), runs_dir=runs), device=board, progress=Quiet(), date=SystemClock(), replay=script)
     (record,) = result.runs
     return record
 
 
-def remembered(table: Timetable, meter: HostMeter, clock: ScriptedClock, *, step_s: float) -> Analysis:
-    """Return the analysis of the same run without the disk: its readings go from the driver into memory and from there to `analyse`."""
-    board, heard, spec = Sequel(clock, table, step_s=step_s), Heard(), meter.spec()
+def remembered(
+    table: Timetable, meter: HostMeter, clock: Clock, wait: Wait, *, start_ns: int | None = None, sync: SyncPlan = DATED
+) -> Analysis:
+    """Return the analysis of the same run without the disk; `start_ns` is when the load began, now where it is left out."""
+    board, heard, spec = Sequel(clock, table, wait, start_ns), Heard(), meter.spec()
     meter.start(heard.sink, heard)
     windows = [board.idle(step.index, step.seconds) if step.artifact is None else board.run(step.phase, step.index) for step in table.steps]
     board.idle(-1, SETTLE_S)
     meter.stop()
     assert not heard.errors, heard.errors
-    plan = Script(table=table, meter=meter).plan().run
+    plan = replace(Script(table=table, meter=meter).plan().run, sync=sync)
     record = RunRecord(
         id="rehearsed",
         session="rehearsed",
@@ -228,7 +233,7 @@ def remembered(table: Timetable, meter: HostMeter, clock: ScriptedClock, *, step
         clock_maps=(board.clock_map(),),
         notes=tuple(heard.notes),
     )
-    return analyse(record, {channel.id: heard.trace(channel.id) for channel in spec.channels})
+    return analyse(record, {channel.id: heard.trace(channel.id, clock.domain) for channel in spec.channels})
 
 
 def true_j(table: Timetable) -> float:
