@@ -54,10 +54,15 @@ class HidPort:
     """Exchange HID reports of 64 bytes with /dev/hidrawN; report 0 is understood."""
 
     def __init__(self, address: str) -> None:
+        import fcntl  # not on Windows, which has no hidraw either
+
         self.name = address
+        self._fd = -1
         try:
             self._fd = os.open(address, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY)
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # two readers would take each other's reports
         except OSError as error:
+            self.close()
             raise refused(address, error) from error
 
     def read(self, most: int, timeout_s: float) -> bytes:

@@ -16,6 +16,7 @@ from edgekit.cli.plot import chart, columns, round_top
 from edgekit.core.errors import HardwareError
 from edgekit.flows.emulate import EmulationRequest, emulated
 from edgekit.flows.read import read
+from edgekit.meters.fnirsi import FnirsiMeter
 from edgekit.meters.um25c import Um25cMeter
 from tests.conftest import Completed, clean_environment
 
@@ -69,21 +70,25 @@ def test_what_cannot_be_read_says_why(run_edgekit: Run, words: str, code: str, s
     assert (done.returncode, done.json()["data"]["code"]) == (status, code)
 
 
-def test_a_port_that_another_program_holds_is_busy() -> None:
-    with emulated(EmulationRequest(kind="um25c")) as emulation:
-        first = Um25cMeter(emulation.address)
+@pytest.mark.parametrize(("kind", "driver"), [("um25c", Um25cMeter), ("fnb58", FnirsiMeter)])
+def test_a_port_that_another_program_holds_is_busy(kind: str, driver: type[Um25cMeter] | type[FnirsiMeter]) -> None:
+    with emulated(EmulationRequest(kind=kind)) as emulation:
+        first = driver(emulation.address)
         first.open()
         with pytest.raises(HardwareError) as refused:
-            read(Um25cMeter(emulation.address), seconds=1, show=lambda totals, points: None)
+            read(driver(emulation.address), seconds=1, show=lambda totals, points: None)
         first.stop()
     assert refused.value.code == "port.busy"
 
 
-def test_a_port_of_another_user_is_refused(as_ordinary_user: Callable[..., Completed], tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["um25c", "fnb58"])
+def test_a_port_of_another_user_is_refused(kind: str, as_ordinary_user: Callable[..., Completed], tmp_path: Path) -> None:
     place = tmp_path / "ttyACM0"
     place.write_bytes(b"")
     place.chmod(0)
-    done = as_ordinary_user([sys.executable, "-m", "edgekit", "--json", "meters", "read", f"um25c:{place}", "--seconds", "1"], cwd=tmp_path)
+    done = as_ordinary_user(
+        [sys.executable, "-m", "edgekit", "--json", "meters", "read", f"{kind}:{place}", "--seconds", "1"], cwd=tmp_path
+    )
     assert (done.returncode, json.loads(done.stdout)["data"]["code"]) == (4, "port.permission")
     assert "edgekit meters udev | sudo sh" in [step["command"] for step in json.loads(done.stdout)["data"]["do"]]
 
