@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from .nvml_driver import THROTTLE, Driver
 
+_HELD_BACK = sum(THROTTLE)
 IDLE = 0x1  # nvmlClocksEventReasonGpuIdle: nothing runs, so its clock says nothing
 
 
@@ -27,7 +28,7 @@ class States:
         """Read clock and reasons of each GPU once; what a GPU does not say is left out."""
         for index, handle in self._gpus:
             bits, clock_hz = self._driver.reasons(handle), self._driver.sm_clock_hz(handle)
-            if bits is not None and bits & IDLE:
+            if bits is not None and bits & IDLE and not bits & _HELD_BACK:
                 continue
             self._looks[index] = self._looks.get(index, 0) + 1
             if clock_hz is not None:
