@@ -73,7 +73,7 @@ class Um25c:
         frame = _LAYOUT.pack(
             *(self.model, volts, amperes, round(mean_w * 1000), 25, 77, self._group, struct.pack(">20L", *groups)),
             *(0, 0, 0, groups[2 * self._group], groups[2 * self._group + 1], 0, (t_ns - self._cleared_ns) // 10**9, 0, 1, 1),
-            *(min(0xFFFFFFFF, round(10 * self._circuit.voltage_v**2 / max(mean_w, 1e-6))), 0, 0, 0),
+            *(min(0xFFFFFFFF, round(10 * self._circuit.voltage_v**2 / max(mean_w, 1e-6))), 1, 0, 0),
         )
         return frame[:-2] + self._trailer(frame)
 
