@@ -109,7 +109,7 @@ def test_a_second_program_on_one_instrument_is_refused_and_costs_the_first_nothi
 
 
 def test_a_disk_that_fills_while_an_instrument_streams_keeps_what_came_before(tmp_path: Path, tiny_disk: Path) -> None:
-    plan = ("--windows", "400", "--window", "1", "--idle", "0.5", "--runs", str(tiny_disk / "runs"))
+    plan = ("--windows", "400", "--window", "0.4", "--idle", "0.2", "--max-sync-error", "50%", "--runs", str(tiny_disk / "runs"))
     with emulated(EmulationRequest(kind="fnb58", load="idle 5 W")) as emulation:
         process = bench(tmp_path, emulation.meter, *plan)
         out, _ = process.communicate(timeout=120)
