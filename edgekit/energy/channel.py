@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from edgekit.core.channel import Channel, Measurand, MeterSpec
+from edgekit.core.trace import Trace
 from edgekit.core.window import Window
 from edgekit.energy.align import aligned, find_ticks
 from edgekit.energy.clock import ClockLine
@@ -19,7 +20,7 @@ from edgekit.energy.readings import chunks_of, disorder
 from edgekit.energy.window_energy import WindowEnergy
 
 if TYPE_CHECKING:
-    from edgekit.core.trace import ChunkedTrace, Trace
+    from edgekit.core.trace import ChunkedTrace
 
 MIN_COVERAGE = 0.99  # below this share of covered time a window's energy is not stated
 ALIGNED, INTERPOLATED = "aligned", "interpolated"
@@ -128,7 +129,7 @@ def _power_cuts(
         spans += [inner or (start_ns, end_ns), (start_ns, end_ns)]
         margins.append((head_ns / 1e9, tail_ns / 1e9) if inner else None)
     found = integrate(trace, spans, rule=rule, max_gap_ns=max_gap_ns, shift_ns=round(1e9 * shift_s))
-    cuts = []
+    cuts: list[Cuts] = []
     for index, margin in enumerate(margins):
         seconds = (spans[2 * index + 1][1] - spans[2 * index + 1][0]) / 1e9
         inner_energy = _of_integral(found[2 * index], channel.scale, seconds=seconds, update_s=update_s, cut_s=margin) if margin else None
@@ -137,7 +138,22 @@ def _power_cuts(
     if seen is None:
         seen = 1.0 if look_s is None and spec.integrating else min(1.0, (look_s or 0.0) / update_s)
     quantum_w = (channel.quantum or 0.0) * channel.scale
+    if quantum_w and isinstance(trace, Trace):
+        counts = [_levels(trace, *spans[2 * index]) for index in range(len(windows))]
+        cuts = [(_with_levels(inner, count), _with_levels(whole, count)) for (inner, whole), count in zip(cuts, counts, strict=True)]
     return cuts, _Finish(hidden=hidden, quantum_w=quantum_w, unseen=1 - seen, dated_u_s=dated_s / 3**0.5)
+
+
+def _with_levels(energy: WindowEnergy | None, levels: int) -> WindowEnergy | None:
+    return None if energy is None else replace(energy, levels=levels)
+
+
+def _levels(trace: Trace, start_ns: int, end_ns: int) -> int:
+    """Return how many different values were read in a stretch of time."""
+    import numpy as np
+
+    first, last = np.searchsorted(trace.t_ns, [start_ns, end_ns])
+    return len(np.unique(trace.value[first:last]))
 
 
 def _of_integral(

@@ -75,18 +75,19 @@ def interpolated_effects(
 def sampled(energy: WindowEnergy, *, window_s: float, step_w: float, unseen: float, quantum_w: float) -> WindowEnergy:
     """Return a window of power samples with what samples add: the time between them, missing ones, and their last digit.
 
-    `unseen` is the share of time that no sample looks at. Where successive samples differ by more than their last digit, its errors differ
-    as well, as many of them as digits lie within the spread (a rectangle of standard deviation s is 2 sqrt(3) s wide); where they do not,
-    the last digit errs alike in all.
+    `unseen` is the share of time that no sample looks at. Where most samples differ, and by more than their last digit, its errors differ
+    as well. Where a few values come again and again, as when inferences keep step with a meter that rounds, so do their errors, in every
+    window; where samples hardly differ, the last digit errs alike in all.
     """
     looks = max(energy.ticks, 1)
-    digits_seen = min(looks, 1 + 12**0.5 * energy.spread_w / quantum_w) if quantum_w else looks
     digits = quantum_w / 12**0.5 * window_s
-    dithered = energy.rough_w > quantum_w
+    differ = energy.rough_w > quantum_w
+    fresh = differ and (not energy.levels or 2 * energy.levels > looks)
+    digits /= math.sqrt(looks if fresh else max(energy.levels, 1) if differ else 1)
     effects = [
         *energy.effects,
         Effect(name=SAMPLING, u_j=energy.rough_w * window_s * math.sqrt(unseen / looks), common=False),
         Effect(name=MISSING, u_j=energy.missing_s * max(energy.spread_w, step_w / 2) / 3**0.5, common=False),
-        Effect(name=QUANTUM, u_j=digits / math.sqrt(digits_seen) if dithered else digits, common=not dithered),
+        Effect(name=QUANTUM, u_j=digits, common=not fresh),
     ]
     return replace(energy, effects=tuple(effect for effect in effects if effect.u_j > 0))

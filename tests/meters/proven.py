@@ -110,9 +110,9 @@ _SCPI = Knowledge(update_s=0.2, mean_s=0.2, digit_w=0.005, gain_rel=0.005)
 _LINES = Knowledge(update_s=0.1, mean_s=0.1, gain_rel=0.005)
 _minute = partial(Proven, board=HOUSE, line=AskedOverHttp, volts=230.0, window_s=61.0, idle_s=20.0, gap_s=3.0, known=_PLUG)
 _seconds = partial(Proven, window_s=20.0, gap_s=2.0, step_s=0.1)
-_tester = partial(Proven, window_s=8.0, step_s=0.04)
+_tester = partial(Proven, window_s=6.0, step_s=0.04)
 _stream = partial(
-    Proven, known=_STREAM, windows=5, window_s=1.4, idle_s=0.4, gap_s=0.2, board=replace(USB, period_s=(0.02, 0.1)), step_s=0.008
+    Proven, known=_STREAM, windows=5, window_s=1.1, idle_s=0.4, gap_s=0.2, board=replace(USB, period_s=(0.02, 0.1)), step_s=0.008
 )
 
 _lines = partial(Proven, step_s=0.04)
@@ -121,7 +121,7 @@ PROVEN: dict[str, Proven] = {
     "um24c": _seconds(emulator=Um24c, meter=Um24cMeter, known=_UM),
     "um25c": _seconds(emulator=Um25c, meter=Um25cMeter, known=_UM),
     "um34c": _seconds(emulator=Um34c, meter=Um34cMeter, known=_UM),
-    "tc66": _seconds(window_s=15.0, emulator=Tc66, meter=Tc66Meter, known=_UM),
+    "tc66": _seconds(window_s=12.0, emulator=Tc66, meter=Tc66Meter, known=_UM),
     "fnb58": _tester(emulator=Fnb58, meter=FnirsiMeter, known=_FNIRSI),
     "fnb48s": _tester(emulator=Fnb48s, meter=Fnb48sMeter, known=replace(_FNIRSI, mean_s=0.12)),
     "fnb48": _tester(emulator=Fnb48, meter=Fnb48Meter, known=_FNIRSI),
