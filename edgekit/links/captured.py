@@ -33,7 +33,7 @@ class Passed:
 
 
 class TappedPort:
-    """Pass bytes on, and hand rows of them to `keep`. `redact` replaces what was received between two requests by as many other bytes."""
+    """Pass bytes on, and hand rows of them to `keep`. `redact` replaces a request, and what came until the next, by as many other bytes."""
 
     def __init__(self, port: Port, clock: Clock, keep: Keep, *, began_ns: int, redact: Redact) -> None:
         self.name = port.name
@@ -52,7 +52,7 @@ class TappedPort:
     def write(self, data: bytes) -> None:
         """Send."""
         self._flush()
-        self._keep({"t_ns": self._now_ns(), "to": data.hex()})
+        self._keep({"t_ns": self._now_ns(), "to": self._redact(data).hex()})
         self._port.write(data)
 
     def close(self) -> None:

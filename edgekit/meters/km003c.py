@@ -25,6 +25,7 @@ AUTH_KEY: Final = b"Fa0b4tA25f4R038a"
 HARDWARE_AT: Final = 0x40010450
 HARDWARE_BYTES: Final = 12
 _ALLOWED: Final = 0x0203
+_EMULATED: Final = b"EMUL"
 _QUEUE: Final = 2
 _FAST: Final = 3  # the index of a thousand samples a second
 _SAMPLE: Final = struct.Struct("<HHiiHHHH")
@@ -65,6 +66,20 @@ def hardware_number(reply: bytes) -> bytes | None:
     if len(reply) != 36 or reply[0] != MEMORY | 0x80 or struct.unpack_from("<II", reply, 4) != (HARDWARE_AT, HARDWARE_BYTES):
         return None
     return decrypted(MEMORY_KEY, reply[20:])[:HARDWARE_BYTES]
+
+
+def without_hardware(data: bytes) -> bytes:
+    """Return what passed without the hardware number: a reply that holds it, or the request that sends it back.
+
+    That of an emulator is no secret, and is how a repeated capture stays known as one.
+    """
+    if (hardware := hardware_number(data)) is not None:
+        return data if hardware.startswith(_EMULATED) else data[:20] + encrypted(MEMORY_KEY, bytes(16))
+    if len(data) != 36 or data[0] & 0x7F != AUTH or decrypted(AUTH_KEY, data[4:])[8:].startswith(_EMULATED):
+        return data
+    if data[2:4] == b"\0\x02":
+        return auth_request(data[1], bytes(HARDWARE_BYTES))
+    return data[:4] + bytes(32)  # the answer to it, of which only the first word is read
 
 
 def parse(reply: bytes, number: int | None = None) -> tuple[Sample, ...] | None:
@@ -113,11 +128,21 @@ class Km003cMeter(StreamMeter):
         self._number, self._next_ns = 0, 0
         self._hardware = b""
 
+    @property
+    def serial(self) -> str:
+        """Return the number by which the meter that answered is known, empty before."""
+        return self._hardware.hex()
+
+    @staticmethod
+    def redact(data: bytes) -> bytes:
+        """Return what passed without the hardware number."""
+        return without_hardware(data)
+
     def _identity(self) -> str:
-        return f"{self.name} {self._hardware.hex()}"
+        return f"{self.name} {self.serial}"
 
     def _emulated(self) -> bool:
-        return bool(self.options.get("emulated")) or self._hardware.startswith(b"EMUL")
+        return bool(self.options.get("emulated")) or self._hardware.startswith(_EMULATED)
 
     def _greet(self, port: Port) -> None:
         self._begin()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 import struct
+from typing import Any
 
 import pytest
 
-from edgekit.core.aes import encrypted
+from edgekit.core.aes import decrypted, encrypted
 from edgekit.core.errors import HardwareError
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import FLAG_GAP
+from edgekit.links.captured import CapturedPort, Passed, TappedPort
 from edgekit.meters.km003c import (
+    AUTH_KEY,
     HARDWARE_AT,
     MEMORY_KEY,
     Km003cMeter,
@@ -129,3 +132,23 @@ def test_a_host_that_was_away_for_long_finds_its_place_in_the_ticks() -> None:
     assert (amperes.t_ns[1:] > amperes.t_ns[:-1]).all()
     assert amperes.t_ns[-1] == pytest.approx(clock.now_ns(), abs=SECOND)
     assert FLAG_GAP in amperes.flags[1:].tolist()
+
+
+def test_a_capture_holds_the_hardware_number_nowhere_and_repeats() -> None:
+    emulated, clock = Km003c(Circuit(power=constant(6.0), voltage_v=5.0), hardware=HARDWARE), ScriptedClock()
+    line, rows = Line(emulated, clock), list[dict[str, Any]]()
+
+    def tapped(address: str, baud: int) -> TappedPort:
+        return TappedPort(line.open(address, baud), clock, rows.append, began_ns=clock.now_ns(), redact=Km003cMeter.redact)
+
+    meter = Km003cMeter("scripted", clock=clock, open_port=tapped)
+    assert HARDWARE.hex() in meter.spec().identity
+    meter.stop()
+    passed = tuple(Passed(t_ns=row["t_ns"], data=bytes.fromhex(row.get("to") or row["from"]), sent="to" in row) for row in rows)
+    clear = b"".join(
+        decrypted(key, one.data[start:]) for one in passed if len(one.data) == 36 for key, start in ((MEMORY_KEY, 20), (AUTH_KEY, 4))
+    )
+    assert HARDWARE[:8] not in clear
+    again = ScriptedClock()
+    repeated = Km003cMeter("capture", clock=again, open_port=lambda address, baud: CapturedPort(passed, again))
+    assert repeated.spec().identity == f"KM003C {bytes(12).hex()}"
