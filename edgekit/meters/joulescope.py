@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_PATH: Final = re.compile(rb"(/js\d{3}/)((?!EMUL)[^\"/]+)")
 _STATISTICS: Final = "s/stats/value"
 _MODELS: Final = ("js110", "js220", "js320")
 _INPUTS: Final = ("gpi0", "gpi1", "gpi2", "gpi3")
@@ -68,6 +70,11 @@ class JoulescopeMeter(PortMeter):
     def serial(self) -> str:
         """Return the serial number of the instrument that answered, empty before."""
         return self._device.rpartition("/")[2]
+
+    @staticmethod
+    def redact(data: bytes) -> bytes:
+        """Return published lines with the serial number as zeros; that of an emulator is none."""
+        return _PATH.sub(lambda found: found[1] + b"0" * len(found[2]), data)
 
     @property
     def _model(self) -> str:

@@ -101,6 +101,13 @@ def test_its_serial_number_tells_one_of_several() -> None:
         assert several.value.code == "meter.several"
 
 
+def test_a_capture_names_no_instrument() -> None:
+    line = JoulescopePort("", library=lambda: JoulescopeLibrary(STEADY, serial="004711")).read(999, 0.0)
+    clean = JoulescopeMeter.redact(line)
+    assert (b"004711" in line, b"004711" in clean, len(clean)) == (True, False, len(line))
+    assert told(clean) == ("@/device", "u/js220/000000")
+
+
 def test_what_cannot_be_opened_is_said() -> None:
     unplugged, busy = JoulescopeLibrary(STEADY), JoulescopeLibrary(STEADY)
     unplugged.remove()
