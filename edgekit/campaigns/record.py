@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edgekit.campaigns.jobs import Job, Outcome, run_job
+from edgekit.core.errors import EdgekitError
+
+T = TypeVar("T")
 
 
 def prepare(name: str, *, work: Path, announce: Callable[[str], None], run: Callable[[Job], Outcome] = run_job) -> Path:
@@ -33,6 +36,21 @@ def record(
     sizes = ",".join(map(str, batches))
     measured = _act(run, announce, "bench", artifact, "--device", device, "--batch", sizes, *timing, "--runs", runs, "--tag", "reference")
     return tuple(str(item["id"]) for item in measured["runs"])
+
+
+def each(names: Sequence[str], one: Callable[[str], T]) -> tuple[list[T], list[EdgekitError]]:
+    """Return what `one` makes of each name, and the errors of those it cannot do; raise the first error where it can do none of them."""
+    made: list[T] = []
+    refused: list[EdgekitError] = []
+    for name in names:
+        try:
+            made.append(one(name))
+        except EdgekitError as error:
+            error.what = f"{name}: {error.what}" if len(names) > 1 else error.what
+            refused.append(error)
+    if not made and refused:
+        raise refused[0]
+    return made, refused
 
 
 def _act(run: Callable[[Job], Outcome], announce: Callable[[str], None], *arguments: Any) -> Any:

@@ -50,6 +50,7 @@ def record(
 
     Builds each model, exports it to float ONNX, and runs it on the device at each batch. `--all` goes on where a model cannot be recorded.
     """
+    from edgekit.campaigns.record import each
     from edgekit.config import load
     from edgekit.flows.bench.sweep import batches as read_batches
     from edgekit.flows.reference import reference_models, require_device, require_match, require_own_folder
@@ -65,19 +66,12 @@ def record(
         require_device(open_device(spec))
     timing = ["--windows", str(windows), "--window", str(window), "--idle", str(idle)]
     timing += ["--precision", precision] if precision is not None else []
-    kept: list[ReferenceResult] = []
-    refused: list[EdgekitError] = []
-    for name in chosen:
+
+    def one(name: str) -> ReferenceResult:
         target = None if into is None else into / name if len(chosen) > 1 else into
-        try:
-            kept.append(_one(name, device=device, sizes=tuple(sizes), timing=timing, artifact=artifact, into=target, modeled=modeled))
-        except EdgekitError as error:
-            if len(chosen) == 1:
-                raise
-            error.what = f"{name}: {error.what}"
-            refused.append(error)
-    if not kept:
-        raise refused[0]
+        return _one(name, device=device, sizes=tuple(sizes), timing=timing, artifact=artifact, into=target, modeled=modeled)
+
+    kept, refused = each(chosen, one)
     _show(kept, refused, own=into is not None)
 
 

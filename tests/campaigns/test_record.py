@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from edgekit.campaigns.record import each
+from edgekit.core.errors import ModelError
 from tests.tiny import write_onnx
 
 
@@ -46,6 +48,41 @@ def test_without_a_gpu_the_error_says_so(run_edgekit, tiny):
     done = run_edgekit("--json", "models", "record", "tiny", "--artifact", tiny, "--into", "refs", env={"CUDA_VISIBLE_DEVICES": ""})
     assert done.returncode == 4, done.stdout
     assert done.json()["data"]["code"] in {"device.no_gpu", "meter.nvml_unusable"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ((), "usage.missing"),
+        (("--all", "digits_cnn"), "usage.value"),
+        (("one", "two", "--artifact", "tiny.onnx", "--into", "refs"), "usage.missing"),
+        (("digits_cnn", "--batch", "none"), "bench.amount"),
+        (("--all", "--device", "stand-in"), "reference.rehearsal"),
+    ],
+)
+def test_what_cannot_be_recorded_is_refused_before_anything_is_built(run_edgekit, tmp_path, words, code):
+    (tmp_path / "edgekit.toml").write_text('[devices.stand-in]\nkind = "cuda"\noptions = { rehearsal = "cpu" }\n')
+    assert run_edgekit("--json", "models", "record", *words).json()["data"]["code"] == code
+
+
+def test_one_model_that_cannot_be_recorded_does_not_stop_the_others():
+    def one(name):
+        if name.startswith("odd"):
+            raise ModelError("torch does not know Loop", code="model.unsupported")
+        return name.upper()
+
+    made, refused = each(["a", "odd", "b"], one)
+    assert made == ["A", "B"]
+    assert [error.what for error in refused] == ["odd: torch does not know Loop"]
+    with pytest.raises(ModelError, match="^torch does not know Loop"):
+        each(["odd"], one)
+
+
+def test_all_means_every_reference_model():
+    from edgekit.flows.reference import reference_models
+    from edgekit.links.files import bundled
+
+    assert set(reference_models()) == {path.parent.name for path in bundled("models").glob("*/build.py")} - {"workbench"}
 
 
 def test_shipped_references_are_marked_for_what_they_are():
