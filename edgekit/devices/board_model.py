@@ -21,6 +21,8 @@ _PULSE_S = 0.005  # an energy build holds its pin low for some milliseconds befo
 _MARGIN = 1.02  # a window is planned this much longer, so that a board that goes a little faster still fills it
 _ATTEMPTS = 3
 _LEAST_S = 0.25  # inferences that are too few to last so long say little about their pace
+_LEAST_PACE_S = 1e-4
+_FIRST_S = 120.0  # nobody knows yet how slow it is
 _AGREE_REL, _AGREE_S = 0.05, 0.05  # how well the board's clock and the host's must agree on the length of a window
 _LAP_NS = 1000
 
@@ -48,9 +50,10 @@ class BoardModel:
         for place in reversed(range(len(self._feed.wires))):
             window, values = self._infer(1, place, Phase.WARMUP, 0)
             self._seen[place] = values
+            self._pace_s = max(window.duration_s, _LEAST_PACE_S)
         number, length_s = 1, window.duration_s
         while length_s < _LEAST_S:
-            number = min(4 * number, math.ceil(number * 2 * _LEAST_S / max(length_s, 1e-4)))
+            number = min(4 * number, math.ceil(number * 2 * _LEAST_S / max(length_s, _LEAST_PACE_S)))
             length_s = self._infer(number, 0, Phase.WARMUP, 0)[0].duration_s
         self._pace_s = length_s / number
         self.loaded = {
@@ -86,7 +89,7 @@ class BoardModel:
 
     def _infer(self, number: int, place: int, phase: Phase, index: int) -> tuple[Window, tuple[float, ...]]:
         self._send(place)
-        patience_s = 5.0 + 1.2 * number * self._pace_s + (25.0 if not self._seen else 0.0)
+        patience_s = 5.0 + 1.2 * number * self._pace_s if self._seen else _FIRST_S
         answer = self._line.ask(infer_command(number), timeout_s=patience_s)
         answer.one(Said.INFER_DONE)
         said = answer.one(Said.RESULTS)

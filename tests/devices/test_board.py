@@ -231,6 +231,12 @@ def test_a_board_has_no_counters_and_no_operator_times() -> None:
             session.load(ARTIFACT, samples=None, plan=PLAN).profile(0, seconds=1.0, timeline="t")
 
 
+def test_a_slow_board_is_waited_for() -> None:
+    with Bench(firmware=Firmware(inference_s=20.0)).session() as session:
+        model = session.load(ARTIFACT, samples=None, plan=PLAN)
+        assert model.run(Phase.MEASURE, 0, seconds=5.0, min_inferences=3).inferences == 3
+
+
 # What goes wrong with cables, supplies and firmware.
 
 
