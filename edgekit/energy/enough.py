@@ -54,8 +54,9 @@ def short_of(energy: WindowEnergy, window: Window, spec: MeterSpec, steps: tuple
     error_s, allowed_s = 1.96 * (total_u_s(steps) or 0.0), sync.allowed_s(seconds)
     if error_s > allowed_s:
         methods = " and ".join(step.method for step in steps)
-        share = f"{100 * sync.max_error_rel:g} % of its {seconds:.3g} s, " if sync.max_error_s is None else ""
-        return f"the ends of a window are known to {error_s:.2g} s ({methods}), and {share}{allowed_s:.2g} s is allowed (--max-sync-error)"
+        allowed = f"{allowed_s:.2g} s" + (f", {100 * sync.max_error_rel:g} % of it," if sync.max_error_s is None else "")
+        known = f"the ends of a window of {seconds:.3g} s are known to {error_s:.2g} s ({methods}), where {allowed} is allowed"
+        return f"{known}: measure longer windows, or allow more with --max-sync-error"
     if 1 - energy.coverage > sync.max_lost_rel:
         return f"{1 - energy.coverage:.2%} of the readings of a window is missing, and {100 * sync.max_lost_rel:g} % is allowed"
     reads_power = all(channel.measurand is not Measurand.ENERGY_COUNTER for channel in spec.channels)

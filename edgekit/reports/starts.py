@@ -8,6 +8,7 @@ from edgekit.core.units import format_scaled
 from edgekit.decision.choose import headline_channel
 from edgekit.energy.enough import usable
 from edgekit.energy.pacing import duty_of
+from edgekit.reports.dating import dating_lines
 from edgekit.reports.show import figure, one_line
 
 
@@ -17,6 +18,7 @@ def beside(record: RunRecord, *, several: bool = False) -> list[str]:
         return []
     lines = [
         *(_cold(record.analysis.cold_start) if record.analysis.cold_start is not None else ()),
+        *dating_lines(record),
         *_paced(record),
         *_warm(record),
         *([f"one inference  {record.unit_of_work}"] if record.plan.pre or record.plan.post else []),

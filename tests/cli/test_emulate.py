@@ -44,7 +44,7 @@ def test_a_benchmark_measures_what_is_emulated(run_edgekit: Run, tmp_path: Path)
     tiny = write_onnx(tmp_path / "tiny.onnx")
     link = tmp_path / "meter"
     (tmp_path / "edgekit.toml").write_text(f'[meters.desk]\nkind = "um25c"\naddress = "{link}"\n')
-    plan = ("--windows", "3", "--window", "3", "--idle", "2", "--warmup", "0.1", "--cooldown", "0.05")
+    plan = ("--windows", "3", "--window", "3", "--idle", "2", "--warmup", "0.1", "--cooldown", "0.05", "--max-sync-error", "10%")
     with serving("um25c", "--load", "idle 5 W", "--link", str(link)) as served:
         assert served["command"] == f"edgekit bench ARTIFACT --device local --meter um25c:{link}"
         done = run_edgekit("--json", "bench", tiny, "--meter", "desk", *plan)

@@ -17,7 +17,7 @@ from edgekit.energy.enough import is_short
 from edgekit.energy.marker import PAD_CHIPS, marker_s, stretches
 from edgekit.flows.bench.plan import BenchPlan, BenchRequest
 
-UPDATES, QUICK_UPDATES = 100, 20  # of a meter in one window: an edge that is an update off is 1 % off then
+UPDATES, QUICK_UPDATES = 100, 30  # of a meter in one window: an edge that is an update off is 1 % off then
 MOST_S, QUICK_MOST_S = 300.0, 60.0  # a window grows to by itself
 CHIP_S, LONGEST_CHIP_S = 0.25, 1.0
 
