@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from edgekit.core.hardware import DeviceSpec
 from edgekit.core.window import Phase
 from edgekit.devices.cuda import CudaDevice
 from tests.devices.test_local import FAKE_NVML, Watching, plan
+from tests.loopback import loopback
 from tests.runner import tiny
 
 FAKE_ORT = Path(__file__).resolve().parents[1] / "fakes" / "onnxruntime"
@@ -80,6 +82,22 @@ def test_a_rehearsal_computes_on_the_processor_and_says_so_everywhere(tmp_path: 
         assert "the processor stands in for the GPU" in (facts.delegate or "")
         assert [note["code"] for note in model.loaded["notes"]] == ["run.rehearsal"]
         assert all(probe["emulated"] for probe in session.probe(["nvml", "rapl"]).values())
+
+
+def test_a_gpu_of_another_machine_is_reached_over_ssh(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    found = f"{FAKE_NVML}:{FAKE_ORT}"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{found}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    with loopback() as server:
+        options = {"ssh_config": str(server.config), "python": str(python), "gpu": "1"}
+        far = CudaDevice(DeviceSpec(name="rack", kind="cuda", address=server.address, options=options), cache_dir=server.folder / "here")
+        with far.connect() as session:
+            model = session.load(tiny.onnx(tmp_path / "m.onnx"), samples=None, plan=plan(precision="tf32"))
+            assert model.run(Phase.MEASURE, 0, seconds=0.05, min_inferences=1).clock == "rack"
+            assert (session.facts().precision, session.facts().engine) == ("tf32", "onnxruntime-cuda")
+            channels = session.probe(["nvml"])["nvml"]["channels"]
+            assert {channel["id"].split(".")[1] for channel in channels} == {"gpu1"}
 
 
 def test_only_the_processor_can_stand_in(tmp_path: Path) -> None:
