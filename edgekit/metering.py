@@ -28,7 +28,7 @@ from edgekit.store.calibrations import CalibrationStore
 
 WHOLE = 0.85  # a self-test cannot tell a sensor that looks nearly always from one that always does
 # By trust: counters that measure come before the estimate from CPU time.
-_BEST_FIRST = {"sim": ("sim",)}
+_BEST_FIRST = {"sim": ("sim",), "pi": ("pmic", "cputime"), "jetson": ("jetson", "cputime")}
 _BEST_FIRST_ON = {"x86": ("rapl", "cputime"), "arm": ("jetson", "pmic", "cputime")}
 _BESIDE = {("cuda", "nvml"): "rapl"}  # what the host's processors take while they feed the GPU
 _GPU_FIRST_ON = {"x86": ("nvml",), "arm": ("nvml", "jetson")}  # a Jetson's GPU has no power reading in NVML

@@ -38,6 +38,8 @@ def chosen(*usable: str, arch: str, kind: str = "local", names: tuple[str, ...] 
         (("jetson", "cputime"), "aarch64", "local", "jetson"),
         (("pmic", "cputime"), "aarch64", "local", "pmic"),
         (("cputime",), "armv7l", "local", "cputime"),
+        (("jetson", "pmic", "cputime"), "aarch64", "pi", "pmic"),
+        (("jetson", "pmic", "cputime"), "aarch64", "jetson", "jetson"),
         (("nvml", "rapl"), "x86_64", "cuda", "nvml"),
         (("jetson",), "aarch64", "cuda", "jetson"),
     ],
