@@ -28,7 +28,12 @@ from edgekit.store.calibrations import CalibrationStore
 
 WHOLE = 0.85  # a self-test cannot tell a sensor that looks nearly always from one that always does
 # By trust: counters that measure come before the estimate from CPU time.
-_BEST_FIRST = {"sim": ("sim",), "pi": ("pmic", "cputime"), "jetson": ("jetson", "cputime")}
+_BEST_FIRST: dict[str, tuple[str, ...]] = {
+    "sim": ("sim",),
+    "pi": ("pmic", "cputime"),
+    "jetson": ("jetson", "cputime"),
+    "board": (),  # it has no counters of its own
+}
 _BEST_FIRST_ON = {"x86": ("rapl", "cputime"), "arm": ("jetson", "pmic", "cputime")}
 _BESIDE = {("cuda", "nvml"): "rapl"}  # what the host's processors take while they feed the GPU
 _GPU_FIRST_ON = {"x86": ("nvml",), "arm": ("nvml", "jetson")}  # a Jetson's GPU has no power reading in NVML
@@ -154,7 +159,7 @@ def _choose(names: Sequence[str], *, device: Any, session: DeviceSession) -> Cho
     raise HardwareError(
         f"device {device.spec.name} offers no usable meter",
         code="meter.none",
-        why="; ".join(refused),
+        why="; ".join(refused) or "it has no counters of its own: name the instrument that supplies it with --meter",
         do=[("see every meter and its remedy:", "edgekit meters --all")],
     )
 

@@ -48,7 +48,7 @@ class BoardLine:
     def __init__(self, port: Port, clock: Clock, *, name: str) -> None:
         self.port = port
         self._clock = clock
-        self._name = name
+        self._name = "the board" if name == "board" else f"board {name}"
         self._lines = Lines()
         self._noise = b""
 
@@ -93,7 +93,7 @@ class BoardLine:
     def _require_no_banner(self, heard: list[Message]) -> None:
         if any(message.said in _BANNER for message in heard):
             raise HardwareError(
-                f"board {self._name} was reset",
+                f"{self._name} was reset",
                 code="board.reset",
                 why="its start-up banner came while nobody had asked for it",
                 do=[
@@ -105,14 +105,14 @@ class BoardLine:
     def _unanswered(self, command: str, timeout_s: float) -> HardwareError:
         if self._noise and not is_text(self._noise):
             return HardwareError(
-                f"board {self._name} answers with what is no text",
+                f"{self._name} answers with what is no text",
                 code="board.garbage",
                 why=f"{len(self._noise)} bytes, the first {self._noise[:8].hex(' ')}: its line may run at another speed",
                 do=[("say its speed:", "edgekit bench ARTIFACT --device board:PORT,baud=9600")],
             )
         said = self._noise.decode("ascii", errors="replace").strip().replace("\r\n", " / ")
         return HardwareError(
-            f"board {self._name} did not answer {command.rstrip('%')!r} within {timeout_s:.3g} s",
+            f"{self._name} did not answer {command.rstrip('%')!r} within {timeout_s:.3g} s",
             code="board.silent",
             why=f"it said {said[-120:]!r} and no m-ready" if said else f"{self.port.name} is open, and nothing came",
             do=[
@@ -125,14 +125,14 @@ class BoardLine:
     def _check(self, answer: Answer) -> None:
         for message in answer.all(Said.TOO_LARGE):
             raise UsageError(
-                f"the input is larger than what board {self._name} can take",
+                f"the input is larger than what {self._name} can take",
                 code="board.input_size",
                 why=message.text,
                 do=[("benchmark the artifact that is flashed; see its input:", "edgekit inspect ARTIFACT")],
             )
         for message in answer.all(Said.ERROR):
             raise HardwareError(
-                f"board {self._name} refused {answer.command!r}",
+                f"{self._name} refused {answer.command!r}",
                 code="board.refused",
                 why=message.value,
                 do=[("repeat; if it stays, ask it by hand, with % after each command:", _BY_HAND)],

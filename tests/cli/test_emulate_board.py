@@ -50,7 +50,7 @@ def test_what_is_printed_measures_what_is_emulated(tmp_path: Path, run_edgekit: 
     run = document["data"]["runs"][0]
     energy = run["analysis"]["energy_j_per_inference"]
     assert energy["origins"] == ["emulated"], energy
-    assert run["analysis"]["time_s_per_inference"]["value"] == pytest.approx(0.005, rel=0.02)
+    assert run["analysis"]["time_s_per_inference"]["value"] == pytest.approx(0.005, rel=0.1)
     assert run["analysis"]["time_s_per_inference"]["origins"] == ["emulated"]
     assert run["facts_before"]["engine"] == "flashed m"
     assert {"board.flashed", "board.agrees"} <= {note["code"] for note in run["notes"]}

@@ -16,6 +16,7 @@ from edgekit.core.window import Phase
 from edgekit.devices.board import BoardDevice, SerialPlace
 from edgekit.devices.board_model import BoardModel
 from edgekit.energy.clock import clock_line
+from edgekit.metering import choose
 from edgekit.registry import resolve_device
 from edgekit.sim.emulators.faulty import Fault, FaultKind, Faulty
 from edgekit.sim.emulators.instrument import OwnClock
@@ -204,6 +205,13 @@ def test_a_board_whose_clock_runs_wrong_makes_a_window_invalid() -> None:
         model = session.load(ARTIFACT, samples=None, plan=PLAN)
         reason = model.run(Phase.MEASURE, 0, seconds=5.0, min_inferences=1).invalid or ""
     assert "by the board's clock" in reason
+
+
+def test_a_board_without_a_named_meter_is_told_to_name_one() -> None:
+    bench = Bench()
+    with bench.session() as session, pytest.raises(HardwareError) as refused:
+        choose((), device=bench.device, session=session)
+    assert (refused.value.code, "--meter" in refused.value.why) == ("meter.none", True)
 
 
 def test_one_board_runs_one_model_but_the_same_one_as_often_as_wanted() -> None:
