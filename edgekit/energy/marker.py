@@ -33,6 +33,7 @@ BARKER = (1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1)  # Barker 1953: autocorrelation
 PAD_CHIPS = 4  # of rest on both sides, and how far the pattern is moved either way
 LEAST_RATIO = 1.5  # of the best fit's correlation to that of the best fit elsewhere; a guess that nobody tested on instruments
 _CLEAR = 6.0  # standard errors by which the load must show
+_STRONG = 0.5  # a correlation that is no accident, wherever the pattern belongs
 _INFERRING = (Phase.WARMUP, Phase.MARKER, Phase.MEASURE, Phase.PROFILE)
 _MOST_READINGS, _FEWEST_READINGS = 4096, 26
 _ROUNDS, _GRID = 3, 241
@@ -40,7 +41,7 @@ _ROUNDS, _GRID = 3, 241
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """Hold one marker as it was found: how much later than thought it was read, within the standard uncertainty `u_s`; `at_ns` is its middle.
+    """Hold one marker as found: how much later than thought it was read, within the standard uncertainty `u_s`; `at_ns` is its middle.
 
     `ratio` is that of the best fit's correlation to the best one elsewhere.
     """
@@ -115,9 +116,10 @@ def find_marker(
     best = int(np.argmax(strength))
     elsewhere = np.abs(delays - delays[best]) > chip_s + look_s / 2
     ratio = float(strength[best]) / max(float(np.max(strength[elsewhere], initial=0.0)), 1e-6)
-    if strength[best] <= 0 or fit.clearness(float(delays[best])) < _CLEAR:
+    fits = ratio >= LEAST_RATIO
+    if strength[best] <= 0 or ((fits or strength[best] < _STRONG) and fit.clearness(float(delays[best])) < _CLEAR):
         return "the load does not stand out of what else the meter read"
-    if ratio < LEAST_RATIO:
+    if not fits:
         return f"it is ambiguous: the pattern fits {ratio:.2f} times as well as at another place, and {LEAST_RATIO:g} times is asked"
     if not 0 < best < len(delays) - 1:
         return f"it lies {reach_s:.2g} s away or more"
