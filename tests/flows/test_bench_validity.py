@@ -92,7 +92,8 @@ def test_a_run_in_which_everything_went_wrong_says_all_of_it_and_a_calm_one_noth
     figures = ("energy_j_per_inference", "time_s_per_inference", "latency_p50_s")
     assert {disturbed["analysis"][name]["quality"] for name in figures} == {"caveats"}
     shown = run_edgekit("compare", calm["id"], disturbed["id"], "--runs", "runs")
-    assert all(word in " ".join(shown.stdout.split()) for word in ("throttled", "under-volted", "CPU time stolen", "swapped", "clock stepped"))
+    told_there = " ".join(shown.stdout.split())
+    assert all(word in told_there for word in ("throttled", "under-volted", "CPU time stolen", "swapped", "clock stepped"))
 
 
 BEFORE = DeviceFacts(

@@ -16,7 +16,7 @@ from edgekit.devices.premises import Inside
 from edgekit.flows.device_setup import SetupPlan, SetupRequest, plan_setup
 from tests.environments.wheels import offline, wheel
 
-VENV = "/home/pi/.cache/edgekit/venv"
+VENV = "/srv/pi/.cache/edgekit/venv"
 
 
 def site(machine: str = "aarch64", python: tuple[int, ...] = (3, 11, 2), glibc: tuple[int, ...] | None = (2, 36)) -> Site:
