@@ -124,3 +124,15 @@ def test_a_ratio_with_an_unmeasurable_side_holds_all_that_its_interval_allows():
     assert row.energy.high >= base.high / 1e-5
     assert "within noise" in row.energy_words
     assert isinstance(compare(unmeasurable("locked", 3e-5, 0.0, 12e-5), edge_rapl("base")).energy, Unknown)
+
+
+def test_runs_that_a_gpu_computed_in_other_precisions_are_never_compared_in_silence():
+    def computed(name, precision):
+        record = edge_rapl(name, joules=6e-5)
+        return replace(record, facts_before=replace(record.facts_before, precision=precision))
+
+    exact, rounded = computed("exact", "fp32"), computed("rounded", "tf32")
+    told = [note for note in compare(rounded, exact).notes if note.code == "precision.differ"]
+    assert [note.text for note in told] == ["rounded against exact: a GPU computed in tf32 against fp32"]
+    assert compare(rounded, exact).accuracy.value is None, "the artifact was verified in fp32"
+    assert not [note for note in compare(computed("again", "fp32"), exact).notes if note.code == "precision.differ"]
