@@ -4,6 +4,7 @@ system's own), the user's folder, and when it started.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,13 +18,17 @@ OLDEST = (3, 9)
 _NAMES = ("python3", *(f"python3.{minor}" for minor in range(14, 8, -1)))
 _LOOK = """
 printf 'home=%s\\n' "$HOME"
+printf 'boot='; cat {boot} 2>/dev/null || echo
 for p in "$@"; do
   case $p in "~/"*) p=$HOME/${p#"~/"} ;; esac
-  v=$("$p" -c 'import sys; print("%d.%d" % sys.version_info[:2])' </dev/null 2>/dev/null) && printf 'python=%s %s\\n' "$v" "$p"
+  v=$("$p" -c 'import sys; print("%d.%d" % sys.version_info[:2]); sys.exit(sys.version_info[:2] < {oldest})' </dev/null 2>/dev/null)
+  fit=$?
+  [ -n "$v" ] && printf 'python=%s %s\\n' "$v" "$p"
+  [ $fit = 0 ] && break
 done
-printf 'boot='; cat {boot} 2>/dev/null
 exit 0
 """
+_VERSION = re.compile(r"\d+\.\d+ ")
 _BOOT = "/sys/kernel/random/boot_id"  # another one after each start
 
 
@@ -51,7 +56,7 @@ def find(shell: Console, options: Mapping[str, str], *, device: str) -> Found:
         candidates = (f"{VENV}/bin/python", *_NAMES)
     rows = _rows(shell, options, candidates)
     known = {key: value for key, value in rows if key != "python"}
-    found = [_found(value, known) for key, value in rows if key == "python"]
+    found = [_found(value, known) for key, value in rows if key == "python" and _VERSION.match(value)]
     fit = next((item for item in found if item.version >= OLDEST), None)
     if fit is not None:
         return fit
@@ -71,7 +76,8 @@ def boot(shell: Console, options: Mapping[str, str]) -> str:
 
 
 def _rows(shell: Console, options: Mapping[str, str], candidates: tuple[str, ...]) -> list[tuple[str, str]]:
-    look = _LOOK.replace("{boot}", shlex.quote(options.get("proc_root", "/proc") + _BOOT))
+    boot_id = shlex.quote(options.get("proc_root", "/proc") + _BOOT)
+    look = _LOOK.replace("{boot}", boot_id).replace("{oldest}", str(OLDEST))
     lines = shell.run(["sh", "-c", look, "sh", *candidates], timeout_s=60).stdout.splitlines()
     return [(key, value) for key, _, value in (line.partition("=") for line in lines)]
 

@@ -200,7 +200,12 @@ def test_an_ordinary_user_without_a_folder_of_its_own_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("answer", "code"),
-    [("exit 127", "device.no_python"), ("echo 3.8", "device.python_too_old"), ("echo 2.7", "device.python_too_old")],
+    [
+        ("exit 127", "device.no_python"),
+        ("echo no; exit 0", "device.no_python"),
+        ("echo 3.8", "device.python_too_old"),
+        ("echo 2.7; exit 1", "device.python_too_old"),
+    ],
 )
 def test_a_python_that_does_not_do_is_named(there, tmp_path, answer, code):
     error = refused(there, python=program(tmp_path / "python", answer))
@@ -217,6 +222,15 @@ def test_a_machine_without_python_says_so(tmp_path):
         error = refused(server)
     assert error.code == "device.no_python"
     assert any("apt-get install python3" in command for _, command in error.do)
+
+
+def test_a_newer_python_beside_an_old_one_is_found(tmp_path):
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program(folder / "python3", "echo 3.7; exit 1")
+    program(folder / "python3.12", f'exec {shlex.quote(sys.executable)} "$@"')
+    with loopback(path=f"{folder}:/usr/bin:/bin") as server, device(server).connect() as session:
+        assert session.facts().python
 
 
 def test_the_environment_that_setup_made_comes_before_the_systems_python(tmp_path):
