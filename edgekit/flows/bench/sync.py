@@ -28,7 +28,7 @@ def with_sync(planned: BenchPlan, request: BenchRequest, specs: Sequence[MeterSp
     Lengths that the user gave stay. Raise UsageError for a marker that would date nothing.
     """
     longer, notes = _longer(planned, request, specs)
-    chip_s, why = _chip_s(longer, specs)
+    chip_s, why = _chip_s(longer, specs, quick=request.quick)
     if why is not None:
         notes.append(why)
     return replace(longer, run=replace(longer.run, sync=replace(longer.run.sync, chip_s=chip_s))), notes
@@ -70,9 +70,9 @@ def _is_read(channel: Channel) -> bool:
     return channel.measurand in (Measurand.POWER, Measurand.CURRENT)
 
 
-def _chip_s(planned: BenchPlan, specs: Sequence[MeterSpec]) -> tuple[float, Note | None]:
+def _chip_s(planned: BenchPlan, specs: Sequence[MeterSpec], *, quick: bool) -> tuple[float, Note | None]:
     """Return the length of a marker's chips, 0 for none, and why markers are driven without being asked for."""
-    method, quick = planned.run.sync.method, planned.run.quick
+    method = planned.run.sync.method
     arriving = [spec for spec in specs if spec.delay is not None and any(_is_read(channel) for channel in spec.channels)]
     if method == "none" or planned.script:
         return 0.0, None
