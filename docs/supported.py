@@ -24,8 +24,8 @@ Written by `docs/supported.py`. Nobody has run the driver of any instrument on t
 that, and stays so until somebody does.
 
 - **emulator**: the driver reads an emulated instrument that speaks its protocol, from end to end, and 200 runs of each agree with the true
-  joules as often as they state ([how it is judged](docs/meters/proofs.md)). The emulator was written from the same description as the driver,
-  so both may share a mistake.
+  joules as often as they state ([how it is judged](docs/meters/proofs.md)). The emulator was written from the same description as the
+  driver, so both may share a mistake.
 - **published data**: the parser reproduces bytes that others published.
 - **independent client**: a program that is not ours read our emulator and got its true values.
 - **hardware**: somebody ran it on the real thing; the entry says who, when and with which firmware.
