@@ -26,11 +26,9 @@ def set_up_device(
 
     ui = current()
     device = open_device(resolve_device(name, load()))
-    answers: list[bool] = []
 
     def consent(planned: SetupPlan) -> bool:
-        answers.append(not plan_only and (yes or _asked(planned, name)))
-        return answers[-1]
+        return not plan_only and (yes or _asked(planned, name))
 
     request = SetupRequest(engines=engines, wheels=wheels, venv=venv, fresh=fresh)
     result = set_up(device, request, progress=ui.progress, consent=consent, start=Path.cwd())
@@ -38,7 +36,7 @@ def set_up_device(
         schema="edgekit.devices.setup/1",
         data=result,
         text=_text(result),
-        next_commands=_next(result, name, refused=answers == [False]),
+        next_commands=_next(result, name, again=request.command(name) + (" --fresh" if fresh else "")),
         notes=result.plan.notes,
     )
 
@@ -78,9 +76,9 @@ def _steps(plan: SetupPlan) -> str:
     return "\n".join(lines)
 
 
-def _next(result: SetupResult, name: str, *, refused: bool) -> list[tuple[str, str]]:
+def _next(result: SetupResult, name: str, *, again: str) -> list[tuple[str, str]]:
     if result.plan.needed and not result.changed:
-        return [("do it:", f"edgekit devices setup {name} --yes")] if refused else []
+        return [("do it:", f"{again} --yes")]
     return [
         ("see what is not right there:", f"edgekit doctor --device {name}"),
         ("benchmark on it:", f"edgekit bench ARTIFACT --device {name}"),

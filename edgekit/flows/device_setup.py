@@ -35,6 +35,14 @@ class SetupRequest:
     wheels: Path | None = None
     fresh: bool = False
 
+    def command(self, device: str) -> str:
+        """Return the command that asks for the same; one that goes on from there makes nothing anew."""
+        options = [word for name in self.engines for word in ("--engine", name)]
+        options += [
+            word for name, value in (("--wheels", self.wheels), ("--venv", self.venv)) if value is not None for word in (name, str(value))
+        ]
+        return shlex.join(["edgekit", "devices", "setup", device, *options])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -98,7 +106,7 @@ def set_up(device: Any, request: SetupRequest, *, progress: Progress, consent: C
         if not plan.needed or not consent(plan):
             return SetupResult(plan=plan, changed=False, installed=inside.packages if inside is not None else {})
         begun_s = time.monotonic()
-        conduct(plan, there, progress=progress)
+        conduct(plan, there, progress=progress, again=request.command(device.spec.name))
         _, inside = _look(there, venv)
     _remember(device.spec, plan, start)
     return SetupResult(plan=plan, changed=True, installed=inside.packages if inside is not None else {}, seconds=time.monotonic() - begun_s)
@@ -140,7 +148,7 @@ def plan_setup(
     )
 
 
-def conduct(plan: SetupPlan, there: Premises, *, progress: Progress) -> None:
+def conduct(plan: SetupPlan, there: Premises, *, progress: Progress, again: str) -> None:
     """Do what is left to do; raise HardwareError with the last words of what failed. What was done stays, and is not done again."""
     folders: list[str] = []
     for step in plan.steps:
@@ -157,7 +165,7 @@ def conduct(plan: SetupPlan, there: Premises, *, progress: Progress) -> None:
         done = there.run(argv, timeout_s=_STEP_S)
         if done.exit_code:
             progress.fail()
-            raise failed(plan.device, there.told(argv), done, again=f"edgekit devices setup {plan.device}")
+            raise failed(plan.device, there.told(argv), done, again=again)
 
 
 _FOUND = "--find-links=WHEELS"

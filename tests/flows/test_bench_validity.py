@@ -61,7 +61,8 @@ def pi(tmp_path: Path) -> Iterator[Path]:
 
 def bench(folder: Path, change: Mapping[str, str | int]) -> dict[str, Any]:
     """Benchmark on the configured device, changing its files once the first window is measured; return the run."""
-    plan = ("--windows", "3", "--window", "0.3", "--idle", "0.3", "--warmup", "0.1", "--cooldown", "0.05", "--meter", "rapl")
+    plan = ("--windows", "3", "--window", "0.3", "--idle", "0.3", "--warmup", "0.1", "--cooldown", "0.05", "--cold-starts", "0")
+    plan += ("--meter", "rapl")
     command = [sys.executable, "-m", "edgekit", "--json", "bench", "tiny.onnx", "--device", "pi", "--runs", "runs", *plan]
     child = subprocess.Popen(command, cwd=folder, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -144,6 +145,7 @@ def test_a_run_that_ended_early_shows_what_its_beginning_showed() -> None:
     assert [note.code for note in disturbances(DeviceFacts(throttled=True), None)] == ["run.throttled"]
 
 
+@pytest.mark.slow
 def test_a_disturbed_run_is_named_in_comparisons_and_reports(run_edgekit: Any, model_file: Path, tmp_path: Path) -> None:
     run = run_edgekit("--json", "bench", model_file, "--device", "sim", "--runs", "runs").json()["data"]["runs"][0]
     path = tmp_path / "runs" / run["id"] / "run.json"

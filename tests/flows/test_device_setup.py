@@ -130,6 +130,7 @@ def test_a_machine_without_a_network_is_set_up_from_a_folder_of_wheels_once(run_
     error = stopped.json()["data"]
     assert (stopped.returncode, error["code"]) == (4, "device.setup"), stopped.stderr
     assert "onnxruntime" in error["why"]
+    assert error["do"][0]["command"].endswith(f"--wheels {shlex.quote(str(wheels))}")
     python = home / ".cache/edgekit/venv/bin/python"
     assert python.exists()
 
