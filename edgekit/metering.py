@@ -84,9 +84,22 @@ def merged(spec: MeterSpec, calibration: Calibration) -> MeterSpec:
     return replace(
         spec,
         channels=channels,
+        delay=_delay(spec, calibration),
         accuracy=replace(stated, offset_w=offset_w),
         effective_hz=1 / min(known) if known else spec.effective_hz,
     )
+
+
+def _delay(spec: MeterSpec, calibration: Calibration) -> Delay | None:
+    """Return how late readings arrive as a self-test found it, where it knows that better than what is documented."""
+    found = [item.delay_s for item in calibration.channels if item.delay_s.value is not None]
+    if spec.delay is None or not found:
+        return spec.delay
+    best = min(found, key=lambda item: item.high - item.low)
+    half_s = (best.high - best.low) / 2 * 3**0.5 / 1.96  # of a rectangle with the standard uncertainty of the interval
+    if spec.delay.half_s is not None and spec.delay.half_s <= half_s:
+        return spec.delay
+    return Delay(seconds=best.value, half_s=half_s, source=f"the self-test of {calibration.created[:10]}", verified=True)
 
 
 def _is_power(channel: Channel) -> bool:

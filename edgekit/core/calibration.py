@@ -23,7 +23,7 @@ class ChannelCalibration:
     """Hold how one channel behaves: see `Channel`; `noise_w` is the spread of readings at constant load, `read_s` what one read costs.
 
     `averaging_s` is how long one value looks back, `idle_w` what it says while nothing was asked of the machine, `zero_w` what it says with
-    nothing connected, and `counter_ratio` the joules a counter counts for each joule that the power channel at the same place adds up to.
+    nothing connected, `delay_s` how late its readings are dated, and `counter_ratio` the joules a counter counts for each joule that the power channel at the same place adds up to.
     """
 
     channel: str
@@ -35,6 +35,7 @@ class ChannelCalibration:
     idle_w: Quantity = _NO_WATTS
     counter_ratio: Quantity = _NO_RATIO
     zero_w: Quantity = _NO_WATTS
+    delay_s: Quantity = _NO_SECONDS
 
     def __post_init__(self) -> None:
         for name, most in (("update_period_s", LONGEST_S), ("averaging_s", LONGEST_S), ("sampled_fraction", 1.0)):
@@ -50,6 +51,7 @@ class ChannelCalibration:
             self.idle_w,
             self.counter_ratio,
             self.zero_w,
+            self.delay_s,
         )
         if not all(math.isfinite(limit) for found in quantities if found.value is not None for limit in (found.low, found.high)):
             raise ValueError(f"an interval of {self.channel} has no end")
@@ -57,7 +59,7 @@ class ChannelCalibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """Hold one stretch of a self-test: what the machine was asked to do ("idle", "random", "steady", "sweep"), from when to when."""
+    """Hold one stretch of a self-test: what the machine was asked to do ("idle", "random", "steady", "sweep", "marker"), from when to when."""
 
     load: str
     start_ns: int

@@ -169,9 +169,21 @@ class Loadable(Protocol):
     """Drive a load whose every edge is known: what a session offers whose machine can be self-tested."""
 
     def burn(
-        self, target: str, *, seconds: float, period_s: float, duty: float, spread: float = 0.0, seed: int = 0, threads: int = 0
+        self,
+        target: str,
+        *,
+        seconds: float,
+        period_s: float,
+        duty: float,
+        spread: float = 0.0,
+        seed: int = 0,
+        threads: int = 0,
+        stretches: Sequence[tuple[float, float]] = (),
     ) -> Mapping[str, Any]:
-        """Drive a square wave on "cpu" or "cuda"; return {"start_ns", "busy": [from, to, busy for] in ns of each thread, "cpu_s"}."""
+        """Drive a square wave on "cpu" or "cuda"; return {"start_ns", "busy": [from, to, busy for] in ns of each thread, "cpu_s"}.
+
+        `stretches`, as (from, to) in seconds, take the place of the wave.
+        """
 
 
 class Device(Protocol):

@@ -200,10 +200,21 @@ class RunnerSession:
             sampling.close()
 
     def burn(
-        self, target: str, *, seconds: float, period_s: float, duty: float, spread: float = 0.0, seed: int = 0, threads: int = 0
+        self,
+        target: str,
+        *,
+        seconds: float,
+        period_s: float,
+        duty: float,
+        spread: float = 0.0,
+        seed: int = 0,
+        threads: int = 0,
+        stretches: Sequence[tuple[float, float]] = (),
     ) -> Mapping[str, Any]:
         """Load the machine with a square wave of known edges; return {"start_ns", "busy": [from, to, busy for] of each thread, "cpu_s"}."""
-        wave = {"seconds": seconds, "period_s": period_s, "duty": duty, "spread": spread, "seed": seed, "threads": threads}
+        wave: dict[str, Any] = {"seconds": seconds, "period_s": period_s, "duty": duty, "spread": spread, "seed": seed, "threads": threads}
+        if stretches:
+            wave["stretches"] = [list(pair) for pair in stretches]
         return self._control.ask("burn", target=target, **wave, timeout_s=60.0 + 2 * seconds)
 
     def clock_map(self) -> ClockMap:

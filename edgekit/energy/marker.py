@@ -57,6 +57,15 @@ def stretches(chip_s: float) -> list[tuple[bool, float]]:
     return [(bool(on), chip_s * len(list(same))) for on, same in groupby(BARKER)]
 
 
+def busy_spans(chip_s: float) -> list[tuple[float, float]]:
+    """Return when to load within a marker and its rests, as (from, to) in seconds."""
+    spans, t = [], PAD_CHIPS * chip_s
+    for on, seconds in stretches(chip_s):
+        spans += [(t, t + seconds)] if on else []
+        t += seconds
+    return spans
+
+
 def marker_s(chip_s: float) -> float:
     """Return how long a marker takes with its rests."""
     return (len(BARKER) + 2 * PAD_CHIPS) * chip_s

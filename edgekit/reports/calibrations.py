@@ -34,6 +34,7 @@ def calibration_table(calibration: Calibration, meter: MeterSpec) -> Table:
         "noise": [_stacked(item.noise_w) for item in calibration.channels],
         "idle": [_stacked(item.idle_w) for item in calibration.channels],
         "zero": [_stacked(item.zero_w) if item.zero_w.value is not None else "" for item in calibration.channels],
+        "arrives\nlate": [_stacked(item.delay_s) if item.delay_s.value is not None else "" for item in calibration.channels],
         "one\nread": [_typical(item.read_s) for item in calibration.channels],
         "counter /\npower": [_stacked(item.counter_ratio) if item.counter_ratio.value is not None else "" for item in calibration.channels],
     }

@@ -46,7 +46,9 @@ class Burner:
             raise Refusal("burn.wave", "this load cannot be driven", f"{seconds} s with a period of {period_s} s and a duty of {duty}")
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
         work, threads, spent = self._work(request, cores)
-        stretches = wave(seconds, period_s, duty, float(request.get("spread") or 0.0), int(request.get("seed") or 0))
+        stretches = told(request, seconds) or wave(
+            seconds, period_s, duty, float(request.get("spread") or 0.0), int(request.get("seed") or 0)
+        )
         period_ns = int(period_s * 1e9)
         start_ns = (time.monotonic_ns() + LEAD_NS) // period_ns * period_ns + period_ns + int(float(request.get("phase_s") or 0.0) * 1e9)
         stop, busy = threading.Event(), [[] for _ in range(threads)]  # type: Tuple[threading.Event, List[List[List[int]]]]
@@ -76,6 +78,15 @@ class Burner:
         if target == "cuda":
             return multiplying(), 1, time.monotonic_ns
         raise Refusal("burn.target", f"no load is called {target!r}", "known: cpu, cuda")
+
+
+def told(request: Message, seconds: float) -> List[Tuple[int, int]]:
+    """Return the busy stretches that a request names itself, (from, to) in seconds, in ns; none where it names none."""
+    stretches = [(float(begin), float(end)) for begin, end in request.get("stretches") or ()]
+    edges = [edge for pair in stretches for edge in pair]
+    if edges != sorted(edges) or (edges and not 0 <= edges[0] <= edges[-1] <= seconds) or len(edges) > _MOST_EDGES:
+        raise Refusal("burn.wave", "this load cannot be driven", f"{len(stretches)} stretches within {seconds} s are not in order")
+    return [(int(begin * 1e9), int(end * 1e9)) for begin, end in stretches]
 
 
 def wave(seconds: float, period_s: float, duty: float, spread: float, seed: int) -> List[Tuple[int, int]]:

@@ -130,3 +130,17 @@ def test_a_gpu_without_torch_or_cuda_is_refused_with_the_reason(tmp_path, torch,
     refused = on_a_gpu(torch, tmp_path)
     assert refused["code"] == code
     assert refused["why"]
+
+
+def test_stretches_that_are_named_take_the_place_of_the_wave():
+    named = [[0.02, 0.06], [0.1, 0.12]]
+    reply = burn(seconds=0.15, threads=1, stretches=named)
+    begins = [begin - reply["start_ns"] for begin, _, _ in reply["busy"][0]]
+    assert begins[0] >= 20_000_000
+    assert not [begin for begin in begins if 70_000_000 < begin < 100_000_000]
+
+
+@pytest.mark.parametrize("named", [[[0.05, 0.02]], [[0.0, 9.0]], [[-1.0, 0.01]]])
+def test_stretches_out_of_order_are_refused(named):
+    with pytest.raises(Refusal, match="cannot be driven"):
+        burn(seconds=0.1, stretches=named)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from edgekit.core.calibration import ChannelCalibration, Stretch
 from edgekit.core.channel import Channel, Measurand, MeterSpec
-from edgekit.core.quantity import Quantity, Unknown
+from edgekit.core.quantity import Estimate, Quantity, Unknown
 from edgekit.energy import calibrate
 from edgekit.energy.calibrate import Ticks
+from edgekit.energy.clock import SAME_CLOCK
+from edgekit.energy.marker import PAD_CHIPS, find_marker, marker_s
 from edgekit.energy.response import Load, Response, response, sampled_fraction
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ def _channel(
         read_s=_read_cost(channel, traces),
         idle_w=calibrate.mean_power(quiet, origins=origins),
         counter_ratio=_ratio(channel, spec, ticks, traces, stretches),
+        delay_s=_delay(channel, spec, traces, stretches, load, period, looks_at.window_s),
     )
 
 
@@ -116,6 +119,31 @@ def _response(
         origins=(channel.origin,),
         seed=seed,
     )
+
+
+def _delay(
+    channel: Channel,
+    spec: MeterSpec,
+    traces: Mapping[str, Trace],
+    stretches: Sequence[Stretch],
+    load: Load | None,
+    period: Quantity,
+    averaging: Quantity,
+) -> Quantity:
+    """Return how late a power reading is dated, from where the marker load shows in the readings (S3)."""
+    origins, marks = (channel.origin,), [item for item in stretches if item.load == "marker"]
+    if spec.delay is None or channel.measurand is not Measurand.POWER or not marks or load is None or channel.id not in traces:
+        return Unknown(reason="no marker load was driven for it", unit="s", origins=origins)
+    update_s = period.value or channel.update_period_s or 0.0
+    look_s = averaging.value or channel.averaging_s or (update_s if spec.integrating else 0.0)
+    chip_s = (marks[0].end_ns - marks[0].start_ns) / 1e9 / marker_s(1.0)
+    rest_ns = round(PAD_CHIPS * chip_s * 1e9)
+    span = (marks[0].start_ns + rest_ns, marks[0].end_ns - rest_ns)
+    found = find_marker(traces[channel.id], load, span, base=SAME_CLOCK, look_s=look_s, update_s=update_s, chip_s=chip_s)
+    if isinstance(found, str):
+        return Unknown(reason=f"the marker load does not tell: {found}", unit="s", origins=origins)
+    half_s = 1.96 * found.u_s
+    return Estimate(value=found.delay_s, low=found.delay_s - half_s, high=found.delay_s + half_s, unit="s", origins=origins, n=1)
 
 
 def _steady(stretches: Sequence[Stretch]) -> list[Stretch]:

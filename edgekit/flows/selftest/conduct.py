@@ -13,6 +13,7 @@ from edgekit.core.errors import HardwareError
 from edgekit.core.protocols import DeviceSession, Loadable, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.trace import Reading, Trace, single
+from edgekit.energy.marker import busy_spans
 from edgekit.flows.selftest.plan import Step
 from edgekit.metering import Chosen, begin
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _WARM_UP_S = 0.5
 _SETTLE_S = 0.3  # readings begin and end this long before and after the steps
-_TITLES = {"idle": "idle", "random": "load at random", "steady": "steady load", "sweep": "square wave of {:.3g} ms"}
+_TITLES = {"idle": "idle", "random": "load at random", "steady": "steady load", "sweep": "square wave of {:.3g} ms", "marker": "marker load"}
 
 
 class Readings:
@@ -126,6 +127,7 @@ class Conductor:
             own.extend(rows)
 
     def _burn(self, step: Step) -> tuple[int, list[list[Sequence[int]]]]:
+        named = {"stretches": busy_spans(step.period_s)} if step.load == "marker" else {}
         reply = cast("Loadable", self._session).burn(
             str(self._target),
             seconds=step.seconds,
@@ -134,6 +136,7 @@ class Conductor:
             spread=step.spread,
             seed=self._seed + len(self.stretches),
             threads=self._threads,
+            **named,
         )
         return int(reply["start_ns"]), [list(rows) for rows in reply["busy"]]
 

@@ -16,7 +16,7 @@ from edgekit.core.quantity import Note, Origin
 from edgekit.energy.response import Load, load_of
 from edgekit.flows.selftest.analyse import analyse, channels_of, update_periods
 from edgekit.flows.selftest.conduct import Conductor
-from edgekit.flows.selftest.plan import SelftestRequest, check, first_look, reading_hz, second_look, target_of
+from edgekit.flows.selftest.plan import SelftestRequest, check, first_look, marker, reading_hz, second_look, target_of
 from edgekit.links.clock import SystemClock
 from edgekit.links.files import require_writable
 from edgekit.metering import Chosen, choose
@@ -118,7 +118,8 @@ def _record(
     traces = conductor.conduct(first_look(request.seconds, loaded=loaded), hz=reading_hz(channels), clock=clock)
     if loaded:
         found = [item.value for item in update_periods(spec, traces).values() if item.value is not None]
-        traces = conductor.conduct(second_look(request.seconds, found), hz=reading_hz(channels, found), clock=clock)
+        steps = (*second_look(request.seconds, found), *marker(spec, found))
+        traces = conductor.conduct(steps, hz=reading_hz(channels, found), clock=clock)
         notes += _crowded(conductor.busy)
     load = load_of(conductor.busy) if loaded else None
     return _Recorded(traces=traces, stretches=tuple(conductor.stretches), load=load, clock=clock), notes

@@ -9,6 +9,7 @@ from pathlib import Path
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.errors import UsageError
+from edgekit.energy.marker import marker_s
 
 LEAST_S, MOST_S = 8.0, 600.0
 LOADS = ("auto", "cpu", "cuda", "none")
@@ -18,6 +19,7 @@ _SHORTEST_S = 0.01  # the edges of a load are known to a fraction of a milliseco
 _SWEEP = 28 / 27  # of the update period: the phase goes once around in 28 updates
 _READS_PER_UPDATE = 20
 _SLOWEST_HZ, _FASTEST_HZ, _BLIND_HZ = 100.0, 5000.0, 1000.0
+_CHIP_S, _LONGEST_CHIP_S = 0.25, 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class SelftestRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Hold one step: which load ("idle", "random", "steady", "sweep") for how long, and its square wave."""
+    """Hold one step: which load ("idle", "random", "steady", "sweep", "marker") for how long, and its square wave or its chips."""
 
     load: str
     seconds: float
@@ -89,6 +91,14 @@ def second_look(seconds: float, periods_s: Sequence[float]) -> tuple[Step, ...]:
     waves = [Step(load="sweep", seconds=each, period_s=max(_SHORTEST_S, period_s) * _SWEEP, duty=0.5) for period_s in distinct]
     blind = [Step(load="random", seconds=each, period_s=2 * _RANDOM_S, duty=0.5, spread=0.9)]
     return (*(waves or blind), Step(load="idle", seconds=0.05 * seconds))
+
+
+def marker(spec: MeterSpec, periods_s: Sequence[float]) -> tuple[Step, ...]:
+    """Return the step that finds out how late readings arrive, where they are dated by that; beside the time that was asked for."""
+    if spec.delay is None:
+        return ()
+    chip_s = min(_LONGEST_CHIP_S, max(_CHIP_S, *periods_s, *(channel.update_period_s or 0.0 for channel in spec.channels)))
+    return (Step(load="marker", seconds=marker_s(chip_s), period_s=chip_s),)
 
 
 def reading_hz(channels: Sequence[Channel], periods_s: Sequence[float] = ()) -> float:
