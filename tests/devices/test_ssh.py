@@ -122,6 +122,7 @@ with SshDevice(spec, cache_dir=Path({str(tmp_path)!r})).connect():
         assert session.facts().python
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_sent_again_and_what_was_cut_off_goes_on(there, tmp_path):
     model = tmp_path / "large.onnx"
     model.write_bytes(os.urandom(3_000_000))
@@ -278,6 +279,7 @@ def test_a_runner_that_is_killed_costs_its_model_and_leaves_the_machine(there, t
         assert session.facts().python, "the rest of the session goes on"
 
 
+@pytest.mark.slow
 def test_a_cable_that_is_pulled_is_noticed_here_and_everything_ends_there(there, tmp_path):
     with relay(there.port) as between:
         quick = {"alive_s": 1, "beat_s": 0.3, "silence_s": 2.0}
@@ -316,6 +318,7 @@ def test_a_machine_that_starts_anew_is_told_from_a_lost_link(there, tmp_path):
     wait_until(lambda: not there.sessions(), "the end of every process there", seconds=10)
 
 
+@pytest.mark.slow
 def test_a_slow_link_changes_no_window_and_the_brackets_say_that_it_is_slow(there, tmp_path):
     with relay(there.port, rate=1e6, delay_s=0.02) as between, device(there, port=between.port).connect() as session:
         model = session.load(write_onnx(tmp_path / "m.onnx"), samples=None, plan=PLAN)
