@@ -127,9 +127,7 @@ def bench(
     ] = None,
     sync: Annotated[
         str | None,
-        typer.Option(
-            metavar="auto|marker|none", help="Drive a marker load that dates the meter's readings: where needed, always, never."
-        ),
+        typer.Option(metavar="auto|marker|none", help="Drive a marker load that dates the meter's readings: where needed, always, never."),
     ] = None,
     max_sync_error: Annotated[
         str | None,
@@ -142,7 +140,9 @@ def bench(
     ] = None,
     prepare: Annotated[
         bool,
-        typer.Option("--prepare", help="Set the governor to performance and stop the services of edgekit.toml meanwhile; put back afterwards."),
+        typer.Option(
+            "--prepare", help="Set the governor to performance and stop the services of edgekit.toml meanwhile; put back afterwards."
+        ),
     ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Print the steps and how long they take; do none of them.")] = False,
     reanalyse: Annotated[

@@ -116,7 +116,9 @@ def _by_edges(
         return None, (Note(code="sync.edges", text=text, advice="change the level of that input at the start and the end of every window"),)
     shift = ClockLine(offset_ns=sync.shift_ns, drift=0.0, at_ns=0, offset_u_ns=0.0, drift_u=0.0)
     rest_ns = round(sync.residual_ns) + sample_ns
-    others = {id(old): _on_line(old, shift, trace.clock, rest_ns) for old in (*here, *(_on_line(item, base, trace.clock) for item in idles))}
+    others = {
+        id(old): _on_line(old, shift, trace.clock, rest_ns) for old in (*here, *(_on_line(item, base, trace.clock) for item in idles))
+    }
     placed = [new or others[id(old)] for new, old in zip(sync.windows, here, strict=True)]
     rested = list(others.values())[len(here) :]
     step = SyncStep(
@@ -166,7 +168,9 @@ def _by_arrival(
         count = sum({found.source, found.target} == {source, target} for found in maps)
         residual_s = None if misfit_s is None else misfit_s / 1e9
         steps.append(
-            SyncStep(method=SyncMethod.EXCHANGE, u_s=u_s, residual_s=residual_s, drift=base.drift, count=count, detail=f"{source} to {target}")
+            SyncStep(
+                method=SyncMethod.EXCHANGE, u_s=u_s, residual_s=residual_s, drift=base.drift, count=count, detail=f"{source} to {target}"
+            )
         )
     if spec.device_clock:
         steps.append(SyncStep(method=SyncMethod.DEVICE_CLOCK, u_s=bracket_s / _ROOT3, residual_s=bracket_s))
@@ -203,7 +207,9 @@ def _by_marker(
     found = marker_line(trace, every, base=base, look_s=look_s, update_s=update_s, chip_s=chip_s)
     if isinstance(found, str):
         text = f"{channel.id}: the marker load does not date its readings: {found}"
-        return Note(code="sync.marker", text=text, advice="use a load that the meter sees clearly, or wire an input of the meter to the board")
+        return Note(
+            code="sync.marker", text=text, advice="use a load that the meter sees clearly, or wire an input of the meter to the board"
+        )
     line, markers = found
     line_u_s = max(line.u_ns(edge) for window in (*arrived.measured, *arrived.idles) for edge in (window.start_ns, window.end_ns)) / 1e9
     step = SyncStep(

@@ -221,9 +221,7 @@ def _between(trace: Trace | ChunkedTrace, start_ns: int, end_ns: int) -> tuple[N
     return t, y, float(np.median(np.diff(t))) / 1e9 if len(t) > 1 else math.inf
 
 
-def _binned(
-    t: NDArray[np.int64], y: NDArray[np.float64], look_s: float
-) -> tuple[tuple[NDArray[np.int64], NDArray[np.float64]], float]:
+def _binned(t: NDArray[np.int64], y: NDArray[np.float64], look_s: float) -> tuple[tuple[NDArray[np.int64], NDArray[np.float64]], float]:
     """Return readings as means of so many that few are left, and how long each of them looks back."""
     size = -(-len(t) // _MOST_READINGS)
     if size == 1:

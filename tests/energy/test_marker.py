@@ -27,7 +27,9 @@ def _run(seed: int, *, chip_s: float = CHIP_S, apart_s: float = 33.0) -> tuple[l
     draw, t, windows, changes = random.Random(seed), 2.0, [], [(0.0, IDLE_W)]
 
     def busy(phase: Phase, index: int, seconds: float) -> None:
-        windows.append(Window(phase=phase, index=index, clock="board", start_ns=round(t * S), end_ns=round((t + seconds) * S), inferences=3))
+        windows.append(
+            Window(phase=phase, index=index, clock="board", start_ns=round(t * S), end_ns=round((t + seconds) * S), inferences=3)
+        )
         changes.extend([(t, BUSY_W), (t + seconds, IDLE_W)])
 
     for index in (0, 1):
@@ -107,7 +109,9 @@ def test_a_stream_of_many_readings_is_looked_at_as_means_of_a_few() -> None:
 def _refusal(value: np.ndarray | None = None, *, windows: list[Window] | None = None, t_ns: np.ndarray | None = None) -> str:
     made, curve, end_s = _run(3)
     trace, _ = _readings(curve, end_s, hz=100.0, delay_s=0.1, drift=0.0, noise_w=0.05, look_s=0.0, seed=3)
-    trace = replace(trace, value=trace.value if value is None else value[: len(trace)], t_ns=trace.t_ns if t_ns is None else t_ns[: len(trace)])
+    trace = replace(
+        trace, value=trace.value if value is None else value[: len(trace)], t_ns=trace.t_ns if t_ns is None else t_ns[: len(trace)]
+    )
     found = marker_line(trace, made if windows is None else windows, base=SAME_CLOCK, look_s=0.0, update_s=0.01, chip_s=CHIP_S)
     assert isinstance(found, str)
     return found
@@ -119,7 +123,7 @@ def test_a_load_that_the_meter_does_not_see_is_refused() -> None:
 
 
 def test_a_pattern_that_fits_at_several_places_is_refused() -> None:
-    windows, curve, end_s = _run(4)
+    windows, _, _ = _run(4)
     regular = [
         replace(window, start_ns=round((10 + k) * S), end_ns=round((10.5 + k) * S), index=0)
         for k, window in enumerate([window for window in windows if window.phase is Phase.MARKER and window.index == 0][:2] * 3)

@@ -30,16 +30,19 @@ WATTS = Channel(
     sampled_fraction=1.0,
 )
 SPEC = MeterSpec(
-    kind="ppk2", channels=(WATTS,), accuracy=Accuracy(source="made up", gain_rel=0.05), nominal_hz=RATE_HZ, integrating=False, device_clock=True
+    kind="ppk2",
+    channels=(WATTS,),
+    accuracy=Accuracy(source="made up", gain_rel=0.05),
+    nominal_hz=RATE_HZ,
+    integrating=False,
+    device_clock=True,
 )
 
 
 def _block(index: int) -> Trace:
     t_ns = np.arange(index * SIZE, (index + 1) * SIZE, dtype=np.int64) * 10_000
     value = 0.01 + 0.005 * np.sin(t_ns / 3e6)
-    return Trace(
-        channel=WATTS.id, clock="host", t_ns=t_ns, bracket_ns=np.full(SIZE, 1000), value=value, flags=np.zeros(SIZE, np.uint8)
-    )
+    return Trace(channel=WATTS.id, clock="host", t_ns=t_ns, bracket_ns=np.full(SIZE, 1000), value=value, flags=np.zeros(SIZE, np.uint8))
 
 
 def _running() -> tuple[Running, object]:

@@ -166,7 +166,14 @@ def _planned(spec: MeterSpec, *, sync: str = "auto", **more: object):
 
 @pytest.mark.parametrize(
     ("update_s", "quick", "window_s", "idle_s"),
-    [(0.01, False, 10, 10), (0.5, False, 50, 50), (1.0, False, 100, 100), (10.0, False, 300, 300), (0.5, True, 15, 15), (10.0, True, 60, 60)],
+    [
+        (0.01, False, 10, 10),
+        (0.5, False, 50, 50),
+        (1.0, False, 100, 100),
+        (10.0, False, 300, 300),
+        (0.5, True, 15, 15),
+        (10.0, True, 60, 60),
+    ],
 )
 def test_windows_grow_with_a_slow_meter(update_s: float, quick: bool, window_s: float, idle_s: float) -> None:
     run, notes = _planned(_spec(update_s, delay=ASKED), quick=quick)

@@ -74,6 +74,8 @@ def _command(request: BenchRequest, more: Sequence[str]) -> str:
         "--pre": request.pre,
         "--post": request.post,
         "--raw": None if request.raw is None else str(request.raw),
+        "--sync": None if request.sync.method == "auto" else request.sync.method,
+        "--max-sync-error": None if request.sync.max_error_s is None else f"{1000 * request.sync.max_error_s:g}ms",
     }
     texts = {name: value if isinstance(value, str) else f"{value:g}" for name, value in given.items() if value is not None}
     words = [word for pair in texts.items() for word in pair]

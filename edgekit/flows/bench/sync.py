@@ -1,6 +1,6 @@
 """Let windows be as long as a slow meter needs, and drive a marker load where nothing else dates its readings well enough.
 
-    warm-up, marker, idle, round 1, round 2, ..., idle, marker          marker: rest, 13 chips of inferring or not, rest
+warm-up, marker, idle, round 1, round 2, ..., idle, marker          marker: rest, 13 chips of inferring or not, rest
 """
 
 from __future__ import annotations
@@ -90,9 +90,13 @@ def _chip_s(planned: BenchPlan, specs: Sequence[MeterSpec], *, quick: bool) -> t
     chip_s = min(LONGEST_CHIP_S, max(CHIP_S, *looks))
     if method == "marker":
         return chip_s, None
-    text = f"how late readings of meter {meant[0].kind} arrive is not known well enough: a marker load of {marker_s(chip_s):.2g} s before and "
+    text = (
+        f"how late readings of meter {meant[0].kind} arrive is not known well enough: a marker load of {marker_s(chip_s):.2g} s before and "
+    )
     text += "after the windows finds out"
-    return chip_s, Note(code="sync.marked", text=text, advice="run `edgekit meters selftest` once instead, or leave it out with --sync none")
+    return chip_s, Note(
+        code="sync.marked", text=text, advice="run `edgekit meters selftest` once instead, or leave it out with --sync none"
+    )
 
 
 def _is_vague(spec: MeterSpec, planned: BenchPlan) -> bool:

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 _WARM_UP_S = 0.5
 _SETTLE_S = 0.3  # readings begin and end this long before and after the steps
-_TITLES = {"idle": "idle", "random": "load at random", "steady": "steady load", "sweep": "square wave of {:.3g} ms", "marker": "marker load"}
+_TITLES = {
+    "idle": "idle",
+    "random": "load at random",
+    "steady": "steady load",
+    "sweep": "square wave of {:.3g} ms",
+    "marker": "marker load",
+}
 
 
 class Readings:
