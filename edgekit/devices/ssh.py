@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -117,14 +118,19 @@ class SshDevice:
 
     def _explain(self, error: EdgekitError, found: Found) -> None:
         """Add what can be known of a failure: whether the machine has started anew, and how to install an engine there."""
-        if error.code == "ssh.lost" and found.boot:
-            with contextlib.suppress(EdgekitError, TimeoutError), self.reach(patience_s=SECOND_LOOK_S) as link:
-                again = boot(link, self.spec.options)
-                error.why += "; it is back, and " + (
-                    "has been running all the time" if again == found.boot else "has started anew meanwhile"
-                )
+        if error.code == "ssh.lost" and found.boot and (again := self._second_look()):
+            error.why += "; it is back, and " + ("has been running all the time" if again == found.boot else "has started anew meanwhile")
         elif error.code == "setup.extra":
             error.do = (("install it there:", f"edgekit devices setup {self.spec.name}"),)
+
+    def _second_look(self) -> str:
+        """Return which start of the machine this is, where it answers again within a few seconds; else nothing."""
+        deadline = time.monotonic() + SECOND_LOOK_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(EdgekitError, TimeoutError), self.reach(patience_s=SECOND_LOOK_S) as link:
+                return boot(link, self.spec.options)
+            time.sleep(0.2)
+        return ""
 
 
 def _address(spec: DeviceSpec) -> SshAddress:

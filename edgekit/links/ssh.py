@@ -75,20 +75,11 @@ class SshLink:
                 why=f"no program {self._program} is on the path",
                 do=[("install the OpenSSH client:", "sudo apt-get install openssh-client")],
             )
-        self._folder = Path(tempfile.mkdtemp(prefix="ek-", dir=_short_folder()))
-        self._plain_config()
-        begin = f'printf "\\n%s\\n" {self._mark}; IFS= read -r line && eval "exec $line"'
-        self._master = LocalShell().spawn(self._argv("yes", _remote(begin)), env=_QUIET)
         try:
-            if not SshProcess(self._master, self, begun=False).begin(self._login_s):
-                raise self.lost(self._master.complaints())
-        except TimeoutError as error:
-            raise HardwareError(
-                f"{self.address.short} lets this user in, but runs no command",
-                code="ssh.login",
-                why=f"nothing came within {self._login_s:g} s: a login script may wait for something",
-                do=[("see what it does:", self.address.command("true", config=self._told_config))],
-            ) from error
+            self._connect()
+        except BaseException:
+            self.close()
+            raise
         self._up = True
 
     def spawn(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> SshProcess:
@@ -146,6 +137,22 @@ class SshLink:
         if self._config is not None and self._folder is not None and any(map(str.isspace, self._config)) and Path(self._config).is_file():
             (self._folder / "config").symlink_to(Path(self._config).absolute())
             self._config = str(self._folder / "config")
+
+    def _connect(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="ek-", dir=_short_folder()))
+        self._plain_config()
+        begin = f'printf "\\n%s\\n" {self._mark}; IFS= read -r line && eval "exec $line"'
+        self._master = LocalShell().spawn(self._argv("yes", _remote(begin)), env=_QUIET)
+        try:
+            if not SshProcess(self._master, self, begun=False).begin(self._login_s):
+                raise self.lost(self._master.complaints())
+        except TimeoutError as error:
+            raise HardwareError(
+                f"{self.address.short} lets this user in, but runs no command",
+                code="ssh.login",
+                why=f"nothing came within {self._login_s:g} s: a login script may wait for something",
+                do=[("see what it does:", self.address.command("true", config=self._told_config))],
+            ) from error
 
     @property
     def mark(self) -> str:
