@@ -90,12 +90,6 @@ class Inference:
             raise Refusal("model.not_loaded", "no model is loaded", "load comes before answer")
         return answer(self._engine, self._inputs, request)
 
-    def answer(self, request: Message) -> Message:
-        """Return what the loaded model makes of one input."""
-        if self._engine is None:
-            raise Refusal("model.not_loaded", "no model is loaded", "load comes before answer")
-        return answer(self._engine, self._inputs, request)
-
     def _prepare(self, engine: Any, request: Message, functions: Optional[processing.Functions]) -> Tuple[List[Any], str]:
         if functions is None or functions.pre is None:
             return prepare(engine, request.get("samples"), self._batch)

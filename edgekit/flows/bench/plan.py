@@ -122,9 +122,13 @@ class BenchPlan:
             return sum(step.seconds for step in self.script)
         if self.run.until_rel is not None:
             return self.run.max_time_s
+        return self.rounds_s if self.run.max_time_s is None else min(self.rounds_s, self.run.max_time_s)
+
+    @property
+    def rounds_s(self) -> float:
+        """Return how long the plan's number of rounds takes with all around them, without loading and cooling."""
         between_s = (self.run.windows - 1) // IDLE_EVERY * self.run.idle_between_s
-        most = self.opening_s + self.run.windows * self.round_s + between_s + self.closing_s
-        return most if self.run.max_time_s is None else min(most, self.run.max_time_s)
+        return self.opening_s + self.run.windows * self.round_s + between_s + self.closing_s
 
     @property
     def opening_s(self) -> float:
