@@ -1,0 +1,135 @@
+"""Hold what all charts share: colours, words beside a plot, and how a drawing becomes inline SVG in two widths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgekit.reports.show import Cell
+from edgekit.reports.svg import inline
+
+# Each colour stands for one CSS variable of the page; the values here are never seen.
+COLOURS = {
+    "#000001": "--ink",
+    "#000002": "--soft",
+    "#000003": "--hair",
+    "#000004": "--device",
+    "#000005": "--cloud",
+    "#000006": "--slot-1",
+    "#000007": "--slot-2",
+    "#000008": "--slot-3",
+    "#000009": "--slot-4",
+    "#00000a": "--slot-5",
+    "#00000b": "--slot-6",
+    "#00000c": "--slot-7",
+    "#00000d": "--sheet",
+}
+HEX = {variable: colour for colour, variable in COLOURS.items()}
+TOTAL, NARROW = 1010, 318  # pixels: as wide as the page lets a chart be, and as wide as a phone does
+LETTER = 6.4  # pixels, a mean letter at SIZE
+SIZE, SMALL = 13, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Hold one chart, drawn twice in markup that needs no escaping (`wide` and `narrow`), and a caption that says what to see."""
+
+    wide: Markup
+    narrow: Markup
+    caption: str
+
+
+class Markup(str):
+    """Mark text that is markup already."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Hold the words of one row of a chart: its name, and its figure with the tags that go with it."""
+
+    name: str
+    cell: Cell
+
+    @property
+    def figure(self) -> str:
+        """Return the figure with its tags in brackets."""
+        return f"{self.cell.text} ({', '.join(self.cell.tags)})"
+
+
+def with_words(drawn: Any, lines: Sequence[Line], y: Any, *, step: int, wide: bool) -> Any:
+    """Return a chart with its words: name left and figure right of the plot, or both above each row on a narrow page."""
+    import altair as alt
+
+    texts = alt.Chart(alt.Data(values=[{"row": row, "name": line.name, "figure": line.figure} for row, line in enumerate(lines)]))
+    ink, soft = HEX["--ink"], HEX["--soft"]
+    if wide:
+        left, right = (LETTER * max(len(getattr(line, part)) for line in lines) for part in ("name", "figure"))
+        width = max(280, round(TOTAL - left - right - 28))
+        name = texts.mark_text(align="right", fontSize=SIZE, color=ink).encode(y=y, x=alt.value(-14), text="name:N")
+        amount = texts.mark_text(align="left", fontSize=SIZE, color=ink).encode(y=y, x=alt.value(width + 14), text="figure:N")
+        return (drawn + name + amount).properties(width=width, height=alt.Step(step))
+    halo = {"stroke": HEX["--sheet"], "strokeWidth": 4}
+    words = [
+        texts.mark_text(align="left", yOffset=offset, fontSize=size, color=colour, **look).encode(y=y, x=alt.value(0), text=f"{part}:N")
+        for part, offset, size, colour in (("name", -18, SIZE, ink), ("figure", -2, SMALL, soft))
+        for look in (halo, {})
+    ]
+    for text in words[::2]:
+        text.mark.color = halo["stroke"]
+    return alt.layer(drawn, *words).properties(width=NARROW, height=alt.Step(step))
+
+
+def twice(name: str, label: str, caption: str, plot: Callable[[bool], Any]) -> Chart:
+    """Return a chart from `plot(wide)`, drawn for a wide page and for a narrow one."""
+    wide, narrow = (svg(plot(width), prefix=f"{name}-{suffix}", label=label) for width, suffix in ((True, "wide"), (False, "narrow")))
+    return Chart(wide, narrow, caption)
+
+
+def svg(chart: Any, *, prefix: str, label: str) -> Markup:
+    """Return an Altair chart as inline SVG; `prefix` keeps its ids apart from those of others."""
+    import vl_convert
+
+    spec = chart.configure(
+        background="transparent",
+        padding=2,
+        view={"stroke": None},
+        axis={
+            "labelColor": HEX["--soft"],
+            "titleColor": HEX["--soft"],
+            "gridColor": HEX["--hair"],
+            "labelFontSize": SMALL,
+            "titleFontSize": SMALL,
+            "titleFontWeight": "normal",
+            "titlePadding": 8,
+        },
+        legend={"labelColor": HEX["--ink"], "labelFontSize": SMALL, "rowPadding": 4, "offset": 14},
+        font="Liberation Sans",
+    ).to_dict()
+    return Markup(inline(vl_convert.vegalite_to_svg(_shown(spec)), prefix=prefix, label=label, colours=COLOURS))
+
+
+def at(x: Any, name: str) -> Any:
+    """Return an encoding that reads another field."""
+    found = x.copy()
+    found["shorthand"] = f"{name}:Q"
+    return found
+
+
+def side_colours(alt: Any) -> Any:
+    """Return the colour scale of device and cloud."""
+    return alt.Scale(domain=["device", "cloud"], range=[HEX["--device"], HEX["--cloud"]])
+
+
+def _shown(value: Any) -> Any:
+    """Return a chart's description with control characters made visible: the renderer aborts the process on them."""
+    if isinstance(value, dict):
+        return {key: _shown(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value) if isinstance(value, str) else value
