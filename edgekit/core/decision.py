@@ -10,14 +10,8 @@ from enum import StrEnum
 from typing import ClassVar
 
 from edgekit.core.quantity import Note, Quantity
-
-
-class Side(StrEnum):
-    """Name the place where an inference runs."""
-
-    DEVICE = "device"
-    CLOUD = "cloud"
-    BOTH = "both"
+from edgekit.core.weighing import Advice, Alternative, Bar, Criterion, Curve, Gate, Worth
+from edgekit.core.weighing import Side as Side  # noqa: PLC0414  (its readers find it here)
 
 
 class Slot(StrEnum):
@@ -38,10 +32,21 @@ class Slot(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """Hold what a unit costs: `amount` in `currency` per joule (electricity) or per second (rented hardware)."""
+    """Hold what a unit costs: `amount` in `currency` per joule, second of rented hardware, byte, inference, year of a device, or device."""
 
     amount: float
     currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Hold one constant as the user states it in [constants]: in base units, and as it was written."""
+
+    id: str
+    value: float
+    shown: str
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +82,60 @@ class Scenario:
     price_date: str | None = None
     given: tuple[str, ...] = ()
     source: str = "default scenario"
+    active_s_per_day: float | None = None  # None: rate_per_s holds all day; else all inferences of a day fall into this time
+    burst: int = 1  # inferences per burst: one wake-up, one radio session
+    device_power: str = "always_on"  # always_on, woken, deep_sleep, streaming
+    device_share: float | None = None  # of a shared device's idle time and hardware
+    wake_j: float | None = None
+    wake_s: float | None = None
+    sleep_w: float | None = None
+    radio: str | None = None  # wifi, ble, lora, lte-m, nb-iot, ethernet
+    radio_session_j: float | None = None
+    radio_j_per_byte: float | None = None
+    lora_spreading_factor: int = 7
+    round_trip_s: float | None = None
+    cloud_time_s: float | None = None  # queueing and anything else a request waits for beside computing and the round trip
+    cold_start_s: float | None = None
+    cold_share: float | None = None
+    grid_view: str = "average"
+    grid_scope: str = "lca"
+    device_grid_marginal_kg_per_j: float | None = None
+    cloud_grid_marginal_kg_per_j: float | None = None
+    device_grid_market_kg_per_j: float | None = None
+    cloud_grid_market_kg_per_j: float | None = None
+    cloud_wue_l_per_j: float | None = None
+    cloud_ewif_l_per_j: float | None = None
+    device_ewif_l_per_j: float | None = None
+    device_hardware: str | None = None
+    device_embodied_kg: float | None = None
+    added_embodied_kg: float | None = None
+    cloud_hardware: str | None = None
+    cloud_embodied_kg: float | None = None
+    cloud_lifetime_s: float | None = None
+    price_device: Price | None = None
+    price_device_year: Price | None = None
+    price_data: Price | None = None
+    price_request: Price | None = None
+    offline: bool = False
+    privacy: str = "none"  # none, region (data may not leave the device's region), device (raw data stays on the device)
+    ota_bytes: float | None = None
+    ota_per_year: float | None = None
+    federated_bytes: float | None = None
+    federated_rounds_per_year: float | None = None
+    federated_round_j: float | None = None
+    retraining_j: float | None = None
+    retrainings_per_year: float | None = None
+    training_j: float | None = None
+    storage_s: float | None = None
+    storage_w_per_byte: float | None = None
+    overrides: tuple[Override, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constant:
     """Hold one published number in base units (`unit`), with its range where the source states one, and how it was printed there.
 
-    `evidence` is "read" (in the source itself), "abstract" (summary or press text) or "derived" (computed from the two before).
+    `evidence` is "read" (in the source itself), "abstract" (summary or press text), "derived" (computed from the two before) or "user".
     """
 
     id: str
@@ -97,6 +149,7 @@ class Constant:
     source: str
     licence: str
     evidence: str
+    stale: bool = False  # older than 24 months at the report's date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,22 +162,59 @@ class Assumption:
     detail: str = ""
 
 
+class SlotState(StrEnum):
+    """Name how the figure of a slot came about, after the report template of ISO/IEC 21031."""
+
+    MEASURED = "measured"
+    MODELED = "modeled"
+    SOURCED = "sourced"
+    NOT_INCLUDED = "not included"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotEntry:
-    """Hold one life-cycle slot of one side per inference; `energy_j` is Unknown, with the reason, where it is not included."""
+    """Hold one life-cycle slot of one side per inference; `energy_j` is Unknown, with the reason, where it is not included.
+
+    `co2e_kg` stands beside it, and where a slot is carbon and not metered energy (manufacturing), alone. `state` follows from the origins.
+    """
 
     slot: Slot
     side: Side
     energy_j: Quantity
     how: str = ""
     evidence: tuple[str, ...] = ()
+    co2e_kg: Quantity | None = None
+    state: SlotState = SlotState.NOT_INCLUDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Hold what one functional unit costs one side, each figure on an axis of its own; all carbon but `market_kg` is location-based.
+
+    `sci_kg` is (E x I + M) / R after ISO/IEC 21031:2024: `operational_kg` and `embodied_kg` added. `marginal_kg` stands where the user gave
+    marginal grid factors, `market_kg` where market-based ones; neither feeds the SCI. `power_w` is the mean power of one device or, in the
+    cloud, of all that serves it: for streaming products the figure that counts.
+    """
+
+    side: Side
+    energy_j: Quantity
+    operational_kg: Quantity
+    embodied_kg: Quantity
+    sci_kg: Quantity
+    marginal_kg: Quantity
+    market_kg: Quantity
+    water_l: Quantity
+    money: Quantity
+    latency_s: Quantity
+    power_w: Quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """Hold one combination of accounting conventions and the outcome under it.
 
-    `p_edge` is the probability that the device uses less energy; `ratio` is cloud over device.
+    `p_edge` is the probability that the device uses less energy; `ratio` is cloud over device. `grid` ("average" or "marginal") is empty
+    where no grid factor is known; `p_edge_carbon` is None there, else the probability that the device causes less carbon.
     """
 
     network: str
@@ -135,6 +225,8 @@ class View:
     edge_j: Quantity
     cloud_j: Quantity
     ratio: Quantity
+    grid: str = ""
+    p_edge_carbon: Quantity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,13 +250,20 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flip:
-    """Hold one value at which the answer turns: in closed form (`value`) and as found by bisection (`numeric`), in `unit`."""
+    """Hold one value at which the answer turns: in closed form (`value`) and as found by bisection (`numeric`), in `unit`.
+
+    `low` and `high` hold 95 % of those draws that turn at all, `share` says how many do; `stated` is where the scenario stands.
+    """
 
     name: str
     value: float | None
     numeric: float | None
     unit: str
     text: str
+    low: float | None = None
+    high: float | None = None
+    share: float | None = None
+    stated: float | None = None
 
 
 class VerdictKind(StrEnum):
@@ -232,3 +331,11 @@ class Decision:
     draws: int
     seed: int
     notes: tuple[Note, ...] = field(default=())
+    accounts: tuple[Account, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    tornado: tuple[Bar, ...] = ()
+    worth: tuple[Worth, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    criteria: tuple[Criterion, ...] = ()

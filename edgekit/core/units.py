@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final, Literal
 
-Unit = Literal["J", "W", "V", "A", "s", "kg", "B", "1", "Hz", "degC", "USD", "EUR", "dB"]
+Unit = Literal["J", "W", "V", "A", "s", "kg", "B", "1", "Hz", "degC", "USD", "EUR", "dB", "L"]
 
 _PREFIXES: Final[tuple[tuple[float, str], ...]] = (
     (1e9, "G"),
@@ -17,7 +17,7 @@ _PREFIXES: Final[tuple[tuple[float, str], ...]] = (
     (1e-9, "n"),
     (1e-12, "p"),
 )
-_SCALED: Final = frozenset({"J", "W", "V", "A", "s", "B", "Hz"})
+_SCALED: Final = frozenset({"J", "W", "V", "A", "s", "B", "Hz", "L"})
 
 
 _EXACT_REL, _EXACT_DIGITS = 1e-6, 6  # closer than this only arithmetic and emulated instruments are, and nobody reads more digits
