@@ -54,7 +54,7 @@ def _tables(result: BenchResult) -> RenderableType:
     runs: Sequence[RunRecord] = result.runs
     parts: list[RenderableType] = [runs_table(runs)]
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
-    for lines in (beside(run, several=len(runs) > 1) for run in runs):
+    for lines in (beside(run, several=len(runs) > 1, width=width) for run in runs):
         parts += ["", Text("\n".join(lines), overflow="fold")] if lines else []
     profiles = [table for run in runs if (table := terminal_table(run, several=len(runs) > 1)) is not None]
     parts += [part for table in profiles for part in ("", table)]

@@ -10,10 +10,13 @@ from edgekit.energy.enough import usable
 from edgekit.energy.pacing import duty_of
 from edgekit.reports.dating import dating_lines
 from edgekit.reports.show import figure, one_line
+from edgekit.reports.text import wrapped
+
+_INDENT = 15
 
 
-def beside(record: RunRecord, *, several: bool = False) -> list[str]:
-    """Return a line for each of those that a run has; `several` runs are told apart by their artifacts."""
+def beside(record: RunRecord, *, several: bool = False, width: int = 100) -> list[str]:
+    """Return lines of up to `width` characters for those that a run has; `several` runs are told apart by their artifacts."""
     if record.analysis is None:
         return []
     lines = [
@@ -23,7 +26,9 @@ def beside(record: RunRecord, *, several: bool = False) -> list[str]:
         *_warm(record),
         *([f"one inference  {record.unit_of_work}"] if record.plan.pre or record.plan.post else []),
     ]
-    return [record.artifact.path, *(f"  {line}" for line in lines)] if several and lines else lines
+    margin = "  " if several else ""
+    shown = [part for line in lines for part in wrapped(margin + line, width, rest=margin + " " * _INDENT)]
+    return [record.artifact.path, *shown] if several and shown else shown
 
 
 def _cold(cold: ColdStart) -> list[str]:
@@ -42,7 +47,7 @@ def _paced(record: RunRecord) -> list[str]:
     channel, windows = headline_channel(record), usable(record.windows)
     mean = one_line(figure(channel.mean_w)) if channel is not None else "unknown"
     busy = f", busy {100 * duty_of(windows):.2g} % of the time" if windows else ""
-    return [f"at {rate_hz:g}/s{' ' * max(1, 10 - len(f'{rate_hz:g}'))} mean power {mean}, idle included{busy}"]
+    return [f"{f'at {rate_hz:g}/s':<{_INDENT - 1}} mean power {mean}, idle included{busy}"]
 
 
 def _warm(record: RunRecord) -> list[str]:
