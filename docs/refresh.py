@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("convert", "models", "report", "profile", "measure")
+NAMES = ("convert", "models", "bench", "report", "profile", "measure")
 PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in NAMES), *sorted((ROOT / "docs" / "targets").glob("*.md")))
 BLOCK = re.compile(r"(?ms)^```console\n(.*?)^```$")
 

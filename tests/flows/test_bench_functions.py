@@ -45,6 +45,7 @@ def _bench(run_edgekit, *args):
     return run_edgekit("--json", "bench", *args, "--runs", "runs", *PLAN)
 
 
+@pytest.mark.slow
 def test_one_inference_includes_the_functions_and_the_record_names_them(run_edgekit, tiny, tmp_path):
     np = pytest.importorskip("numpy")
     np.savez(tmp_path / "raw.npz", frames=np.full((6, 8), 255, np.uint8))
