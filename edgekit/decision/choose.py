@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Estimate, Quality, Quantity, Unknown, trust
 from edgekit.core.run import ChannelAnalysis, RunRecord
 from edgekit.core.units import format_scaled
+from edgekit.decision.batching import fills, largest_batch
 from edgekit.decision.numerals import rate
 
 
@@ -48,6 +48,12 @@ def seconds_of(run: RunRecord) -> float:
     """Return the seconds one inference takes; 0 when the run does not say."""
     time = run.analysis.time_s_per_inference if run.analysis is not None else None
     return time.value if isinstance(time, Estimate) else 0.0
+
+
+def invocation_of(run: RunRecord) -> float:
+    """Return the seconds that one invocation of a whole batch takes: its p99, else its mean."""
+    p99 = run.analysis.latency_p99_s if run.analysis is not None else None
+    return p99.high if isinstance(p99, Estimate) else run.plan.batch * seconds_of(run)
 
 
 def accuracy_of(run: RunRecord) -> Quantity:
@@ -184,7 +190,7 @@ def service_rate(run: RunRecord, scenario: Scenario) -> float:
 
 
 def _infeasible_batch(run: RunRecord, scenario: Scenario) -> Refusal | None:
-    """Refuse batches the arrivals cannot fill: b <= rate * (latency limit - service time of b)."""
+    """Refuse batches that arrivals cannot fill in time for the first of them."""
     batch = run.plan.batch
     if scenario.cloud_batch is not None:
         return None if batch == scenario.cloud_batch else Refusal("batch", f"batch {batch}, the scenario says {scenario.cloud_batch}")
@@ -192,6 +198,8 @@ def _infeasible_batch(run: RunRecord, scenario: Scenario) -> Refusal | None:
         return None
     if scenario.latency_limit_s is None:
         return Refusal("batch", f"batch {batch} needs a latency_limit in the scenario to show that requests may wait for one another")
-    filled = service_rate(run, scenario) * (scenario.latency_limit_s - batch * seconds_of(run))
-    arrive = math.floor(max(0.0, filled))
-    return None if batch <= filled else Refusal("batch", f"batch {batch} cannot fill within the latency limit: {arrive:,} requests arrive")
+    per_s, invocation_s = service_rate(run, scenario), invocation_of(run)
+    if fills(batch, per_s, scenario.latency_limit_s, invocation_s):
+        return None
+    arrive = largest_batch(per_s, scenario.latency_limit_s, invocation_s)
+    return Refusal("batch", f"batch {batch} cannot fill within the latency limit: {arrive:,} requests arrive")

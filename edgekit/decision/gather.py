@@ -10,7 +10,7 @@ from edgekit.core.quantity import Estimate, Origin, Quantity
 from edgekit.core.run import RunRecord
 from edgekit.decision.accounting import Usage
 from edgekit.decision.choose import energy_of, headline_channel, seconds_of, service_rate
-from edgekit.decision.montecarlo import Input
+from edgekit.decision.montecarlo import Input, shared_terms
 from edgekit.energy.budget import dominating_term
 
 _ITEM_BYTES = {
@@ -104,6 +104,7 @@ def _run_inputs(side: str, run: RunRecord | None) -> list[Input]:
             evidence=run.id,
             group=f"run:{run.id}",
             shrink=(term.shrink if term is not None else None) or "more and longer windows",
+            shared=shared_terms(energy) if isinstance(energy, Estimate) else (),
         )
         for name, item in quantities.items()
         if isinstance(item, Estimate)

@@ -8,7 +8,8 @@ from edgekit.core.boundary import sees
 from edgekit.core.decision import Scenario
 from edgekit.core.quantity import Estimate, Note, Origin
 from edgekit.core.run import RunRecord, RunStatus, TrainingRecord
-from edgekit.decision.choose import energy_of, service_rate
+from edgekit.decision.batching import fills
+from edgekit.decision.choose import energy_of, invocation_of, service_rate
 from edgekit.decision.gather import unseen
 from edgekit.energy.enough import how_quick, measured_s
 from edgekit.energy.validity import FLAWS
@@ -115,7 +116,7 @@ def _load(cloud: RunRecord, scenario: Scenario) -> list[Note]:
     if not isinstance(time, Estimate) or scenario.cloud_batch in (None, 1) or scenario.latency_limit_s is None:
         return []
     batch, rate = cloud.plan.batch, service_rate(cloud, scenario)
-    if batch <= rate * (scenario.latency_limit_s - batch * time.value):
+    if fills(batch, rate, scenario.latency_limit_s, invocation_of(cloud)):
         return []
     text = f"batch {batch} was asked for, but at {rate:.3g} requests/s it does not fill within the latency limit"
     return [Note(code="batch.infeasible", text=text, advice="leave cloud.batch out to let the arrivals decide")]

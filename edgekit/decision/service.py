@@ -1,16 +1,14 @@
 """Choose the batch for a service: so many requests a second, each answered within a limit, at the fewest joules per request. Pure.
 
-Requests arrive evenly, one every 1/rate. A batch of b is begun when its last request has come, so that the first of them waits
-
-    wait = (b - 1) / rate             and is answered after             latency = wait + p99 of one invocation of b
+Requests arrive evenly, one every 1/rate; how long the first of a batch waits is the arithmetic of `decision.batching`, with the p99 of one
+invocation.
 
 One machine keeps up as long as it is busy for less than all of the time: utilisation = rate x seconds per inference <= 1. It draws its idle
 power for the rest, which the requests share:
 
     joules per request = joules per inference + idle power x (1 / rate - seconds per inference)
 
-A batch is feasible when latency and utilisation hold with the upper ends of what was measured. Requests that come in bursts wait longer;
-who expects them states a shorter limit or a higher rate.
+A batch is feasible when latency and utilisation hold with the upper ends of what was measured.
 """
 
 from __future__ import annotations
@@ -22,6 +20,7 @@ from dataclasses import dataclass, replace
 from edgekit.core.quantity import BudgetTerm, Estimate, Quantity, Unknown, merge_origins, worst
 from edgekit.core.run import RunRecord
 from edgekit.core.units import format_scaled
+from edgekit.decision import batching
 from edgekit.decision.choose import energy_of, headline_channel
 from edgekit.decision.numerals import rate as rate_words
 from edgekit.energy.budget import combine, drawn
@@ -128,9 +127,9 @@ def load_of(run: RunRecord) -> Load:
 
 def point(load: Load, service: Service) -> Point:
     """Return how a service would run on one batch."""
-    wait_s = (load.batch - 1) / service.rate_per_s
+    wait_s = batching.wait_s(load.batch, service.rate_per_s)
     time, p99 = load.time_s, load.p99_s
-    latency_s = wait_s + p99.high if isinstance(p99, Estimate) else None
+    latency_s = batching.answered_s(load.batch, service.rate_per_s, p99.high) if isinstance(p99, Estimate) else None
     utilisation = service.rate_per_s * time.high if isinstance(time, Estimate) else None
     energy = _per_request(load, service)
     share = None
