@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,10 +21,12 @@ from edgekit.decision.commands import Surroundings
 from edgekit.decision.constants import load_constants
 from edgekit.decision.decide import decide
 from edgekit.decision.scenario import default_scenario, parse_scenario
+from edgekit.decision.whatif import what_if
 from edgekit.links.files import read_text, write_atomic
 from edgekit.reports import charts, html, markdown
 from edgekit.reports.model import Report, build
-from edgekit.store.runs import find_references, load_runs
+from edgekit.reports.power_trace import PowerTrace, power_trace
+from edgekit.store.runs import find_references, load_runs, open_traces
 
 LoadRuns = Callable[[str], Mapping[str, RunRecord]]
 FindReferences = Callable[[str], Sequence[RunRecord]]
@@ -64,6 +67,7 @@ class Material:
     training: TrainingRecord | None
     around: Surroundings
     notes: tuple[Note, ...] = ()
+    traces: tuple[PowerTrace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +159,7 @@ def conduct(request: ReportRequest, frame: Frame, *, load: LoadRuns, references:
             folders=folders,
         ),
         notes=tuple(notes),
+        traces=drawn_traces(runs, folders),
     )
 
 
@@ -174,7 +179,24 @@ def analyse(material: Material, *, command: str) -> Report:
         ("repeat the analysis of a run from its raw readings", shlex.join(["edgekit", "bench", "--reanalyse", folder]))
         for folder in chosen[:1]
     ]
-    return build(decision, material.runs, commands=[("repeat this report", command), *again])
+    chosen_ids = {option.run for option in decision.options if option.chosen}
+    return build(
+        decision,
+        material.runs,
+        commands=[("repeat this report", command), *again],
+        traces=[trace for trace in material.traces if trace.run in chosen_ids],
+        what_if=what_if(material.runs, material.scenario, material.constants, decision),
+    )
+
+
+def drawn_traces(runs: Sequence[RunRecord], folders: Mapping[str, str]) -> tuple[PowerTrace, ...]:
+    """Return the power over time of every run whose raw readings are there and whole; a report without them is still a report."""
+    found = []
+    for run in runs:
+        if run.id in folders and run.traces:
+            with contextlib.suppress(UsageError):
+                found.append(power_trace(run, open_traces(Path(folders[run.id]), run)))
+    return tuple(trace for trace in found if trace is not None)
 
 
 def repeat_command(request: ReportRequest) -> str:

@@ -11,7 +11,9 @@ from edgekit.core.hardware import DeviceFacts
 from edgekit.core.quantity import Note, Quantity, Unknown
 from edgekit.core.run import OperatorEnergy, RunRecord
 from edgekit.decision.agreement import Agreement, agreements_of
+from edgekit.decision.whatif import WhatIf
 from edgekit.energy.enough import usable
+from edgekit.reports.power_trace import PowerTrace
 from edgekit.reports.readings import readings
 
 
@@ -58,6 +60,7 @@ class RunRow:
     attribution: str | None = None
     readings: tuple[str, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    model: str | None = None
 
     @property
     def imported(self) -> bool:
@@ -82,13 +85,22 @@ class Report:
     runs: tuple[RunRow, ...]
     banners: tuple[Note, ...]
     commands: tuple[tuple[str, str], ...] = field(default=())
+    traces: tuple[PowerTrace, ...] = ()
+    what_if: WhatIf | None = None
 
 
 BANNERS = frozenset({"origin.emulated", "run.interrupted", "plan.quick"})
 
 
-def build(decision: Decision, runs: Sequence[RunRecord], *, commands: Sequence[tuple[str, str]] = ()) -> Report:
-    """Return the report of a decision and the runs behind it; `commands` repeat it."""
+def build(
+    decision: Decision,
+    runs: Sequence[RunRecord],
+    *,
+    commands: Sequence[tuple[str, str]] = (),
+    traces: Sequence[PowerTrace] = (),
+    what_if: WhatIf | None = None,
+) -> Report:
+    """Return the report of a decision and the runs behind it; `commands` repeat it, `traces` and `what_if` are drawn."""
     by_id = {run.id: run for run in runs}
     return Report(
         title=f"{decision.model}: device or cloud?",
@@ -97,6 +109,8 @@ def build(decision: Decision, runs: Sequence[RunRecord], *, commands: Sequence[t
         runs=tuple(_row(by_id[option.run], option.side, option.chosen, option.eligible, option.reason) for option in decision.options),
         banners=tuple(note for note in decision.notes if note.code in BANNERS),
         commands=tuple(commands),
+        traces=tuple(traces),
+        what_if=what_if,
     )
 
 
@@ -145,6 +159,7 @@ def _row(run: RunRecord, side: Side, chosen: bool, eligible: bool, reason: str) 
         attribution=analysis.attribution if analysis is not None else None,
         readings=readings(analysis) if analysis is not None else (),
         agreements=tuple(agreements_of(run)),
+        model=run.artifact.source.name,
     )
 
 
