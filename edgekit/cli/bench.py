@@ -100,7 +100,9 @@ def bench(
         str | None,
         typer.Option("--rate", metavar="RATE", help="Infer at this rate instead of back to back: 10/s, 600/min.", show_default=False),
     ] = None,
-    spin: Annotated[float, typer.Option(help="With --rate: seconds of busy waiting before each inference, for less lateness.")] = 0.0,
+    spin: Annotated[
+        float, typer.Option(help="With --rate: seconds of busy waiting before each inference, for less lateness.", show_default="0")
+    ] = 0.0,
     cool_to: Annotated[
         str | None,
         typer.Option("--cool-to", metavar="TEMP", help="Cool to 45C before each window; +2C: above the start's.", show_default="off"),

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from edgekit.cli.headings import EVERYWHERE, HEADINGS, Headed, arrange
 from edgekit.cli.output import Style, current
 from edgekit.core.errors import unknown_name
 
@@ -62,7 +63,7 @@ def set_style(value: Style | None) -> None:
 
 def _global_option(*names: str, callback: Callable[[Any], None], help: str) -> Any:  # noqa: A002
     return typer.Option(
-        *names, callback=callback, help=help, expose_value=False, is_eager=True, allow_from_autoenv=False, rich_help_panel="Everywhere"
+        *names, callback=callback, help=help, expose_value=False, is_eager=True, allow_from_autoenv=False, rich_help_panel=EVERYWHERE
     )
 
 
@@ -117,11 +118,13 @@ def load(name: str, *, markup: Literal["markdown", "rich"] | None) -> Command:
     if isinstance(what, typer.Typer):
         outer.add_typer(what, name=name)
     else:
-        outer.command(name)(what)
+        outer.command(name, cls=Headed if name in HEADINGS else None)(what)
     group = typer.main.get_command(outer)
     assert isinstance(group, TyperGroup)
     command = group.commands[name]
     assert isinstance(command, Command)
+    if name in HEADINGS:
+        arrange(command, HEADINGS[name])
     _name_variables(command, f"EDGEKIT_{_as_variable(name)}")
     _accept_globals(command)
     return command
