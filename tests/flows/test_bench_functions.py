@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 
 import pytest
 
 from edgekit.core.errors import UsageError
 from edgekit.flows.bench.functions import open_function
+from tests.loopback import loopback
 from tests.tiny import write_onnx
 
 PLAN = ("--meter", "cputime", "--windows", "3", "--window", "0.2", "--idle", "0.2", "--warmup", "0.05", "--cooldown", "0.02")
@@ -115,3 +117,23 @@ def test_a_module_is_found_by_its_name_and_not_run(tmp_path):
     assert (found.file, found.function) == (str(path), "scale")
     with pytest.raises(UsageError, match=r"no module lab\.post is found"):
         open_function("lab.post:scale", "--pre", search=[str(tmp_path)])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the loopback server is Linux's")
+def test_functions_travel_by_their_content_and_a_rate_is_kept_far_away(run_edgekit, tiny, tmp_path):
+    prep = tiny.with_name("prep.py")
+    prep.write_text(PREP.replace("return image", "return 255 * image"))
+    sha256 = hashlib.sha256(prep.read_bytes()).hexdigest()
+    with loopback() as far:
+        (tmp_path / "edgekit.toml").write_text(far.toml("pi"))
+        done = _bench(run_edgekit, tiny, "--device", "pi", "--pre", f"{prep}:scale", "--rate", "50/s")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert [path.read_bytes() for path in far.home.rglob("prep.py")] == [prep.read_bytes()]
+        assert {path.parent.name for path in far.home.rglob("prep.py")} == {sha256[:16]}
+        assert far.sessions() == {}
+    run = done.json()["data"]["runs"][0]
+    assert all(window["pacing"]["period_ns"] == 20_000_000 for window in run["windows"] if window["phase"] == "measure")
+    cold = run["analysis"]["cold_start"]
+    assert cold["starts"] == 3
+    assert cold["load_s"]["value"] > 0
