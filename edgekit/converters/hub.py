@@ -18,7 +18,7 @@ from edgekit.converters.explain import explain
 from edgekit.converters.process import describe
 from edgekit.converters.settings import Settings
 from edgekit.converters.source import Port
-from edgekit.converters.verify.evidence import COMPARED, read_arrays
+from edgekit.converters.verify.evidence import COMPARED, HELD_OUT, read_arrays
 from edgekit.core.errors import EdgekitError, SetupError, UsageError
 from edgekit.core.jsonio import as_data, validate
 from edgekit.core.quantity import Note
@@ -128,7 +128,10 @@ def _detour(job: Mapping[str, Any], format: str) -> tuple[Note, ...]:  # noqa: A
 def _run_source(source: LoadedSource, work: Path) -> None:
     import numpy as np
 
-    for asked, answered, most in (("proof", "reference", None), ("calib", "calib_reference", COMPARED)):
+    wanted = [("proof", "reference", None)]
+    if json.loads((work / "evidence.json").read_text(encoding="utf-8"))["data"] == HELD_OUT:  # else the proof is calibration data itself
+        wanted.append(("calib", "calib_reference", COMPARED))
+    for asked, answered, most in wanted:
         inputs = {key: array[:most] for key, array in read_arrays(work / f"{asked}.npz").items()}
         outputs = source.run(inputs) if inputs else []
         np.savez(work / f"{answered}.npz", allow_pickle=False, **{str(index): output for index, output in enumerate(outputs)})
