@@ -128,7 +128,7 @@ def _detour(job: Mapping[str, Any], format: str) -> tuple[Note, ...]:  # noqa: A
 def _run_source(source: LoadedSource, work: Path) -> None:
     import numpy as np
 
-    wanted = [("proof", "reference", None)]
+    wanted: list[tuple[str, str, int | None]] = [("proof", "reference", None)]
     if json.loads((work / "evidence.json").read_text(encoding="utf-8"))["data"] == HELD_OUT:  # else the proof is calibration data itself
         wanted.append(("calib", "calib_reference", COMPARED))
     for asked, answered, most in wanted:
