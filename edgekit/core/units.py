@@ -96,10 +96,10 @@ def format_with_interval(value: float, low: float, high: float, unit: str) -> st
         number, step, shown = _exact(value, unit)
         return f"{number} {shown} ± <{step} {shown}".replace("  ", " ").rstrip()
     if abs(above - below) > 0.05 * max(above, below):
-        return f"{format_scaled(value, unit, low, high)} ({format_scaled(low, unit)} to {format_scaled(high, unit)})"
-    divisor, shown = scale_for(value, unit)
-    digits = significant_digits(value, low, high, most=12)
-    return f"{format_number(value / divisor, digits)} {shown} ± {format_number(above / divisor, 2)} {shown}".replace("  ", " ").rstrip()
+        return f"{_beside(value, low, high, unit)} ({format_scaled(low, unit)} to {format_scaled(high, unit)})"
+    divisor, shown = scale_for(max(abs(value), above), unit)
+    number = _above_noise(value / divisor, above / divisor) or format_number(value / divisor, significant_digits(value, low, high, most=12))
+    return f"{number} {shown} ± {format_number(above / divisor, 2)} {shown}".replace("  ", " ").rstrip()
 
 
 def format_compact(value: float, low: float, high: float, unit: str) -> str:
@@ -110,9 +110,29 @@ def format_compact(value: float, low: float, high: float, unit: str) -> str:
         return f"{number} ± <{step} {shown}".rstrip()
     if abs(above - below) > 0.05 * max(above, below):
         return format_interval(low, high, unit)
-    divisor, shown = scale_for(value, unit)
+    divisor, shown = scale_for(max(abs(value), above), unit)
     half = f" ± {format_number(above / divisor, 2)}" if above else ""
-    return f"{format_number(value / divisor, significant_digits(value, low, high))}{half} {shown}".rstrip()
+    number = _above_noise(value / divisor, above / divisor) or format_number(value / divisor, significant_digits(value, low, high))
+    return f"{number}{half} {shown}".rstrip()
+
+
+def _beside(value: float, low: float, high: float, unit: str) -> str:
+    """Return a value in its own unit, or in that of its uneven interval where it is lost in it."""
+    half = (high - low) / 2
+    divisor, shown = scale_for(half, unit)
+    number = _above_noise(value / divisor, half / divisor)
+    return format_scaled(value, unit, low, high) if number is None else f"{number} {shown}".rstrip()
+
+
+def _above_noise(value: float, half: float) -> str | None:
+    """Return a value smaller than its half-width rounded to the second digit of that: "0.0" beside 7.2; None for one that is larger.
+
+    Digits of its own would say nothing, and a difference near zero would be written with an exponent.
+    """
+    if not abs(value) < half < math.inf:
+        return None
+    decimals = 1 - math.floor(math.log10(half))
+    return f"{round(value, decimals) + 0.0:.{max(0, decimals)}f}"
 
 
 def format_interval(low: float, high: float, unit: str) -> str:

@@ -18,7 +18,7 @@ from edgekit.energy.crosscheck import crosschecked
 from edgekit.energy.enough import how_quick, usable
 from edgekit.energy.gpu_state import gpu_notes
 from edgekit.energy.group import analyse_group
-from edgekit.energy.groups import channel_groups, is_coarse, rival_groups
+from edgekit.energy.groups import channel_groups, is_coarse, nothing_read, rival_groups
 from edgekit.energy.latency import quantile_ns
 from edgekit.energy.operators import attribute
 from edgekit.energy.pacing import busy_s, pacing_notes
@@ -45,7 +45,7 @@ def analyse(record: RunRecord, traces: Mapping[str, Trace | ChunkedTrace]) -> An
         item for spec in record.meters for item in _of_meter(spec, record, windows=measured, idles=idles, traces=traces, machine=machine)
     )
     best = headline_channel(channels)
-    headline: Quantity = best.energy_j_per_inference if best is not None else Unknown(reason="no meter was read during this run", unit="J")
+    headline: Quantity = best.energy_j_per_inference if best is not None else Unknown(reason=nothing_read(record.meters), unit="J")
     if not measured:
         headline = Unknown(reason="no measured window was completed", unit="J", boundary=headline.boundary)
     time_s = _time_per_inference(measured, record)

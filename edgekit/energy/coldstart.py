@@ -13,7 +13,7 @@ from edgekit.core.run import ChannelAnalysis, ColdStart, RunRecord
 from edgekit.core.units import format_scaled
 from edgekit.core.window import Phase, Window
 from edgekit.energy.group import analyse_group
-from edgekit.energy.groups import channel_groups
+from edgekit.energy.groups import named_group, nothing_read
 
 if TYPE_CHECKING:
     from edgekit.core.trace import ChunkedTrace, Trace
@@ -49,11 +49,11 @@ def cold_start(
             first_inference_j=unread,
             steady_s=steady_s,
         )
-    found = _group(record, best)
+    found = None if best is None else named_group(record.meters, best.channel)
 
     def joules(windows: Sequence[Window], what: str) -> Quantity:
         if found is None:
-            return Unknown(reason="no meter was read during this run", unit="J")
+            return Unknown(reason=nothing_read(record.meters), unit="J")
         return _energy(*found, windows, record, traces, machine=machine, what=what)
 
     return ColdStart(
@@ -73,14 +73,6 @@ def _span(seconds: Sequence[float], origins: tuple[Origin, ...]) -> Quantity:
     mean = math.fsum(seconds) / len(seconds)
     low, high = min(*seconds, mean), max(*seconds, mean)
     return Estimate(value=mean, low=low, high=high, level=1.0, unit="s", origins=origins, n=len(seconds))
-
-
-def _group(record: RunRecord, best: ChannelAnalysis | None) -> tuple[Sequence[Channel], MeterSpec] | None:
-    for spec in record.meters if best is not None else ():
-        for group in channel_groups(spec):
-            if best is not None and "+".join(channel.id for channel in group) == best.channel:
-                return group, spec
-    return None
 
 
 def _energy(

@@ -36,6 +36,22 @@ def rival_groups(spec: MeterSpec) -> list[tuple[list[Channel], list[Channel]]]:
     return pairs
 
 
+def named_group(specs: Sequence[MeterSpec], name: str) -> tuple[Sequence[Channel], MeterSpec] | None:
+    """Return the channels that a figure called `name` was made of, with their meter: a group, or the powers that stand in for counters."""
+    for spec in specs:
+        for group in (*channel_groups(spec), *(powers for _, powers in rival_groups(spec))):
+            if "+".join(channel.id for channel in group) == name:
+                return group, spec
+    return None
+
+
+def nothing_read(specs: Sequence[MeterSpec]) -> str:
+    """Return why a run has no channel whose joules could be stated."""
+    if not specs:
+        return "no meter was read during this run"
+    return f"no channel of {', '.join(spec.kind for spec in specs)} tells power or energy"
+
+
 def is_coarse(group: Sequence[Channel]) -> bool:
     """Return whether counters count in steps of a joule or more, as milliwatt-hours are: in short windows power tells more."""
     return any(channel.measurand is Measurand.ENERGY_COUNTER and (channel.quantum or 0.0) * channel.scale >= COARSE_J for channel in group)

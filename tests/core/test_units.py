@@ -93,3 +93,17 @@ def test_a_narrow_column_holds_value_and_interval() -> None:
     assert format_with_interval(732e-6, 732e-6 - 1.3e-18, 732e-6 + 1.3e-18, "J") == "732.000 µJ ± <0.001 µJ"
     assert format_with_interval(1.5, 1.5 - 1e-9, 1.5 + 1e-9, "1") == "1.50000 ± <0.00001"
     assert format_compact(1.9e-3, 0.6e-3, 5.8e-3, "J") == format_interval(0.6e-3, 5.8e-3, "J")
+
+
+def test_a_value_lost_in_its_interval_is_written_in_the_units_of_the_interval() -> None:
+    assert format_compact(-8.0e-17, -7.2e-6, 7.2e-6, "J") == "0.0 ± 7.2 µJ"
+    assert format_compact(1.3e-6, 1.3e-6 - 2.46e-5, 1.3e-6 + 2.46e-5, "J") == "1 ± 25 µJ"
+    assert format_with_interval(-3.4e-7, -3.4e-7 - 7.2e-6, -3.4e-7 + 7.2e-6, "J") == "-0.3 µJ ± 7.2 µJ"
+    assert format_with_interval(1e-17, -2e-6, 4e-6, "J") == "0.0 µJ (-2.00 µJ to 4.00 µJ)"
+
+
+@given(value=values, relative=st.floats(min_value=1.01, max_value=1e12))
+def test_a_value_lost_in_its_interval_never_has_an_exponent(value: float, relative: float) -> None:
+    half = abs(value) * relative
+    if half < 1e11:
+        assert "e" not in format_compact(value, value - half, value + half, "J").removesuffix("J")

@@ -10,7 +10,7 @@ from edgekit.core.quantity import Estimate, Origin, Quality, Unknown
 from edgekit.core.run import ChannelAnalysis
 from edgekit.energy.analyse import headline_channel
 from edgekit.energy.crosscheck import crosschecked
-from edgekit.energy.groups import channel_groups, is_coarse, rival_groups
+from edgekit.energy.groups import channel_groups, is_coarse, named_group, nothing_read, rival_groups
 
 
 def channel(name: str, boundary: Boundary, measurand: Measurand = Measurand.ENERGY_COUNTER, **fields) -> Channel:
@@ -144,3 +144,22 @@ def test_of_a_coarse_counter_and_the_power_the_narrower_stands(counted, sampled,
 def test_a_counter_of_milliwatt_hours_is_coarse():
     assert is_coarse([channel("t.energy", Boundary.USB_INPUT, scale=3.6, quantum=1)])
     assert not is_coarse([channel("rapl", Boundary.CPU_PACKAGE, scale=1e-6, quantum=61)])
+
+
+def test_a_figure_leads_back_to_its_channels_also_where_power_stood_in_for_a_coarse_counter():
+    meter = spec(
+        channel("t.energy", Boundary.USB_INPUT, scale=3.6, quantum=1),
+        channel("t.power", Boundary.USB_INPUT, Measurand.POWER),
+        channel("t.other.energy", Boundary.PLATFORM),
+    )
+    for name in ("t.energy", "t.power", "t.other.energy"):
+        found = named_group([meter], name)
+        assert found is not None
+        assert ([item.id for item in found[0]], found[1]) == ([name], meter)
+    assert named_group([meter], "t.none") is None
+
+
+def test_a_meter_that_was_read_is_not_said_to_be_absent():
+    edges = Channel(id="pin", meter="t", boundary=Boundary.PLATFORM, measurand=Measurand.EDGE, unit="1", origin=Origin.EMULATED)
+    assert nothing_read([]) == "no meter was read during this run"
+    assert nothing_read([spec(edges)]) == "no channel of t tells power or energy"
