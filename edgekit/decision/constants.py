@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from edgekit.core.decision import Constant
@@ -15,7 +16,10 @@ _BASE: dict[str, tuple[str, str]] = {  # prefix of the id -> (unit of pint, name
     "pue_": ("", "1"),
     "cloud_": ("", "1"),
     "network_": ("joule/byte", "J/B"),
+    "radio_lora_power": ("watt", "W"),
     "radio_": ("joule/byte", "J/B"),
+    "embodied_": ("kgCO2e", "kg"),
+    "server_lifetime": ("second", "s"),
     "device_lifetime": ("second", "s"),
     "grid_": ("kgCO2e/joule", "kg/J"),
 }
@@ -64,13 +68,28 @@ def _constant(name: str, entry: Mapping[str, object]) -> Constant:
     )
 
 
-def _in_base(name: str, value: object, unit: str) -> float | None:
-    if value is None:
-        return None
+def in_base(name: str, text: object) -> float:
+    """Return what is written ("0.03 kWh/GB") in the base unit of the constant `name`; raise ConstantProblem for another dimension."""
     try:
-        return parse(f"{value} {unit}".rstrip(), _base_of(name)[0])
+        return parse(text, _base_of(name)[0])
     except UnitProblem as error:
         raise ConstantProblem(f"constant {name}: {error}") from error
+
+
+def aged(constants: Mapping[str, Constant], on: str | None) -> Mapping[str, Constant]:
+    """Return the constants with those marked stale whose year ended more than 24 months before `on` (year-month-day)."""
+    if on is None:
+        return constants
+    return MappingProxyType({name: replace(item, stale=_is_stale(item, on)) for name, item in constants.items()})
+
+
+def _is_stale(constant: Constant, on: str) -> bool:
+    year, rest = int(on[:4]), on[4:10]
+    return constant.evidence != "user" and (constant.year + 2, "-12-31") < (year, rest)
+
+
+def _in_base(name: str, value: object, unit: str) -> float | None:
+    return None if value is None else in_base(name, f"{value} {unit}".rstrip())
 
 
 def _base_of(name: str) -> tuple[str, str]:

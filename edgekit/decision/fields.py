@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from edgekit.decision.field import Field
+from edgekit.decision.lifecycle import LIFECYCLE
+from edgekit.decision.operation import OPERATION
 
-Kind = Literal["text", "choice", "quantity", "ratio", "count", "price", "date", "region"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """Describe one line: dotted `key` in the file, `attribute` of Scenario, `unit` (pint) and limits of its number.
-
-    `minimum` may be reached only where `closed` is True. `default` is the attribute's value when the line is absent.
-    """
-
-    key: str
-    attribute: str
-    kind: Kind
-    example: str
-    about: str
-    unit: str = ""
-    choices: tuple[str, ...] = ()
-    minimum: float = 0.0
-    closed: bool = False
-    maximum: float | None = None
-    default: str | float | int | None = None
-
-
-FIELDS: tuple[Field, ...] = (
+_PRODUCT: tuple[Field, ...] = (
     Field(key="name", attribute="name", kind="text", example='"shop counter"', about="what the product is", default="default scenario"),
     Field(
         key="rate",
@@ -107,9 +85,9 @@ FIELDS: tuple[Field, ...] = (
         key="device.role",
         attribute="device_role",
         kind="choice",
-        choices=("exists_anyway", "dedicated"),
+        choices=("exists_anyway", "bought", "dedicated", "shared"),
         example='"exists_anyway"',
-        about="whether the device runs anyway or only for this",
+        about="whether the device exists anyway, is bought for this (dedicated says the same) or shared with other work",
         default="exists_anyway",
     ),
     Field(key="device.region", attribute="device_region", kind="region", example='"DE"', about="the country whose grid feeds the device"),
@@ -146,9 +124,9 @@ FIELDS: tuple[Field, ...] = (
         key="cloud.shape",
         attribute="cloud_shape",
         kind="choice",
-        choices=("shared", "dedicated"),
+        choices=("shared", "autoscaled", "dedicated", "serverless"),
         example='"shared"',
-        about="a shared pool or GPUs reserved for this",
+        about="a shared pool, machines started and stopped for this, GPUs reserved for this, or rent by the request",
         default="shared",
     ),
     Field(
@@ -204,3 +182,5 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field(key="prices.date", attribute="price_date", kind="date", example='"2026-05-01"', about="the day the prices were valid"),
 )
+
+FIELDS: tuple[Field, ...] = (*_PRODUCT, *OPERATION, *LIFECYCLE)

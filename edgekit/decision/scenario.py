@@ -11,9 +11,11 @@ from typing import Any
 
 from edgekit.core.decision import Constant, Price, Scenario
 from edgekit.core.errors import UsageError
+from edgekit.decision.consistency import require_consistent
 from edgekit.decision.constants import regions
 from edgekit.decision.fields import FIELDS, Field
-from edgekit.decision.units import UnitProblem, kind_of, parse
+from edgekit.decision.overrides import read_overrides
+from edgekit.decision.units import UnitProblem, parse
 
 _BY_KEY = {entry.key: entry for entry in FIELDS}
 _SAME = (("rate", "inferences_per_day"), ("payload", "payload_up"), ("cloud.request_rate", "cloud.utilisation"))
@@ -33,6 +35,7 @@ def parse_scenario(text: str, *, where: str, constants: Mapping[str, Constant]) 
         raise UsageError(
             f"{where} is not valid TOML", code="scenario.syntax", why=str(error), do=[("a line looks like this:", 'rate = "1 inference/s"')]
         ) from error
+    overrides = read_overrides(data.pop("constants", {}), where, constants)
     written = dict(_flatten(data))
     for key in written:
         if key not in _BY_KEY:
@@ -48,17 +51,19 @@ def parse_scenario(text: str, *, where: str, constants: Mapping[str, Constant]) 
     values = {_BY_KEY[key].attribute: _read(_BY_KEY[key], value, where, text, constants) for key, value in written.items()}
     if "inferences_per_day" in written:
         values["rate_per_s"] /= _DAY_S
-    if ("prices.electricity" in written or "prices.gpu_hour" in written) and "prices.date" not in written:
-        raise UsageError(
-            f"{where} states prices without their date",
-            code="scenario.price_date",
-            why="prices move every month, so a price is only a fact together with its day",
-            do=[("add the line under [prices]:", 'date = "2026-05-01"')],
-        )
-    return _build(values, tuple(written), constants, source=where)
+    elif "schedule.hours_per_day" in written:
+        values["rate_per_s"] = values.get("rate_per_s", 1.0) * values["active_s_per_day"] / 24
+    if "schedule.hours_per_day" in written:
+        values["active_s_per_day"] *= 3600
+    values["overrides"] = overrides
+    scenario = _build(values, tuple(written), constants, source=where)
+    require_consistent(scenario, where)
+    return scenario
 
 
 def _build(values: Mapping[str, Any], given: Sequence[str], constants: Mapping[str, Constant], *, source: str) -> Scenario:
+    if values.get("device_role") == "bought":
+        values = {**values, "device_role": "dedicated"}
     defaults: dict[str, Any] = {entry.attribute: entry.default for entry in FIELDS if entry.default is not None}
     defaults["lifetime_s"] = constants["device_lifetime"].value
     return Scenario(**{**defaults, **values}, given=tuple(given), source=source)
@@ -127,6 +132,7 @@ def _typed(entry: Field, value: Any, constants: Mapping[str, Constant]) -> Any:
         "choice": lambda: _one_of(value, entry.choices),
         "region": lambda: _one_of(value, regions(constants), _nearest_region(value, constants)),
         "text": lambda: _text(value),
+        "flag": lambda: _flag(value),
     }
     return readers[entry.kind]()
 
@@ -134,6 +140,12 @@ def _typed(entry: Field, value: Any, constants: Mapping[str, Constant]) -> Any:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise UnitProblem("a text in quotes is expected here")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise UnitProblem("true or false is expected here")
     return value
 
 
@@ -157,10 +169,10 @@ def _price(entry: Field, value: Any) -> Price:
     problem: UnitProblem | None = None
     for currency in ("EUR", "USD"):
         try:
-            return Price(amount=_within(entry, parse(value, f"{currency}/{entry.unit}")), currency=currency)
+            return Price(amount=_within(entry, parse(value, f"{currency}/{entry.unit}".rstrip("/"))), currency=currency)
         except UnitProblem as error:
             problem = error
-    raise problem or UnitProblem(f"{kind_of(f'EUR/{entry.unit}')} is expected here")
+    raise problem or UnitProblem("a price is expected here")
 
 
 def _date(value: Any) -> str:

@@ -38,6 +38,7 @@ watt_hour = watt * hour = Wh
 gram = [mass] = g
 gram_co2e = [co2e] = gCO2e
 meter = [length] = m
+litre = [volume] = L = liter
 euro = [currency_eur] = EUR
 dollar = [currency_usd] = USD
 percent = 0.01 = %
@@ -51,6 +52,7 @@ _NAMES = {
     "[mass]": "a mass",
     "[co2e]": "an amount of CO2e",
     "[length]": "a length",
+    "[volume]": "an amount of water",
     "[currency_eur]": "an amount of money",
     "[currency_usd]": "an amount of money",
 }
@@ -64,6 +66,13 @@ _COMPOUND = {
     "EUR/s": "a price of time",
     "USD/s": "a price of time",
     "watt": "a power",
+    "litre/joule": "an amount of water per energy",
+    "EUR/byte": "a price of data",
+    "USD/byte": "a price of data",
+    "EUR/inference": "a price of inferences",
+    "USD/inference": "a price of inferences",
+    "watt/byte": "a power per amount of data",
+    "1/year": "a number per time",
     "": "a plain ratio",
 }
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*")
@@ -107,7 +116,7 @@ def units_of(text: str) -> Any:
     import pint
 
     try:
-        return registry().parse_units(text)
+        return registry().parse_units(f"1{text}" if text.startswith("/") else text)
     except pint.UndefinedUnitError as error:
         hint = " (write GB, MB or Mbit: a lone b could be bits or bytes)" if re.search(r"\b[kMGT]?b\b", text) else ""
         raise UnitProblem(f"{text!r} is not a unit edgekit knows{hint}") from error
