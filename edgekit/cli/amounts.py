@@ -9,7 +9,7 @@ from edgekit.core.errors import UsageError
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?"
 _SCALES = (("", 1024), ("b", 1000), ("ib", 1024))
 _BYTES = {"": 1, "b": 1} | {f"{letter}{end}": base**power for power, letter in enumerate("kmgt", 1) for end, base in _SCALES}
-_SECONDS = {"ms": 1e-3, "": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_SECONDS = {"ms": 1e-3, "": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def share(text: str, option: str) -> float:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "bench": Entry("edgekit.cli.bench", "bench", _JOB, "Measure joules and latency per inference of artifacts on a device."),
     "compare": Entry("edgekit.cli.compare", "compare", _JOB, "Compare runs, and say whether they can be compared."),
     "report": Entry("edgekit.cli.report", "report", _JOB, "Decide between edge and cloud for a scenario; write a report."),
+    "when": Entry("edgekit.cli.when", "app", _JOB, "Find the hours in which work that can wait costs the least CO2e."),
     "import": Entry("edgekit.cli.imports", "import_", _JOB, "Make runs of published measurements: MLPerf Tiny traces, MLPerf power logs."),
     "demo": Entry("edgekit.cli.demo", "demo", _JOB, "Do all of this on a small model, from training to verdict."),
     "models": Entry("edgekit.cli.models", "app", _HERE, "List and build the reference models."),

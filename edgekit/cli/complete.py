@@ -42,5 +42,13 @@ def environment_names(incomplete: str) -> list[str]:
     return _starting(incomplete, list(known()))
 
 
+def region_names(incomplete: str) -> list[str]:
+    """Return the grids whose profile was made and whose name begins with `incomplete`."""
+    from edgekit.links.folders import data_folder
+
+    folder = data_folder() / "profiles"
+    return _starting(incomplete, sorted(path.stem for path in folder.glob("*.toml")) if folder.is_dir() else [])
+
+
 def _starting(incomplete: str, names: list[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
