@@ -58,12 +58,19 @@ IMPORTERS: Final[Mapping[str, str]] = {
     "mlperf-tiny": "edgekit.importers.mlperf_tiny:MlperfTinyImporter",
     "ptdaemon": "edgekit.importers.ptdaemon:PtdaemonImporter",
 }
+EXPORTERS: Final[Mapping[str, str]] = {
+    "csv": "edgekit.exporters.tidy:CsvExporter",
+    "parquet": "edgekit.exporters.tidy:ParquetExporter",
+    "sci": "edgekit.exporters.sci:SciExporter",
+    "boamps": "edgekit.exporters.boamps:BoampsExporter",
+}
 _LISTS = {
     "meter": "edgekit meters --all",
     "device": "edgekit devices --all",
     "importer": "edgekit import --help",
+    "exporter": "edgekit export --help",
 }
-_BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {"meter": METERS, "device": DEVICES, "importer": IMPORTERS}
+_BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {"meter": METERS, "device": DEVICES, "importer": IMPORTERS, "exporter": EXPORTERS}
 
 
 def meter_names() -> tuple[str, ...]:
@@ -81,6 +88,11 @@ def importer_names() -> tuple[str, ...]:
     return _names("importer")
 
 
+def exporter_names() -> tuple[str, ...]:
+    """Return every format that reports are exported to, built in first; nothing is imported."""
+    return _names("exporter")
+
+
 def meter_class(kind: str) -> type[Any]:
     """Return the class of a meter kind; raise UsageError for an unknown one, SetupError for a broken plug-in."""
     return _class("meter", kind)
@@ -94,6 +106,11 @@ def device_class(kind: str) -> type[Any]:
 def importer_class(kind: str) -> type[Any]:
     """Return the class of an importer; raise UsageError for an unknown one, SetupError for a broken plug-in."""
     return _class("importer", kind)
+
+
+def exporter_class(kind: str) -> type[Any]:
+    """Return the class of an exporter; raise UsageError for an unknown one, SetupError for a broken plug-in."""
+    return _class("exporter", kind)
 
 
 def added_classes(group: str) -> tuple[dict[str, type[Any]], tuple[Note, ...]]:

@@ -35,6 +35,13 @@ def importer_names(incomplete: str) -> list[str]:
     return _starting(incomplete, list(kinds()))
 
 
+def exporter_names(incomplete: str) -> list[str]:
+    """Return the formats of exports whose name begins with `incomplete`."""
+    from edgekit.registry import exporter_names as kinds
+
+    return _starting(incomplete, list(kinds()))
+
+
 def environment_names(incomplete: str) -> list[str]:
     """Return the environments that can be made whose name begins with `incomplete`."""
     from edgekit.environments import known

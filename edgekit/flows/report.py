@@ -1,4 +1,4 @@
-"""Report: from run records and a scenario to a decision, written as HTML, Markdown and JSON."""
+"""Report: from run records and a scenario to a decision, written as JSON and in the formats that are rendered from it alone."""
 
 from __future__ import annotations
 
@@ -22,11 +22,17 @@ from edgekit.decision.constants import load_constants
 from edgekit.decision.decide import decide
 from edgekit.decision.scenario import default_scenario, parse_scenario
 from edgekit.decision.whatif import what_if
+from edgekit.exporters.paper import pdf
 from edgekit.links.files import read_text, write_atomic
+from edgekit.registry import exporter_class
 from edgekit.reports import charts, html, markdown
+from edgekit.reports.anchors import anchors
 from edgekit.reports.model import Report, build
 from edgekit.reports.power_trace import PowerTrace, power_trace
 from edgekit.store.runs import find_references, load_runs, open_traces
+
+FORMATS = ("html", "md", "json")  # what is written unless something else is asked for
+RENDERED = {"html": ".html", "md": ".md", "json": ".json", "pdf": ".pdf"}
 
 LoadRuns = Callable[[str], Mapping[str, RunRecord]]
 FindReferences = Callable[[str], Sequence[RunRecord]]
@@ -36,7 +42,8 @@ FindReferences = Callable[[str], Sequence[RunRecord]]
 class ReportRequest:
     """Hold what was asked: run names as typed, files, and the cloud side: "auto", "none" or a run.
 
-    `out` is an existing folder (then the files are called report) or the path of the files without their suffix.
+    `out` is an existing folder (then the files are called report) or the path of the files without their suffix. One `runs` that names a
+    report.json is drawn again from it alone. `formats` are names of RENDERED and of exporters.
     """
 
     runs: tuple[str, ...]
@@ -45,6 +52,7 @@ class ReportRequest:
     scenario: Path | None = None
     training: Path | None = None
     cloud: str = "auto"
+    formats: tuple[str, ...] = FORMATS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,27 +89,58 @@ class ReportResult:
 def report(
     request: ReportRequest, *, progress: Progress, load: LoadRuns | None = None, references: FindReferences = find_references
 ) -> ReportResult:
-    """Decide over the runs, write report.html, report.md and report.json, and return them.
+    """Decide over the runs, write the report in every format that was asked for, and return it.
 
     Raises:
         UsageError: a run, the scenario or the training record cannot be read, or the runs are of different models.
         SetupError: the extra "report" is missing, or the files cannot be written.
     """
     targets = plan(request)
-    frame = read_frame(request)
-    progress.step("reading runs")
-    material = conduct(request, frame, load=load or partial(load_runs, runs_dir=request.runs_dir), references=references)
-    progress.step("deciding")
-    made = analyse(material, command=repeat_command(request))
+    stored = read_report(request)
+    if stored is None:
+        frame = read_frame(request)
+        progress.step("reading runs")
+        material = conduct(request, frame, load=load or partial(load_runs, runs_dir=request.runs_dir), references=references)
+        progress.step("deciding")
+        made = analyse(material, command=repeat_command(request))
+    else:
+        made = stored
     progress.step("drawing the report")
-    contents = {
-        "html": html.render(made, template=asset("report.html.j2"), style=asset("report.css"), charts=charts.draw(made)),
-        "md": markdown.render(made),
-        "json": dump_record(made),
-    }
-    for kind, text in contents.items():
-        write_atomic(targets[kind], text)
+    contents = render(made, request.formats)
+    for kind, content in contents.items():
+        write_atomic(targets[kind], content)
     return ReportResult(report=made, files=targets)
+
+
+def render(made: Report, formats: Sequence[str]) -> dict[str, str | bytes]:
+    """Return the files of a report by format, all of them from the report alone; nothing is written before all are made."""
+    rendered: dict[str, Callable[[], str | bytes]] = {
+        "html": lambda: page(made),
+        "md": lambda: markdown.render(made),
+        "json": lambda: dump_record(made),
+        "pdf": lambda: pdf(page(made)),
+    }
+    return {kind: rendered[kind]() if kind in rendered else exporter_class(kind)().write(made) for kind in formats}
+
+
+def page(made: Report) -> str:
+    """Return the HTML page of a report."""
+    return html.render(made, template=asset("report.html.j2"), style=asset("report.css"), script=asset("report.js"), charts=charts.draw(made))
+
+
+def read_report(request: ReportRequest) -> Report | None:
+    """Return the report that is to be drawn again: the one argument is a JSON file that is not a run record; None otherwise."""
+    path = Path(request.runs[0])
+    if len(request.runs) != 1 or path.suffix != ".json" or path.name == "run.json" or not path.is_file():
+        return None
+    if request.scenario is not None or request.training is not None or request.cloud != "auto":
+        raise UsageError(
+            f"{path} is a finished report",
+            code="report.finished",
+            why="its scenario, training and cloud are settled: only its formats can be chosen",
+            do=[("leave the other options out:", shlex.join(["edgekit", "report", str(path), "--format", "html"]))],
+        )
+    return load_record(Report, read_text(path, "report"), where=str(path))
 
 
 def plan(request: ReportRequest) -> dict[str, Path]:
@@ -110,12 +149,12 @@ def plan(request: ReportRequest) -> dict[str, Path]:
         raise UsageError(
             "no run was named", code="report.runs", do=[("record one:", "edgekit bench ARTIFACT"), ("then:", "edgekit report RUN...")]
         )
-    known = (".html", ".md", ".json")
+    suffixes = {kind: RENDERED[kind] if kind in RENDERED else exporter_class(kind).suffix for kind in request.formats}
     stem = request.out / "report" if request.out.is_dir() else request.out
-    stem = stem.with_suffix("") if stem.suffix in known else stem
-    targets = {kind.removeprefix("."): stem.with_name(stem.name + kind) for kind in known}
+    stem = stem.with_suffix("") if stem.suffix in RENDERED.values() else stem
+    targets = {kind: stem.with_name(stem.name + suffix) for kind, suffix in suffixes.items()}
     for path in targets.values():
-        if path.is_dir():  # said before any of the three is written
+        if path.is_dir():  # said before any of them is written
             raise SetupError(
                 f"cannot write {path}",
                 code="output.unwritable",
@@ -186,6 +225,7 @@ def analyse(material: Material, *, command: str) -> Report:
         commands=[("repeat this report", command), *again],
         traces=[trace for trace in material.traces if trace.run in chosen_ids],
         what_if=what_if(material.runs, material.scenario, material.constants, decision),
+        anchors=anchors(asset("published.toml"), [decision.model, *(run.artifact.source.name or "" for run in material.runs)]),
     )
 
 
@@ -207,6 +247,7 @@ def repeat_command(request: ReportRequest) -> str:
     words += ["--cloud", request.cloud] if request.cloud != "auto" else []
     words += ["--runs", str(request.runs_dir)] if request.runs_dir != Path("runs") else []
     words += ["--out", str(request.out)] if request.out != Path("report") else []
+    words += ["--format", ",".join(request.formats)] if request.formats != FORMATS else []
     return shlex.join(words)
 
 
