@@ -111,7 +111,10 @@ class LoadedModel(Protocol):
 
     @property
     def loaded(self) -> Mapping[str, Any]:
-        """Return what took the artifact: engine, engine_version, delegate, threads, and inputs ("samples" or "synthetic")."""
+        """Return what took the artifact: engine, engine_version, delegate, threads, and inputs ("samples" or "synthetic").
+
+        `inference` says what one is where it is not `edgekit.core.run.TENSORS`.
+        """
 
     @property
     def pid(self) -> int | None:

@@ -19,6 +19,11 @@ from edgekit.core.trace import ClockMap, Reading, TraceFile
 from edgekit.core.units import Unit
 from edgekit.core.window import Window
 
+TENSORS = "set_tensor + invoke + get_tensor"
+"""What one inference consists of on a machine with an engine."""
+TINY = "invoke alone, as MLPerf Tiny times it"
+"""What one inference consists of on a board with the firmware of MLPerf Tiny: its input is there before, its output is read after."""
+
 
 class RunStatus(StrEnum):
     """Say how a run ended."""
@@ -85,7 +90,7 @@ class RunPlan:
     delegate: str | None = None
     delegate_options: Mapping[str, str] = field(default_factory=dict)
     precision: str | None = None
-    sync: SyncPlan = SyncPlan()
+    sync: SyncPlan = field(default_factory=SyncPlan)
     rate_hz: float | None = None
     spin_s: float = 0.0
     cool_to_c: float | None = None
@@ -108,11 +113,10 @@ class RunPlan:
         """Return the time from one invocation to the next; None where they run back to back."""
         return None if self.rate_hz is None else self.batch / self.rate_hz
 
-    @property
-    def unit_of_work(self) -> str:
-        """Return what one inference consists of, in words: runs compare only where these are the same."""
+    def unit_of_work(self, inference: str = TENSORS) -> str:
+        """Return what one inference consists of, in words, around what the device does: runs compare only where these are the same."""
         steps = [f"pre: {self.pre.words}"] if self.pre is not None else []
-        steps += ["set_tensor + invoke + get_tensor"]
+        steps += [inference]
         steps += [f"post: {self.post.words}"] if self.post is not None else []
         paced = "" if self.rate_hz is None else f", at {self.rate_hz:g}/s with the idle in between"
         return " + ".join(steps) + paced
@@ -289,7 +293,7 @@ class RunRecord:
     sampler: Mapping[str, float] = field(default_factory=dict)
     calibrations: tuple[Calibration, ...] = ()
     profile: Profile | None = None
-    unit_of_work: str = "set_tensor + invoke + get_tensor"
+    unit_of_work: str = TENSORS
     tool: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     analysis: Analysis | None = None

@@ -73,8 +73,8 @@ def energy_ratio(run: RunRecord, baseline: RunRecord) -> tuple[Quantity, tuple[s
     assert isinstance(theirs, Estimate)
     if ours.boundary != theirs.boundary:
         return Unknown(reason=f"not comparable: {ours.boundary} vs {theirs.boundary}", unit="1"), ()
-    if run.unit_of_work != baseline.unit_of_work:
-        return Unknown(reason=f"not comparable: one inference is {run.unit_of_work!r} vs {baseline.unit_of_work!r}", unit="1"), ()
+    if (mixed := _mixed(run, baseline)) is not None:
+        return mixed, ()
     if ours.value <= 0 or theirs.value <= 0:
         return Unknown(reason="not comparable: an energy that is not above zero has no ratio", unit="1"), ()
     shared = _shared_gains(ours, theirs)
@@ -95,10 +95,19 @@ def energy_ratio(run: RunRecord, baseline: RunRecord) -> tuple[Quantity, tuple[s
     return _bounded(_in_logs(combined), ours, theirs), tuple(sorted(shared))
 
 
+def _mixed(run: RunRecord, baseline: RunRecord) -> Unknown | None:
+    """Return why two runs whose inferences consist of different work do not compare; None where it is the same."""
+    if run.unit_of_work == baseline.unit_of_work:
+        return None
+    return Unknown(reason=f"not comparable: one inference is {run.unit_of_work!r} vs {baseline.unit_of_work!r}", unit="1")
+
+
 def speed_ratio(run: RunRecord, baseline: RunRecord) -> Quantity:
     """Return seconds of the baseline over seconds of the run; the interval spans what their windows spanned."""
     times = [item.analysis.time_s_per_inference if item.analysis is not None else None for item in (run, baseline)]
     ours, theirs = times
+    if (mixed := _mixed(run, baseline)) is not None:
+        return mixed
     if not isinstance(ours, Estimate) or not isinstance(theirs, Estimate) or ours.low <= 0:
         return Unknown(reason="a run does not say how long one inference takes", unit="1")
     return Estimate(

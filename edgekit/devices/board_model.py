@@ -9,7 +9,7 @@ from typing import Any
 from edgekit.core.errors import HardwareError
 from edgekit.core.protocols import Clock
 from edgekit.core.quantity import Note
-from edgekit.core.run import LoadTiming, ProfiledWindow
+from edgekit.core.run import TINY, LoadTiming, ProfiledWindow
 from edgekit.core.window import Phase, Window
 from edgekit.devices.board_clock import BoardClock, Identity
 from edgekit.devices.board_inputs import Feed, fitting, judge
@@ -62,6 +62,7 @@ class BoardModel:
             "delegate": None,
             "threads": 1,
             "inputs": self._feed.origin,
+            "inference": TINY,
             "notes": [{"code": note.code, "text": note.text, "advice": note.advice} for note in self._notes()],
         }
 

@@ -23,7 +23,7 @@ from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import UsageError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import Note
-from edgekit.core.run import LoadTiming, Profile, RunPlan, RunRecord, RunStatus
+from edgekit.core.run import TENSORS, LoadTiming, Profile, RunPlan, RunRecord, RunStatus
 from edgekit.core.trace import ClockMap, TraceFile
 from edgekit.core.window import Phase, Window
 from edgekit.energy.clock import clock_line
@@ -39,7 +39,7 @@ ENGINE_FACTS = ("engine", "engine_version", "delegate", "precision", "threads")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionHeader:
-    """Hold what is known before the first window: who runs what on which device with which meters."""
+    """Hold what is known before the first window: who runs what on which device with which meters, and what one `inference` is there."""
 
     session: str
     created: str
@@ -54,6 +54,7 @@ class SessionHeader:
     tags: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     calibrations: tuple[Calibration, ...] = ()
+    inference: str = TENSORS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +182,7 @@ def opening(header: SessionHeader) -> list[RunRecord]:
             windows=(),
             facts_before=header.facts,
             calibrations=header.calibrations,
-            unit_of_work=header.plan.unit_of_work,
+            unit_of_work=header.plan.unit_of_work(header.inference),
             tool=header.tool,
             notes=header.notes,
             tags=header.tags,

@@ -79,6 +79,7 @@ def test_two_boundaries_do_not_compare():
 def test_two_units_of_work_do_not_compare():
     row = compare(replace(edge_rapl("a"), unit_of_work="token"), edge_rapl("b"))
     assert "not comparable" in row.energy_words
+    assert "not comparable: one inference is 'token' vs" in row.speed_words, "neither does the time of different work"
 
 
 def test_an_unknown_energy_gives_no_ratio():

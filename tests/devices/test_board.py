@@ -11,7 +11,7 @@ import pytest
 from edgekit.config import Config
 from edgekit.core.errors import EdgekitError, HardwareError, UsageError
 from edgekit.core.hardware import DeviceSpec
-from edgekit.core.run import RunPlan
+from edgekit.core.run import TINY, RunPlan
 from edgekit.core.window import Phase
 from edgekit.devices.board import BoardDevice, SerialPlace
 from edgekit.devices.board_model import BoardModel
@@ -155,6 +155,7 @@ def test_results_that_agree_are_said_to_and_what_is_flashed_is_named() -> None:
         assert "5 inputs" in model.loaded["notes"][1]["text"]
         assert model.timing is None
         assert model.loaded["inputs"] == "samples"
+        assert model.loaded["inference"] == TINY, "no tensors are set or read within a window"
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ LEAST_FOR_INTERVAL = 3  # windows; the spread of fewer says nothing
 class Stage:
     """Hold what a benchmark acts on: an open device with its loaded models (`names` for people), and where everything is kept.
 
-    `reload` loads an artifact anew; `start_c` is the temperature before anything ran, `host_clock` what dates the readings of instruments on
-    this host.
+    `reload` loads an artifact anew; `start_c` is the temperature before anything ran, `host_clock` what dates the readings of instruments
+    on this host.
     """
 
     session: DeviceSession

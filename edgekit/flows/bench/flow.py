@@ -12,7 +12,7 @@ from typing import Any
 from edgekit.core.errors import EdgekitError, InterruptedRun, UsageError
 from edgekit.core.protocols import DeviceSession, Progress
 from edgekit.core.quantity import Note
-from edgekit.core.run import RunRecord, RunStatus
+from edgekit.core.run import TENSORS, RunRecord, RunStatus
 from edgekit.core.units import counted
 from edgekit.decision.against import CompareResult, against_first
 from edgekit.energy.analyse import analyse
@@ -102,6 +102,8 @@ def bench(
                 request, planned, subjects, device=device, session=session, chosen=chosen, models=models, ids=(session_id, created)
             )
             header = replace(header, notes=(*header.notes, *prepared, *told))
+            if replay is not None:
+                header = replace(header, inference=replay.inference)
             clocks = _clocks(chosen, session, len(subjects))
             running = Running(opening(header), clocks=clocks, clock_map=session.clock_map())
             recorder = Recorder(store.session_folder(session_id), clocks=clocks, tap=running.take)
@@ -216,6 +218,7 @@ def _header(
         tags=request.tags,
         notes=(chosen.note, *chosen.notes),
         calibrations=chosen.calibrations,
+        inference=str(models[0].loaded.get("inference", TENSORS)),
     )
 
 

@@ -88,7 +88,7 @@ class BenchRequest:
     post: str | None = None
     raw: Path | None = None
     prepare: bool = False
-    sync: SyncPlan = SyncPlan()
+    sync: SyncPlan = field(default_factory=SyncPlan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

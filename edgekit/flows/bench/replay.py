@@ -10,7 +10,7 @@ from edgekit.core.artifact import ModelArtifact
 from edgekit.core.errors import HardwareError, UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.quantity import Note
-from edgekit.core.run import RunRecord
+from edgekit.core.run import TENSORS, RunRecord
 from edgekit.core.window import Phase, Window
 from edgekit.devices.sim import SimDevice
 from edgekit.flows.bench.plan import BenchPlan, Step
@@ -36,6 +36,11 @@ class Replay:
         """Return the emulated device that repeats the recorded windows."""
         spec = DeviceSpec(name=self.record.device.name, kind=self.record.device.kind, options={"replay": self.record.id})
         return SimDevice(spec, script=self._script, shift_ns=self.shift_ns, facts=self.record.facts_before, load=self.record.load)
+
+    @property
+    def inference(self) -> str:
+        """Return what one inference was on the recorded device; what the plan put around it comes from the plan again."""
+        return self.record.unit_of_work if self.record.plan.unit_of_work() == TENSORS else TENSORS
 
     def plan(self) -> BenchPlan:
         """Return the plan of the recording, step by step as it happened, with the status in which it ended."""

@@ -11,7 +11,7 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import Origin
-from edgekit.core.run import RunPlan
+from edgekit.core.run import TINY, RunPlan
 from edgekit.core.trace import FLAG_INVALID, Trace
 from edgekit.core.window import Phase, Window
 from edgekit.importers.base import Hints, Recording, Source, Subject, digest, incomplete, label, text_of, unseen_artifact
@@ -64,7 +64,7 @@ class MlperfTinyImporter:
             meter=_meter(made, rate_hz, scale),
             traces=(trace,),
             windows=windows,
-            unit_of_work="one inference of the MLPerf Tiny runner",
+            unit_of_work=TINY,
             published=published(said, source),
             notes=notes(made, source, said, windows, captures=len(found)),
         )
