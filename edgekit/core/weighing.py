@@ -67,7 +67,10 @@ class Worth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """Hold one change that saves energy: joules per inference with their interval, the runs or figures it rests on, and its command."""
+    """Hold one change that saves: joules per inference with their interval, the runs or figures it rests on, and its command.
+
+    Where a change saves carbon and no energy (a region, an hour), `saves_kg` says how much per inference and `saves_j` is Unknown.
+    """
 
     rank: int
     what: str
@@ -76,6 +79,7 @@ class Advice:
     because: str
     command: str | None = None
     evidence: tuple[str, ...] = ()
+    saves_kg: Quantity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

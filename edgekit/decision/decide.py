@@ -12,6 +12,7 @@ from edgekit.core.run import RunRecord, TrainingRecord
 from edgekit.decision.assumptions import assumptions, used_constants
 from edgekit.decision.choose import options, require_one_family, service_rate, side_of
 from edgekit.decision.commands import Surroundings, model_name
+from edgekit.decision.gates import gates
 from edgekit.decision.gather import inputs_from
 from edgekit.decision.montecarlo import DRAWS, SEED
 from edgekit.decision.outcome import one_sided, two_sided
@@ -19,6 +20,7 @@ from edgekit.decision.remarks import remarks
 from edgekit.decision.slots import not_included, training_slot
 from edgekit.decision.standing import noise_notes, with_standing
 from edgekit.decision.totals import totals
+from edgekit.decision.weigh import Weighed
 
 
 def decide(
@@ -46,10 +48,12 @@ def decide(
     cloud_options, cloud = options([run for run in runs if sides[run.id] is Side.CLOUD], Side.CLOUD, scenario)
     candidates = (*with_standing(device_options, runs, device), *with_standing(cloud_options, runs, cloud))
     inputs = inputs_from(scenario, constants, device, cloud)
+    passed = gates(scenario, device, cloud)
     if device is not None and cloud is not None:
-        outcome = two_sided(runs, scenario, inputs, device, cloud, around, draws=draws, seed=seed)
+        outcome = two_sided(runs, scenario, constants, inputs, device, cloud, passed, around, draws=draws, seed=seed)
     else:
-        outcome = one_sided(runs, scenario, inputs, device, candidates, around, draws=draws, seed=seed)
+        outcome = one_sided(runs, scenario, inputs, device, candidates, passed, around, draws=draws, seed=seed)
+    weighed = outcome.weighed or Weighed(axis_flips={})
     slots = (
         *outcome.slots,
         training_slot(training, scenario),
@@ -77,6 +81,13 @@ def decide(
         draws=draws,
         seed=seed,
         notes=(*remarks(runs, scenario, device, cloud, training), *noise_notes(candidates)),
+        gates=passed,
+        tornado=weighed.tornado,
+        worth=weighed.worth,
+        advice=weighed.advice,
+        alternatives=weighed.alternatives,
+        curves=weighed.curves,
+        criteria=weighed.criteria,
     )
 
 

@@ -26,6 +26,15 @@ _ITEM_BYTES = {
     "bool": 1,
 }
 
+_YEAR_S = 365.25 * 86_400.0
+_STATED = {  # input -> (attribute of the scenario, its line)
+    "wake_j": ("wake_j", "device.wake_energy"),
+    "sleep_w": ("sleep_w", "device.sleep_power"),
+    "radio_session_j": ("radio_session_j", "radio.session_energy"),
+    "radio_byte_j": ("radio_j_per_byte", "radio.energy_per_byte"),
+    "federated_j": ("federated_round_j", "updates.federated_energy"),
+    "storage_w_per_byte": ("storage_w_per_byte", "storage.power"),
+}
 _GPU = (Boundary.GPU_BOARD, Boundary.GPU_MODULE)  # for these the published shares of a production service close the gap to the grid
 
 
@@ -44,7 +53,22 @@ def usage(scenario: Scenario, device: RunRecord, cloud: RunRecord | None) -> Usa
         device_at=_reaches(device, scenario.psu_efficiency),
         cloud_at=Boundary.GRID if cloud is None or energy_of(cloud).boundary in _GPU else _reaches(cloud, None),
         cloud_metered_at=(energy_of(cloud).boundary if cloud is not None else None) or Boundary.GRID,
+        device_share=scenario.device_share if scenario.device_share is not None else 1.0,
+        wake_s=scenario.wake_s or 0.0,
+        burst=scenario.burst,
+        radio=scenario.radio,
+        radio_efficiency=scenario.psu_efficiency,
+        spreading_factor=scenario.lora_spreading_factor,
+        cold_s=(scenario.cold_share or 0.0) * (scenario.cold_start_s or 0.0),
+        update_bytes_per_s=_update_bytes_per_year(scenario) / _YEAR_S,
+        rounds_per_s=(scenario.federated_rounds_per_year or 0.0) / _YEAR_S,
+        stored_byte_s=up * (scenario.storage_s or 0.0),
     )
+
+
+def _update_bytes_per_year(scenario: Scenario) -> float:
+    over_the_air = (scenario.ota_bytes or 0.0) * (scenario.ota_per_year or 0.0)
+    return over_the_air + (scenario.federated_bytes or 0.0) * (scenario.federated_rounds_per_year or 0.0)
 
 
 def payload_bytes(scenario: Scenario, device: RunRecord) -> tuple[float, float]:
@@ -69,7 +93,7 @@ def inputs_from(
     scenario: Scenario, constants: Mapping[str, Constant], device: RunRecord | None, cloud: RunRecord | None
 ) -> dict[str, Input]:
     """Return every input that is known, by name; an unknown one is absent."""
-    found = [*_run_inputs("device", device), *_run_inputs("cloud", cloud)]
+    found = [*run_inputs("device", device), *run_inputs("cloud", cloud)]
     if scenario.cloud_pue is not None:
         found.append(_stated("pue", scenario.cloud_pue, "cloud.pue"))
     else:
@@ -83,10 +107,18 @@ def inputs_from(
             from_constant(f"network_{view}", constants[f"network_{kind}_{view}"], "decide which network accounting applies to you")
         )
     found.append(from_constant("radio_ble", constants["radio_ble"], "meter the device while it sends"))
+    found.append(from_constant("radio_lora_power", constants["radio_lora_power"], "meter the device while it sends"))
+    if scenario.cloud_shape == "autoscaled" and scenario.cloud_utilisation is not None:
+        found.append(_stated("pool_utilisation", scenario.cloud_utilisation, "cloud.utilisation"))
+    else:
+        found.append(from_constant("pool_utilisation", constants["cloud_pool_utilisation"], "state it: cloud.utilisation"))
+    stated = {name: getattr(scenario, attribute) for name, (attribute, _) in _STATED.items()}
+    found += [_stated(name, value, _STATED[name][1]) for name, value in stated.items() if value is not None]
     return {item.name: item for item in found}
 
 
-def _run_inputs(side: str, run: RunRecord | None) -> list[Input]:
+def run_inputs(side: str, run: RunRecord | None) -> list[Input]:
+    """Return the figures of one run as inputs of a side ("device", "cloud"); none without a run."""
     if run is None:
         return []
     channel = headline_channel(run)

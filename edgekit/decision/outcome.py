@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from edgekit.core.decision import Flip, Influence, Option, Scenario, Side, SlotEntry, Verdict, View
+from edgekit.core.decision import Constant, Flip, Influence, Option, Scenario, Side, SlotEntry, Verdict, View
 from edgekit.core.quantity import Estimate, Origin, Quality, Quantity, Unknown, worst
 from edgekit.core.run import RunRecord
-from edgekit.decision import breakeven, verdict
+from edgekit.core.weighing import Gate
+from edgekit.decision import verdict
 from edgekit.decision.accounting import Convention, NotComputable, Usage, bound, cloud_slots, conventions, device_slots, inputs_of, total
+from edgekit.decision.alternatives import Pair
 from edgekit.decision.choose import energy_of, headline_channel
 from edgekit.decision.commands import (
     Commands,
@@ -24,30 +25,22 @@ from edgekit.decision.commands import (
     record_device,
 )
 from edgekit.decision.coverage import declared_gap
+from edgekit.decision.gates import ruled_out
 from edgekit.decision.gather import unseen, usage
 from edgekit.decision.montecarlo import Inputs, central, draw, influences, summarise
 from edgekit.decision.refused import without
+from edgekit.decision.regime import regime_of
 from edgekit.decision.slots import entries
 from edgekit.decision.views import judge
+from edgekit.decision.weigh import Weighed, weigh
+from edgekit.decision.words import name_of
+from edgekit.energy.validity import FLAWS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Drawn = Mapping[str, NDArray[np.float64]]
-
-WORDS = {
-    "device_j": "the energy of the device run",
-    "device_net_j": "the net energy of the device run",
-    "device_idle_w": "the idle power of the device",
-    "cloud_j": "the energy of the cloud run",
-    "cloud_idle_w": "the idle power of the cloud GPU",
-    "pue": "the data centre's PUE",
-    "cloud_total": "the host and idle share of the cloud",
-    "network_marginal": "the network's energy per byte",
-    "network_average": "the network's energy per byte",
-    "radio_ble": "the radio's energy per byte",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +54,17 @@ class Outcome:
     flips: tuple[Flip, ...] = ()
     influences: tuple[Influence, ...] = ()
     evidence: tuple[str, ...] = ()
+    weighed: Weighed | None = None
 
 
 def two_sided(
     runs: Sequence[RunRecord],
     scenario: Scenario,
+    constants: Mapping[str, Constant],
     inputs: Inputs,
     device: RunRecord,
     cloud: RunRecord,
+    gates: Sequence[Gate],
     around: Surroundings,
     *,
     draws: int,
@@ -87,16 +83,24 @@ def two_sided(
         return Outcome(verdict=unanswered, sides={}, views=views)
     primary, shown = usable[0]
     spread = _influences(primary, inputs, drawn, use)
-    flips, axis_flips = _flips(primary, known, x, use)
+    pair = Pair(view=primary, scenario=scenario, inputs=inputs, x=x, drawn=drawn, use=use, device=device, cloud=cloud, quality=quality)
+    weighed = weigh(pair, known, runs, constants, around, _inside(primary, inputs, x, drawn, use, quality), draws=draws, seed=seed)
+    views = tuple(
+        replace(view, p_edge_carbon=chance, grid=_grid(scenario, chance)) for view, chance in zip(views, weighed.carbon, strict=True)
+    )
     evidence = verdict.Evidence(
         model=model_name(runs),
         recipe=device.artifact.recipe,
         scenario=scenario,
         views=views,
         unseen=unseen(device, scenario.psu_efficiency),
-        payload=flips[1],
-        axis_flips=axis_flips,
+        payload=next(flip for flip in weighed.flips if flip.name == "payload"),
+        axis_flips=dict(weighed.axis_flips),
         influences=spread,
+        gates=tuple(gates),
+        regime=regime_of([view for view, _ in usable], drawn, use),
+        carbon=weighed.criteria[0],
+        disturbed=_disturbed((device, cloud)),
         commands=(*better_device(device), *_better_cloud(runs, cloud, around)),
     )
     counted = (
@@ -112,8 +116,9 @@ def two_sided(
         },
         slots=counted,
         views=views,
-        flips=flips,
+        flips=weighed.flips,
         influences=spread,
+        weighed=weighed,
         evidence=tuple(dict.fromkeys(inputs[name].evidence for name in names)),
     )
 
@@ -124,6 +129,7 @@ def one_sided(
     inputs: Inputs,
     device: RunRecord | None,
     candidates: Sequence[Option],
+    gates: Sequence[Gate],
     around: Surroundings,
     *,
     draws: int,
@@ -146,34 +152,18 @@ def one_sided(
     )
     found = energy if complete else _without_idle(energy)
     known = f"The device takes {verdict.energy(energy)} per inference{'' if complete else ', its idle power not counted'}"
+    out = ruled_out(gates, Side.CLOUD)
+    answer = (
+        verdict.only_side(model_name(runs), Side.DEVICE, out, known)
+        if out and not ruled_out(gates, Side.DEVICE)
+        else verdict.missing(model_name(runs), f"{left_out.why}. {known}", left_out.step, left_out.commands)
+    )
     return Outcome(
-        verdict=verdict.missing(model_name(runs), f"{left_out.why}. {known}", left_out.step, left_out.commands),
+        verdict=answer,
         sides={Side.DEVICE: found},
         slots=tuple(entries(Side.DEVICE, point, all_draws, inputs, use, quality)),
         evidence=tuple(dict.fromkeys(item.evidence for item in used)),
     )
-
-
-def _flips(primary: Convention, known: Sequence[Convention], x: Drawn, use: Usage) -> tuple[tuple[Flip, ...], dict[str, Flip]]:
-    """Return all flip values in the primary view, and which of them belongs to which axis of convention."""
-    general = [breakeven.cloud_factor(primary, x, use), breakeven.payload(primary, x, use)]
-    axes: dict[str, Flip] = {}
-    if primary.network != "none":
-        axes["network"] = breakeven.network_rate(primary, x, use)
-    for axis, flip in (("device", breakeven.idle_share), ("cloud", _load)):
-        other = next((view for view in known if getattr(view, axis) != getattr(primary, axis) and _same_but(axis, view, primary)), None)
-        if other is not None:
-            with contextlib.suppress(NotComputable):
-                axes[axis] = flip(primary, other, x, use)
-    return (*general, *axes.values()), axes
-
-
-def _load(primary: Convention, other: Convention, x: Drawn, use: Usage) -> Flip:
-    return breakeven.service_rate(primary if primary.cloud == "dedicated" else other, x, use)
-
-
-def _same_but(axis: str, one: Convention, other: Convention) -> bool:
-    return all(getattr(one, item) == getattr(other, item) for item in ("network", "device", "cloud") if item != axis)
 
 
 def _influences(view: Convention, inputs: Inputs, drawn: Drawn, use: Usage) -> tuple[Influence, ...]:
@@ -183,8 +173,32 @@ def _influences(view: Convention, inputs: Inputs, drawn: Drawn, use: Usage) -> t
     groups: dict[str, Influence] = {}
     for name, share in shares.items():
         if inputs[name].group not in groups and share >= 0.01:
-            groups[inputs[name].group] = Influence(input=WORDS[name], share=share, shrink=inputs[name].shrink)
+            groups[inputs[name].group] = Influence(input=name_of(name), share=share, shrink=inputs[name].shrink)
     return tuple(groups.values())
+
+
+def _inside(view: Convention, inputs: Inputs, x: Drawn, drawn: Drawn, use: Usage, quality: Quality) -> Quantity:
+    """Return what one inference takes inside the data centre: all that another region's grid would be charged with."""
+    way = ("network", "radio")
+    point, many = (
+        {slot: amount for slot, amount in cloud_slots(view, values, use).items() if slot.value not in way} for values in (x, drawn)
+    )
+    names = [inputs[name] for name in inputs_of(point)]
+    return summarise(total(point), total(many), unit="J", boundary=use.cloud_at, inputs=names, quality=quality)
+
+
+def _grid(scenario: Scenario, chance: Quantity) -> str:
+    return scenario.grid_view if isinstance(chance, Estimate) else ""
+
+
+def _disturbed(runs: Sequence[RunRecord]) -> tuple[str, ...]:
+    """Return the runs behind the verdict that something outside the model got into: "RUN (throttled)"."""
+    found = []
+    for run in runs:
+        flaws = [FLAWS[note.code] for note in (run.analysis.notes if run.analysis is not None else ()) if note.code in FLAWS]
+        if flaws:
+            found.append(f"{run.id} ({', '.join(flaws)})")
+    return tuple(found)
 
 
 def _better_cloud(runs: Sequence[RunRecord], cloud: RunRecord, around: Surroundings) -> Commands:
@@ -210,7 +224,7 @@ def _unanswered(
         name = missing.name
     run = device if name.startswith("device_") else cloud
     commands = measure_idle(device) if run is device else record_cloud(runs, around)
-    return verdict.own_view_missing(views, model_name(runs), gap, WORDS[name], _why_unknown(run, name), commands)
+    return verdict.own_view_missing(views, model_name(runs), gap, name_of(name), _why_unknown(run, name), commands)
 
 
 def _why_unknown(run: RunRecord, name: str) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.decision import Flip, Influence, Scenario, Verdict, VerdictKind, View
+from edgekit.core.decision import Flip, Influence, Scenario, Side, Verdict, VerdictKind, View
 from edgekit.core.quantity import Estimate, Origin, Quantity
+from edgekit.core.weighing import Criterion, Gate
 from edgekit.decision.breakeven import times
 from edgekit.decision.coverage import computed, name, robust_in
+from edgekit.decision.gates import ruled_out
 from edgekit.decision.numerals import amount, multiple
+from edgekit.decision.regime import Regime
 
 SURE = 0.95
 # A lower bound on the device decides for the device only with this much room: the parts a package meter misses (memory, board,
@@ -56,10 +59,67 @@ class Evidence:
     axis_flips: dict[str, Flip]
     influences: tuple[Influence, ...]
     commands: tuple[tuple[str, str], ...]
+    gates: tuple[Gate, ...] = ()
+    regime: Regime | None = None
+    carbon: Criterion | None = None
+    disturbed: tuple[str, ...] = ()
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Return the verdict over all views that can be computed; the scenario's own is one of them."""
+    """Return the verdict: gates first, then all views that can be computed; the scenario's own is one of them."""
+    return _with_remarks(_gated(evidence) or _by_energy(evidence), evidence)
+
+
+def _gated(evidence: Evidence) -> Verdict | None:
+    """Return the verdict where a gate leaves one side or none; None where both pass."""
+    out = {side: ruled_out(evidence.gates, side) for side in (Side.DEVICE, Side.CLOUD)}
+    if not any(out.values()):
+        return None
+    primary = _primary(computed(evidence.views))
+    if all(out.values()):
+        why = "; ".join(f"the {side.value}: {_reasons(failed)}" for side, failed in out.items())
+        step = "change the model or the scenario, for neither side can do it"
+        return missing(evidence.model, f"neither side can do it ({why})", step, evidence.commands, regime="ruled out before joules count")
+    side = Side.DEVICE if out[Side.CLOUD] else Side.CLOUD
+    figures = f"It takes {energy(primary.edge_j if side is Side.DEVICE else primary.cloud_j)}"
+    if out[Side.CLOUD]:
+        figures += f"; the cloud would take {energy(primary.cloud_j)}"
+    else:
+        figures += f"; the device would take {energy(primary.edge_j)}"
+    return only_side(f"{evidence.model} {evidence.recipe}", side, out[Side.CLOUD] or out[Side.DEVICE], figures, standing=_standing(primary))
+
+
+def only_side(model: str, side: Side, failed: Sequence[Gate], figures: str, *, standing: str = "") -> Verdict:
+    """Return the verdict for the one side that can do the job, `failed` being what rules the other out and `figures` a sentence."""
+    other = "cloud" if side is Side.DEVICE else "device"
+    kind = VerdictKind.EDGE if side is Side.DEVICE else VerdictKind.CLOUD
+    verb = f"Keep {model} on the device" if side is Side.DEVICE else f"Send {model} to the cloud"
+    return Verdict(
+        kind=kind,
+        headline=f"{kind.value}: the {other} is ruled out by {' and '.join(dict.fromkeys(gate.name for gate in failed))}{standing}",
+        sentence=f"{verb}: the {other} is ruled out ({_reasons(failed)}). {figures}.",
+        regime="ruled out before joules count",
+        condition=f"Flips only if this is given up: {_reasons(failed)}.",
+    )
+
+
+def _reasons(failed: Sequence[Gate]) -> str:
+    return "; ".join(f"{gate.name}: {gate.why}" for gate in failed)
+
+
+def _with_remarks(found: Verdict, evidence: Evidence) -> Verdict:
+    """Return the verdict with what a reader of its sentence alone must not miss: disturbed runs, and carbon that says otherwise."""
+    sentence = found.sentence
+    if evidence.disturbed:
+        sentence += f" It rests on {'a run that was' if len(evidence.disturbed) == 1 else 'runs that were'} disturbed: "
+        sentence += f"{', '.join(evidence.disturbed)}; repeat before acting on it."
+    against = {VerdictKind.EDGE: "cloud", VerdictKind.CLOUD: "device"}.get(found.kind)
+    if evidence.carbon is not None and against is not None and evidence.carbon.answer in (against, "depends"):
+        sentence += f" By {evidence.carbon.text}."
+    return replace(found, sentence=sentence) if sentence != found.sentence else found
+
+
+def _by_energy(evidence: Evidence) -> Verdict:
     known = computed(evidence.views)
     chances = [view.p_edge.value or 0.0 for view in known]
     if min(chances) >= SURE:
@@ -221,9 +281,12 @@ def _standing(view: View) -> str:
 
 def _regime(evidence: Evidence, known: Sequence[View]) -> str:
     if all(_chance(view) >= SURE for view in known):
+        if evidence.regime is not None and evidence.regime.upload_alone:
+            times_more = multiple(evidence.regime.times)
+            return f"upload: sending the input alone takes {times_more} times the inference, so the device wins even against free computing"
         if evidence.payload.value is None and evidence.scenario.network != "none":
             return "small model: one inference costs less than a data centre needs to answer at all, whatever the payload"
-        return "the upload and the data centre cost more than the inference on the device"
+        return "like cost: the upload and the data centre cost more than the inference on the device"
     return "shared hardware: the cloud spreads its cost over so many requests that the device cannot follow"
 
 

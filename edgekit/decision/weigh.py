@@ -1,0 +1,131 @@
+"""Weigh a pair of runs beyond the views: what turns the answer, what knowing more is worth, what would save joules, and third ways."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edgekit.core.decision import Constant, Flip, Side
+from edgekit.core.quantity import Estimate, Quantity
+from edgekit.core.run import RunRecord
+from edgekit.core.weighing import Advice, Alternative, Bar, Criterion, Curve, Worth
+from edgekit.decision import breakeven
+from edgekit.decision.accounting import Convention, NotComputable
+from edgekit.decision.advice import advice
+from edgekit.decision.alternatives import Pair, alternatives
+from edgekit.decision.choose import energy_of
+from edgekit.decision.commands import Surroundings, record_cloud, record_device
+from edgekit.decision.criteria import carbon, grids, saved_kg
+from edgekit.decision.curves import curves
+from edgekit.decision.tornado import tornado
+from edgekit.decision.worth import worth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """Hold what was found beyond the views; `carbon` is the chance of the device in every convention, by carbon."""
+
+    flips: tuple[Flip, ...] = ()
+    axis_flips: Mapping[str, Flip]
+    tornado: tuple[Bar, ...] = ()
+    worth: tuple[Worth, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
+    carbon: tuple[Quantity, ...] = ()
+
+
+def weigh(
+    pair: Pair,
+    known: Sequence[Convention],
+    runs: Sequence[RunRecord],
+    constants: Mapping[str, Constant],
+    around: Surroundings,
+    inside_j: Quantity,
+    *,
+    draws: int,
+    seed: int,
+) -> Weighed:
+    """Return everything that is weighed in the view of `pair`; `inside_j` is what the cloud takes inside its data centre."""
+    view, x, drawn, use = pair.view, pair.x, pair.drawn, pair.use
+    by_carbon, chances = carbon(known, drawn, use, grids(pair.scenario, constants))
+    flips, axes = _flips(pair, known, runs, constants)
+    commands = {
+        f"run:{pair.device.id}": record_device([pair.device])[-1][1],
+        f"run:{pair.cloud.id}": record_cloud(runs, around)[-1][1],
+    }
+    return Weighed(
+        flips=flips,
+        axis_flips=axes,
+        tornado=tornado(view, known, pair.scenario, pair.inputs, x, use),
+        worth=worth(view, pair.inputs, drawn, use, commands),
+        advice=advice(runs, {Side.DEVICE: pair.device, Side.CLOUD: pair.cloud}, pair.scenario, constants, use, inside_j),
+        alternatives=alternatives(pair, runs, draws=draws, seed=seed),
+        curves=curves(view, x, drawn, use),
+        criteria=(by_carbon,),
+        carbon=chances,
+    )
+
+
+def _flips(
+    pair: Pair, known: Sequence[Convention], runs: Sequence[RunRecord], constants: Mapping[str, Constant]
+) -> tuple[tuple[Flip, ...], dict[str, Flip]]:
+    """Return all values in the primary view at which the answer turns, and which of them belongs to which axis of convention."""
+    view, x, drawn, use = pair.view, pair.x, pair.drawn, pair.use
+    general = [breakeven.cloud_factor(view, x, use, drawn), breakeven.payload(view, x, use, drawn)]
+    axes: dict[str, Flip] = {}
+    if view.network != "none":
+        axes["network"] = breakeven.network_rate(view, x, use, drawn)
+    other = _other("device", view, known)
+    if other is not None:
+        with contextlib.suppress(NotComputable):
+            axes["device"] = breakeven.idle_share(view, other, x, use)
+    other = view if view.cloud == "dedicated" else _other("cloud", view, known)
+    if other is not None and other.cloud == "dedicated":
+        with contextlib.suppress(NotComputable):
+            axes["cloud"] = breakeven.service_rate(other, x, use, drawn)
+    kept_on = view if view.device == "dedicated" else _other("device", view, known)
+    rest: list[Flip] = []
+    if kept_on is not None and kept_on.device == "dedicated":
+        with contextlib.suppress(NotComputable):
+            rest.append(breakeven.per_day(kept_on, x, use, drawn))
+    loads = _loads(pair.cloud, runs)
+    if loads is not None:
+        rest.append(breakeven.batch(view, x, use, loads, pair.cloud.plan.batch, drawn))
+    rest.append(breakeven.cascade(view, x, use, drawn))
+    embodied, found = pair.scenario.added_embodied_kg or pair.scenario.device_embodied_kg, grids(pair.scenario, constants)
+    if embodied and found:
+        kg = [saved_kg(view, values, use, found[0]) for values in (x, drawn)]
+        rest.append(breakeven.payback(embodied, pair.scenario.lifetime_s, kg[0], kg[1], use.rate_per_s))
+    return (*general, *axes.values(), *rest), axes
+
+
+def _other(axis: str, view: Convention, known: Sequence[Convention]) -> Convention | None:
+    """Return the convention that differs from `view` in one axis alone."""
+    same = [item for item in ("network", "device", "cloud") if item != axis]
+    return next(
+        (
+            other
+            for other in known
+            if getattr(other, axis) != getattr(view, axis) and all(getattr(other, item) == getattr(view, item) for item in same)
+        ),
+        None,
+    )
+
+
+def _loads(cloud: RunRecord, runs: Sequence[RunRecord]) -> tuple[tuple[int, float], tuple[int, float]] | None:
+    """Return (batch, joules per inference) of the smallest and the largest batch of the same artifact on the same machine."""
+    place = energy_of(cloud).boundary
+    same = {
+        run.plan.batch: energy.value
+        for run in runs
+        if run.artifact.sha256 == cloud.artifact.sha256 and run.device == cloud.device and run.plan.rate_hz is None
+        for energy in (energy_of(run),)
+        if isinstance(energy, Estimate) and energy.boundary == place
+    }
+    if len(same) < 2:
+        return None
+    small, large = min(same), max(same)
+    return (small, same[small]), (large, same[large])
