@@ -55,6 +55,8 @@ def parse_scenario(text: str, *, where: str, constants: Mapping[str, Constant]) 
         values["rate_per_s"] = values.get("rate_per_s", 1.0) * values["active_s_per_day"] / 24
     if "schedule.hours_per_day" in written:
         values["active_s_per_day"] *= 3600
+    if values.get("radio") in ("lte-m", "nb-iot"):
+        values.setdefault("network", "mobile")
     values["overrides"] = overrides
     scenario = _build(values, tuple(written), constants, source=where)
     require_consistent(scenario, where)
