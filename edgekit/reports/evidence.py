@@ -9,7 +9,7 @@ from string import hexdigits
 
 from edgekit.core.boundary import Boundary, sees
 from edgekit.core.quantity import BudgetTerm, Estimate, Quantity
-from edgekit.core.units import scale_for
+from edgekit.core.units import format_scaled, scale_for
 from edgekit.decision.agreement import FIGURES, Agreement
 from edgekit.decision.numerals import amount, size
 from edgekit.reports.model import Report, RunRow
@@ -25,6 +25,7 @@ def runs(report: Report) -> Table:
                 row.artifact,
                 detail=f"{row.role}, {row.device}; {', '.join(row.meters) or 'no meter'}",
                 tone="chosen" if row.chosen else "",
+                ref=row.run,
             ),
             figure(row.energy_j),
             figure(row.net_j),
@@ -47,7 +48,7 @@ def performance(report: Report) -> Table:
     """Return latency, accuracy and size of every run."""
     rows = [
         (
-            Cell(row.artifact, detail=f"on {row.device}{f', batch {row.batch}' if row.batch > 1 else ''}"),
+            Cell(row.artifact, detail=f"on {row.device}{f', batch {row.batch}' if row.batch > 1 else ''}", ref=row.run),
             _latency(row),
             _of_batch(row, row.latency_p90_s),
             _of_batch(row, row.latency_p99_s),
@@ -115,7 +116,7 @@ def published(report: Report) -> Table:
     """Return what others published of imported runs, beside edgekit's own figure from the same readings."""
     rows = [
         (
-            Cell(row.artifact, detail=row.device),
+            Cell(row.artifact, detail=row.device, ref=row.run),
             Cell(FIGURES.get(item.figure, item.figure), detail=item.source),
             Cell(_exact(item.published, item), tags=("sourced",)),
             Cell(_exact(item.own, item), tags=_tags(row, item)) if item.own is not None else Cell("not computed", tone="unknown"),
@@ -145,6 +146,47 @@ def _exact(value: float, item: Agreement) -> str:
     return f"{value / divisor:.7g} {unit.replace('Hz', '/s') if item.figure == 'throughput_hz' else unit}"
 
 
+def anchors(report: Report) -> Table:
+    """Return the published figures that runs are held against."""
+    rows = tuple(
+        (
+            Cell(item.system, detail=item.runtime),
+            Cell(format_scaled(item.energy_j, "J"), tags=("sourced", f"at {item.boundary.value}")),
+            Cell(item.title, detail=item.round),
+            Cell(item.source),
+        )
+        for item in report.anchors
+    )
+    columns = (Column("system"), Column("J per inference", number=True), Column("benchmark", prose=True), Column("source", prose=True))
+    same = any(item.same_model for item in report.anchors)
+    what = "of the same benchmark, as others published them" if same else "of other models, published by others: orders of magnitude only"
+    intro = f"Figures {what}. Joules at different boundaries do not compare: a wall meter reads more than a rail."
+    return Table("anchors", "Where your runs stand", columns, rows, intro=intro, fold=8)
+
+
+def traces(report: Report) -> Table:
+    """Return which readings the drawn power comes from."""
+    rows = tuple(
+        (
+            Cell(item.run, code=True, ref=item.run),
+            Cell(item.channel, tags=(item.origin.value, f"at {item.boundary.value}")),
+            Cell(f"{item.readings:,}"),
+            Cell(f"{len(item.t_s):,}"),
+            Cell(f"{item.t_s[-1]:.4g} s"),
+        )
+        for item in report.traces
+    )
+    columns = (
+        Column("run"),
+        Column("channel"),
+        Column("readings", number=True),
+        Column("points drawn", number=True),
+        Column("length", number=True),
+    )
+    intro = "Drawn from few points; every figure of this report comes from all readings, which the run's folder holds."
+    return Table("traces", "Power over time", columns, rows, intro=intro)
+
+
 def assumptions(report: Report) -> Table:
     """Return every line of the scenario with its source."""
     rows = [
@@ -169,7 +211,7 @@ def constants(report: Report) -> Table:
         (
             Cell(item.id, code=True),
             Cell(item.shown, tags=("sourced",)),
-            Cell(str(item.year)),
+            Cell(str(item.year), detail="stale: older than 24 months" if item.stale else "", tone="open" if item.stale else ""),
             Cell(item.scope),
             Cell(item.source, detail=f"{item.licence}; {item.evidence}"),
         )
@@ -258,7 +300,7 @@ def _term(row: RunRow, energy: Estimate, term: BudgetTerm, portion: float, first
     else:
         size = Cell(amount(term.u, "J") if term.u >= 1e-14 or term.u == 0 else "< 0.01 pJ", tags=tags)
     return (
-        Cell(row.artifact, detail=row.run if first else ""),
+        Cell(row.artifact, detail=row.run if first else "", ref=row.run),
         Cell(term.name, detail=term.instrument or ""),
         size,
         known,

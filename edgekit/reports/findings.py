@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from edgekit.core.decision import Side, SlotEntry, View
+from edgekit.core.decision import Side, SlotEntry, Total, View
 from edgekit.core.quantity import Estimate
 from edgekit.decision.coverage import stand_in
 from edgekit.decision.numerals import count, rate
@@ -27,7 +27,7 @@ SLOT_WORDS = {
     "storage": "storage",
     "updates": "model updates",
 }
-PERIODS = ("day", "year", "million inferences")
+PERIODS = ("million inferences", "device-year", "day", "year")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def views(report: Report) -> Table:
         "Network: marginal is what one more byte adds, average is all network energy over all traffic. Device: gross is all power while it "
         "infers, incremental is what the inference adds, dedicated includes idle time."
     )
-    return Table("views", "Does the accounting change the answer?", columns, tuple(rows), intro=intro)
+    return Table("views", "Does the accounting change the answer?", columns, tuple(rows), intro=intro, evidence=report.decision.evidence)
 
 
 def _view(view: View) -> tuple[Cell, ...]:
@@ -157,6 +157,9 @@ def _chance(share: float) -> str:
 def totals(report: Report) -> Table:
     """Return energy, carbon and money by day, year and million inferences, both sides next to one another."""
     found = {(item.period, item.side): item for item in report.decision.totals}
+    fleet = report.decision.scenario.fleet
+    found |= {("device-year", item.side): _per_device(item, fleet) for item in report.decision.totals if item.period == "year"}
+    periods = [period for period in PERIODS if not (fleet == 1 and period == "year")]  # of one device, both years are the same
     sides = [side for side in (Side.DEVICE, Side.CLOUD) if any(key[1] is side for key in found)]
     kinds = [
         (title, show, attribute)
@@ -165,14 +168,35 @@ def totals(report: Report) -> Table:
     ]
     rows = [
         (
-            Cell(f"per {period}", detail="" if period.startswith("million") else f"{count(found[period, sides[0]].inferences)} inferences"),
+            Cell(
+                "per device and year" if period == "device-year" else f"per {period}",
+                detail="" if period.startswith("million") else f"{count(found[period, sides[0]].inferences)} inferences",
+            ),
             *(show(getattr(found[period, side], attribute)) for _, show, attribute in kinds for side in sides),
         )
-        for period in PERIODS
+        for period in periods
         if sides and (period, sides[0]) in found
     ]
     columns = (Column("period"), *(Column(title, number=True, side=side.value) for title, _, _ in kinds for side in sides))
-    return marked(Table("totals", "At scale", columns, tuple(rows), intro=_at_scale(report), remarks=scale_remarks(report)))
+    evidence = tuple(dict.fromkeys((*report.decision.evidence, *_grids(report))))
+    return marked(
+        Table("totals", "At scale", columns, tuple(rows), intro=_at_scale(report), remarks=scale_remarks(report), evidence=evidence)
+    )
+
+
+def _period(period: str, inferences: float) -> Cell:
+    words = "per device and year" if period == "device-year" else f"per {period}"
+    return Cell(words, detail="" if period.startswith("million") else f"{count(inferences)} inferences")
+
+
+def _per_device(total: Total, fleet: int) -> Total:
+    energy, carbon_kg, price = (scaled(amount, 1 / fleet) for amount in (total.energy_j, total.co2e_kg, total.money))
+    return replace(total, period="device-year", inferences=total.inferences / fleet, energy_j=energy, co2e_kg=carbon_kg, money=price)
+
+
+def _grids(report: Report) -> list[str]:
+    """Return the ids of the grid factors that were used."""
+    return [item.id for item in report.decision.constants if item.id.startswith("grid_")]
 
 
 def scale_remarks(report: Report) -> tuple[Remark, ...]:
@@ -204,14 +228,15 @@ def flips(report: Report) -> Table:
     where = f"In the view {stand_in(report.decision.views)}" if stand_in(report.decision.views) else "In the primary view"
     intro = f"{where}: one input moves from its central value, everything else stays as stated. Intervals are not used here."
     columns = (Column("input"), Column("the answer turns at", prose=True))
-    return Table("flips", "Where it flips", columns, tuple(rows), intro=intro)
+    return Table("flips", "Where it flips", columns, tuple(rows), intro=intro, evidence=report.decision.evidence)
 
 
 def influences(report: Report) -> Table:
     """Return what explains the spread of the result, largest first."""
     rows = [(Cell(item.input), Cell(percent(item.share)), Cell(item.shrink)) for item in report.decision.influences]
     columns = (Column("input"), Column("share of the spread", number=True), Column("what shrinks it", prose=True))
-    return Table("influences", "What the uncertainty of the comparison comes from", columns, tuple(rows))
+    title = "What the uncertainty of the comparison comes from"
+    return Table("influences", title, columns, tuple(rows), evidence=report.decision.evidence)
 
 
 def _side(entry: SlotEntry) -> str:

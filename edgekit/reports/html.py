@@ -1,26 +1,35 @@
-"""Render a report as one self-contained HTML page: no script, no external address, light and dark, paper and phone."""
+"""Render a report as one self-contained HTML page: no external address, light and dark, paper and phone, all of it there without scripts.
+
+The one script is a panel that looks between the points of a computed grid; the page's policy names it by its hash, so that no other runs.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from edgekit.core.errors import missing_extra
 from edgekit.core.jsonio import dump_record
-from edgekit.reports import evidence, findings, operators
+from edgekit.decision.whatif import Plane
+from edgekit.reports import evidence, findings, fronts, operators, weighing
 from edgekit.reports.charts import Chart, Markup
+from edgekit.reports.freshness import freshness
+from edgekit.reports.metering import picture
 from edgekit.reports.model import Report
 from edgekit.reports.show import Table
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Hold one section of the page: its table and the chart above it."""
+    """Hold one section of the page: its table and the charts above it."""
 
     table: Table
-    chart: Chart | None = None
+    charts: Sequence[Chart] = ()
 
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
@@ -39,8 +48,8 @@ def opening(text: str) -> str:
     return text[:1].upper() + text[1:] if first.isalpha() and first != "edgekit" else text
 
 
-def render(report: Report, *, template: str, style: str, charts: Mapping[str, Chart]) -> str:
-    """Return the page; `template` and `style` are the texts of the assets, `charts` are keyed by the table they belong to.
+def render(report: Report, *, template: str, style: str, script: str, charts: Mapping[str, Sequence[Chart]]) -> str:
+    """Return the page; `template`, `style` and `script` are the texts of the assets, `charts` are keyed by the table they belong to.
 
     Raises:
         SetupError: jinja2 is not installed.
@@ -49,32 +58,83 @@ def render(report: Report, *, template: str, style: str, charts: Mapping[str, Ch
         import jinja2
     except ImportError as error:
         raise missing_extra("jinja2", "report", "the HTML report") from error
+    targets = _targets(report)
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"prose": prose, "opening": opening}
+    environment.filters |= {"prose": prose, "opening": opening, "traced": _traced(targets)}
+    first = [findings.views(report), weighing.criteria(report), findings.flips(report), weighing.tornado(report), weighing.worth(report)]
     tables = [
-        findings.views(report),
+        *first,
+        weighing.advice(report),
+        weighing.alternatives(report),
+        weighing.accounts(report),
         evidence.runs(report),
+        fronts.table(report),
         evidence.performance(report),
-        findings.flips(report),
         findings.influences(report),
+        evidence.traces(report),
         *operators.tables(report),
+        evidence.anchors(report),
         evidence.budgets(report),
         evidence.published(report),
         evidence.assumptions(report),
         evidence.constants(report),
         evidence.environment(report),
     ]
+    script = script if report.what_if is not None else ""
     return environment.from_string(template).render(
         report=report,
         decision=report.decision,
         verdict=report.decision.verdict,
         style=Markup(style),
+        script=Markup(script),
+        script_hash=_hash(script) if script else "",
         family=evidence.family(report),
         figures=findings.key_figures(report),
         totals=findings.totals(report),
-        slots=Section(findings.slots(report), charts.get("slots")),
+        gates=weighing.gates(report),
+        worth=next(iter(report.decision.worth), None),
+        slots=Section(findings.slots(report), charts.get("slots", ())),
         not_included=findings.not_included(report),
-        sections=[Section(table, charts.get(table.id)) for table in tables if table.rows],
+        metering=picture(report),
+        freshness=freshness(report),
+        targets=targets,
+        planes=[plane_words(plane) for plane in report.what_if.planes] if report.what_if is not None else [],
+        sections=[Section(table, charts.get(table.id, ())) for table in tables if table.rows],
         notes=[note for note in report.decision.notes if note not in report.banners],
-        data=Markup(dump_record(report).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")),
+        data=Markup(_embedded(report)),
     )
+
+
+def plane_words(plane: Plane) -> str:
+    """Return the accounting view of a plane of the what-if grid in words."""
+    network = "no network" if plane.network == "none" else f"{plane.network} network"
+    return f"{network}, {plane.device} device, {plane.cloud} cloud"
+
+
+def _targets(report: Report) -> dict[str, str]:
+    """Return the place on the page of every run and every constant, by its id."""
+    runs = {row.run: f"run-{number}" for number, row in enumerate(report.runs, 1)}
+    return runs | {item.id: f"constant-{number}" for number, item in enumerate(report.decision.constants, 1)}
+
+
+def _traced(targets: Mapping[str, str]) -> Callable[[str], Markup]:
+    """Return a filter that makes each known id of a list "a, b" a link to where it stands on the page."""
+
+    def traced(text: str) -> Markup:
+        found = []
+        for name in text.split(", "):
+            shown = escape(name, quote=True)
+            found.append(f'<a href="#{targets[name]}">{shown}</a>' if name in targets else shown)
+        return Markup(", ".join(found))
+
+    return traced
+
+
+def _embedded(report: Report) -> str:
+    """Return the report's JSON on one line, in letters that cannot end the element it stands in."""
+    text = json.dumps(json.loads(dump_record(report)), ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _hash(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -13,6 +13,7 @@ from edgekit.core.run import OperatorEnergy, RunRecord
 from edgekit.decision.agreement import Agreement, agreements_of
 from edgekit.decision.whatif import WhatIf
 from edgekit.energy.enough import usable
+from edgekit.reports.anchors import Anchor
 from edgekit.reports.power_trace import PowerTrace
 from edgekit.reports.readings import readings
 
@@ -87,6 +88,7 @@ class Report:
     commands: tuple[tuple[str, str], ...] = field(default=())
     traces: tuple[PowerTrace, ...] = ()
     what_if: WhatIf | None = None
+    anchors: tuple[Anchor, ...] = ()
 
 
 BANNERS = frozenset({"origin.emulated", "run.interrupted", "plan.quick"})
@@ -99,8 +101,9 @@ def build(
     commands: Sequence[tuple[str, str]] = (),
     traces: Sequence[PowerTrace] = (),
     what_if: WhatIf | None = None,
+    anchors: Sequence[Anchor] = (),
 ) -> Report:
-    """Return the report of a decision and the runs behind it; `commands` repeat it, `traces` and `what_if` are drawn."""
+    """Return the report of a decision and the runs behind it; `commands` repeat it, `traces`, `what_if` and `anchors` are drawn."""
     by_id = {run.id: run for run in runs}
     return Report(
         title=f"{decision.model}: device or cloud?",
@@ -111,6 +114,7 @@ def build(
         commands=tuple(commands),
         traces=tuple(traces),
         what_if=what_if,
+        anchors=tuple(anchors),
     )
 
 

@@ -106,9 +106,15 @@ def tables(report: Report) -> list[Table]:
             for item in ranked(row.operators)
         )
         title = f"Operators of {row.artifact} on {row.device}"
-        name = "operators" if number == 1 else f"operators-{number}"
-        found.append(marked(Table(name, title, columns, rows, intro=row.attribution or "", fold=FOLDED_FROM)))
+        found.append(
+            marked(Table(table_id(number), title, columns, rows, intro=row.attribution or "", fold=FOLDED_FROM, evidence=(row.run,)))
+        )
     return found
+
+
+def table_id(number: int) -> str:
+    """Return the id of the table of the `number`th profiled run, from 1."""
+    return "operators" if number == 1 else f"operators-{number}"
 
 
 def in_unit(quantity: Quantity, largest: float) -> Cell:

@@ -17,7 +17,8 @@ _BOUNDS = {"lower_bound": "lower bound", "upper_bound": "upper bound", "partial"
 class Cell:
     """Hold one cell: its text, a second line, and tags (origins, boundary) that no renderer may drop; `tone` only colours it.
 
-    `marker` points to a note below the table; `span` is how many columns the cell fills.
+    `marker` points to a note below the table; `span` is how many columns the cell fills; `ref` is the run or constant that
+    the cell, and the rest of its row, comes from.
     """
 
     text: str
@@ -27,6 +28,7 @@ class Cell:
     code: bool = False
     marker: str = ""
     span: int = 1
+    ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,10 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Hold one table, ready to be drawn in any format; rows beyond the first `fold` may be folded away where a reader can unfold them."""
+    """Hold one table, ready to be drawn in any format; rows beyond the first `fold` may be folded away where a reader can unfold them.
+
+    `evidence` are the runs and constants that the figures of all its rows come from, where rows do not name their own.
+    """
 
     id: str
     title: str
@@ -58,6 +63,7 @@ class Table:
     intro: str = ""
     remarks: tuple[Remark, ...] = ()
     fold: int | None = None
+    evidence: tuple[str, ...] = ()
 
 
 def marked(table: Table) -> Table:

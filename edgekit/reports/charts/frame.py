@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,6 +113,24 @@ def svg(chart: Any, *, prefix: str, label: str) -> Markup:
         font="Liberation Sans",
     ).to_dict()
     return Markup(inline(vl_convert.vegalite_to_svg(_shown(spec)), prefix=prefix, label=label, colours=COLOURS))
+
+
+def decades(low: float, high: float, most: int) -> list[float]:
+    """Return powers of ten around [low, high], thinned to about `most` but with both ends."""
+    found = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    return found if len(found) <= most else found[:: -(-len(found) // most)]
+
+
+def log_scale(alt: Any, low: float, high: float) -> Any:
+    """Return a logarithmic scale over whole powers of ten that hold [low, high]."""
+    ends = decades(low, high if high > low else low * 1.001, 10**6)
+    return alt.Scale(type="log", domain=[ends[0], ends[-1]], nice=False)
+
+
+def log_axis(alt: Any, low: float, high: float, suffix: str, *, most: int) -> Any:
+    """Return an axis labelled at powers of ten with SI prefixes and a unit ("J"), or with "x" for a ratio."""
+    label = "format(datum.value, '~g') + 'x'" if suffix == "x" else f"replace(format(datum.value, '~s'), /([a-zA-Zµ]?)$/, ' $1{suffix}')"
+    return alt.Axis(values=decades(low, high, most), labelExpr=label, tickSize=0, domain=False, labelPadding=6)
 
 
 def at(x: Any, name: str) -> Any:

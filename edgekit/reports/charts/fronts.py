@@ -1,0 +1,91 @@
+"""Draw the fronts: energy against latency, accuracy and cost, with runs that another one beats greyed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgekit.core.quantity import Estimate
+from edgekit.reports.charts.frame import HEX, NARROW, SMALL, Chart, log_axis, log_scale, side_colours, twice
+from edgekit.reports.fronts import Candidate, candidates
+from edgekit.reports.model import Report
+from edgekit.reports.remarks import run_names
+
+_PANELS = (("latency_s", "seconds", "latency"), ("accuracy", "per cent", "accuracy"), ("cost", "", "running cost"))
+_WIDE = 262
+
+
+def fronts(report: Report) -> Chart | None:
+    """Return one panel for each axis that at least two runs are known on; None when there is none."""
+    found = [item for item in candidates(report) if isinstance(item.energy_j, Estimate) and item.energy_j.value > 0]
+    panels = [panel for panel in _PANELS if sum(_value(item, panel[0]) is not None for item in found) >= 2]
+    if not panels:
+        return None
+    names = run_names(report.runs)
+    numbers = {item.run: place for place, item in enumerate(found, 1)}
+    beaten = sum(bool(item.beaten_by) for item in found)
+    label = f"{len(found)} runs by energy and {', '.join(words for _, _, words in panels)}; {beaten} are beaten by another run"
+    listed = "; ".join(f"{number} {names[run]}" for run, number in numbers.items())
+    caption = (
+        "Energy at each run's own boundary. Circles are devices, squares the cloud; hollow ones are beaten by another run of their side "
+    )
+    caption += f"and boundary in one figure and in none better. {listed}."
+    return twice("fronts", label, caption, lambda wide: _drawn(found, panels, numbers, wide=wide))
+
+
+def _drawn(found: list[Candidate], panels: list[tuple[str, str, str]], numbers: dict[str, int], *, wide: bool) -> Any:
+    import altair as alt
+
+    charts = [_panel(found, panel, numbers, wide=wide) for panel in panels]
+    return alt.hconcat(*charts, spacing=28) if wide else alt.vconcat(*charts, spacing=22)
+
+
+def _panel(found: list[Candidate], panel: tuple[str, str, str], numbers: dict[str, int], *, wide: bool) -> Any:
+    import altair as alt
+
+    name, _, words = panel
+    rows: list[dict[str, Any]] = [
+        {
+            "y": value,
+            "x": item.energy_j.value,
+            "side": item.side.value,
+            "kind": "beaten" if item.beaten_by else "front",
+            "n": numbers[item.run],
+        }
+        for item in found
+        if isinstance(item.energy_j, Estimate) and (value := _value(item, name)) is not None
+    ]
+    low, high = min(row["x"] for row in rows), max(row["x"] for row in rows)
+    x = alt.X("x:Q", title="J per inference (log)", scale=log_scale(alt, low, high), axis=log_axis(alt, low, high, "J", most=4))
+    y = alt.Y("y:Q", title=None, **_y_axis(alt, name, [row["y"] for row in rows]))
+    colour = alt.Color("side:N", scale=side_colours(alt), legend=None)
+    shape = alt.Shape("side:N", scale=alt.Scale(domain=["device", "cloud"], range=["circle", "square"]), legend=None)
+    layers = []
+    for kind, filled in (("beaten", False), ("front", True)):
+        picked = [row for row in rows if row["kind"] == kind]
+        if picked:
+            base = alt.Chart(alt.Data(values=picked)).encode(x=x, y=y, color=colour)
+            layers.append(base.mark_point(filled=filled, size=85, opacity=1, strokeWidth=1.6).encode(shape=shape))
+    layers.append(alt.Chart(alt.Data(values=rows)).mark_text(dx=9, dy=-8, fontSize=SMALL, color=HEX["--soft"]).encode(x=x, y=y, text="n:Q"))
+    unit = {"accuracy": "%", "cost": _currency(found)}.get(name, "")
+    title = alt.Title(f"{words}{f', {unit}' if unit else ''}", anchor="start", fontSize=SMALL, fontWeight="normal", color=HEX["--ink"])
+    return alt.layer(*layers).properties(width=_WIDE if wide else NARROW - 60, height=190 if wide else 170, title=title)
+
+
+def _y_axis(alt: Any, name: str, values: list[float]) -> dict[str, Any]:
+    low, high = min(values), max(values)
+    if name == "accuracy":
+        axis = alt.Axis(labelExpr="format(datum.value * 100, '~g')", tickCount=4, tickSize=0, domain=False, labelPadding=6)
+        return {"scale": alt.Scale(zero=False, padding=12), "axis": axis}
+    if low <= 0:
+        return {"axis": alt.Axis(format="~s", tickCount=4, tickSize=0, domain=False, labelPadding=6)}
+    return {"scale": log_scale(alt, low, high), "axis": log_axis(alt, low, high, "s" if name == "latency_s" else "", most=4)}
+
+
+def _value(item: Candidate, name: str) -> float | None:
+    quantity = getattr(item, name)
+    return quantity.value if isinstance(quantity, Estimate) else None
+
+
+def _currency(found: list[Candidate]) -> str:
+    units = dict.fromkeys(item.cost.unit for item in found if isinstance(item.cost, Estimate))
+    return " and ".join(units)
