@@ -75,12 +75,12 @@ class _Moments:
             return int(text) / (1000 if len(text) > 10 else 1)
         try:
             found = datetime.fromisoformat(text)
-        except ValueError:
-            raise IntensityProblem(f"{text!r} is not a timestamp such as 2025-03-01T14:00Z") from None
-        if found.tzinfo is None:
-            self.naive = True
-            found = self._local(found, text)
-        self._last = found.timestamp()
+            if found.tzinfo is None:
+                self.naive = True
+                found = self._local(found, text)
+            self._last = found.timestamp()
+        except (ValueError, OverflowError) as error:  # the year 1 has no time before it
+            raise (error if isinstance(error, IntensityProblem) else _no_moment(text)) from None
         return self._last
 
     def _local(self, naive: datetime, text: str) -> datetime:
@@ -88,6 +88,10 @@ class _Moments:
         if found.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None) != naive:
             raise IntensityProblem(f"{text!r} does not exist in {self._zone}: clocks were put forward")
         return found if found.timestamp() > self._last else found.replace(fold=1)
+
+
+def _no_moment(text: str) -> IntensityProblem:
+    return IntensityProblem(f"{text!r} is not a timestamp such as 2025-03-01T14:00Z")
 
 
 def _is_moment(text: str) -> bool:
@@ -147,7 +151,8 @@ def _hourly(found: Sequence[tuple[float, float, int]]) -> tuple[Curve, int]:
     times = np.asarray([at for at, _, _ in ordered])
     same = np.flatnonzero(np.diff(times) == 0)
     if len(same):
-        raise IntensityProblem(f"lines {ordered[same[0]][2]} and {ordered[same[0] + 1][2]} have the same timestamp")
+        first, second = sorted((ordered[same[0]][2], ordered[same[0] + 1][2]))
+        raise IntensityProblem(f"lines {first} and {second} have the same timestamp")
     if len(times) > 1 and float(np.median(np.diff(times))) > 3600:
         raise IntensityProblem(f"the rows are {float(np.median(np.diff(times))) / 3600:g} h apart: hourly figures are needed")
     values = np.asarray([value for _, value, _ in ordered])
