@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _LOWEST, _HIGHEST = 1e-9, 1e15
 _DAY_S = 86_400.0
+_AGREE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,8 @@ def payload(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = None) 
     closed = _first(roots.payload_bytes(view, x, use))
     numeric = bisect(lambda size: margin(view, x, replace(use, payload_bytes=size))) if closed is not None else None
     if closed is not None:
+        if numeric is not None and abs(numeric / closed - 1) > _AGREE:  # frames of a radio are filled one by one: no straight line
+            closed = numeric
         text = f"a payload of more than {format_scaled(closed, 'B')} per inference"
     elif margin(view, x, replace(use, payload_bytes=0.0)) >= 0:
         text = "no payload size: the device takes less even when nothing is sent"
@@ -151,7 +154,7 @@ def batch(
     if closed is None:
         text = f"no batch: the {'device' if short(1e12) < 0 else 'cloud'} takes less at any"
     elif closed <= 1:
-        text = "no batch: the cloud takes less even one at a time"
+        closed, numeric, text = None, None, "no batch: the cloud takes less even one at a time"
     else:
         text = f"a batch of {math.ceil(closed)} or more on the GPU"
     around = band(roots.batch(view, drawn, use, loads)) if drawn is not None else Band()

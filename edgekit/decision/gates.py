@@ -2,7 +2,7 @@
 
 latency     p99 of the run, on the cloud side with the round trip, what a request waits and one upload, within the limit
 rate        inferences as fast as they arrive
-airtime     LoRa at 868 MHz may send 1 % of the time (ETSI EN 300 220, 36 s an hour), so payload / bit rate x rate <= 1 %
+airtime     LoRa at 868 MHz may send 1 % of the time (ETSI EN 300 220, 36 s an hour), so airtime x rate <= 1 %
 memory      the file of the model within the memory of the machine
 accuracy    the floor of the scenario, on labelled data
 offline     a device that must work without a connection cannot ask a cloud
@@ -21,10 +21,7 @@ from edgekit.core.weighing import Gate
 from edgekit.decision.choose import accuracy_of, seconds_of
 from edgekit.decision.gather import payload_bytes
 from edgekit.decision.numerals import rate, size
-
-LORA_SHARE = 0.01
-# Bits a second of LoRa at 125 kHz and coding rate 4/5 by spreading factor: SF x BW / 2^SF x 4/5 (Semtech SX1276 data sheet, 4.1.1.6).
-_LORA_HZ, _LORA_CODE, _LORA_SLOW = 125e3, 4 / 5, 11
+from edgekit.decision.radio import DUTY_CYCLE, airtime_s, lora_duty
 
 
 def gates(scenario: Scenario, device: RunRecord | None, cloud: RunRecord | None) -> tuple[Gate, ...]:
@@ -41,12 +38,6 @@ def gates(scenario: Scenario, device: RunRecord | None, cloud: RunRecord | None)
 def ruled_out(found: Sequence[Gate], side: Side) -> tuple[Gate, ...]:
     """Return the gates that a side does not pass."""
     return tuple(gate for gate in found if gate.side is side and gate.passed is False)
-
-
-def lora_bit_per_s(spreading_factor: int) -> float:
-    """Return the bits a second of LoRa at 125 kHz and coding rate 4/5: 5,469 at 7, 244 at 12 (low-rate optimisation from 11 on)."""
-    carried = spreading_factor - 2 if spreading_factor >= _LORA_SLOW else spreading_factor
-    return carried * _LORA_HZ / 2.0**spreading_factor * _LORA_CODE
 
 
 def _promises(scenario: Scenario) -> Iterator[Gate]:
@@ -68,13 +59,13 @@ def _network(scenario: Scenario, device: RunRecord | None) -> Iterator[Gate]:
     if scenario.radio != "lora" or device is None:
         return
     up, _ = payload_bytes(scenario, device)
-    seconds = 8 * up / lora_bit_per_s(scenario.lora_spreading_factor)
-    share = seconds * scenario.rate_per_s
+    seconds = airtime_s(up, scenario.lora_spreading_factor)
+    share = lora_duty(up, scenario.rate_per_s, scenario.lora_spreading_factor)
     why = (
         f"{size(up)} take {format_scaled(seconds, 's')} on the air at spreading factor {scenario.lora_spreading_factor}, "
         f"{100 * share:.3g} % of the time at {rate(scenario.rate_per_s)}; 1 % is allowed"
     )
-    yield Gate(name="radio airtime", side=Side.CLOUD, passed=share <= LORA_SHARE, why=why)
+    yield Gate(name="radio airtime", side=Side.CLOUD, passed=share <= DUTY_CYCLE, why=why)
 
 
 def _latency(scenario: Scenario, side: Side, run: RunRecord) -> Iterator[Gate]:

@@ -12,6 +12,7 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from edgekit.core.boundary import Boundary
@@ -66,20 +67,24 @@ def draw(inputs: Inputs, *, draws: int = DRAWS, seed: int = SEED) -> dict[str, F
     The distribution is a split normal, in logarithms where the whole interval is positive: its median is the stated value and its
     2.5 % and 97.5 % points are the stated interval. Adding an input changes no other input's draws.
     """
-    import numpy as np
-
-    streams: dict[str, FloatArray] = {}
 
     def stream(name: str) -> FloatArray:
-        if name not in streams:
-            streams[name] = np.random.default_rng([seed, zlib.crc32(name.encode())]).standard_normal(draws)
-        return streams[name]
+        return _stream(name, draws, seed)
 
     def score(item: Input) -> FloatArray:
         own = math.sqrt(max(0.0, 1.0 - sum(share for _, share in item.shared)))
         return sum((math.sqrt(share) * stream(f"instrument:{name}") for name, share in item.shared), start=own * stream(item.group))
 
     return {name: _spread(item, score(item)) for name, item in inputs.items()}
+
+
+@lru_cache(maxsize=24)  # one decision draws the same streams for its alternatives again
+def _stream(name: str, draws: int, seed: int) -> FloatArray:
+    import numpy as np
+
+    drawn: FloatArray = np.random.default_rng([seed, zlib.crc32(name.encode())]).standard_normal(draws)
+    drawn.setflags(write=False)
+    return drawn
 
 
 def shared_terms(quantity: Estimate) -> tuple[tuple[str, float], ...]:

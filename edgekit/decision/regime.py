@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from edgekit.core.decision import Slot
 from edgekit.decision.accounting import Convention, Drawn, Usage, cloud_slots, device_slots, total
+from edgekit.decision.montecarlo import RANKED
 
 SURE = 0.95
 _WAY = (Slot.NETWORK, Slot.RADIO)
@@ -31,6 +32,7 @@ def regime_of(known: Sequence[Convention], drawn: Drawn, use: Usage) -> Regime:
     """Return what the way to the cloud takes against the whole inference on the device, over all views that can be computed."""
     import numpy as np
 
+    drawn = {name: values[:RANKED] for name, values in drawn.items()}
     chances, factors = [], []
     for view in known:
         device, cloud = total(device_slots(view, drawn, use)), cloud_slots(view, drawn, use)

@@ -25,9 +25,24 @@ AXES = {
     "network": ("how the network is charged", {"marginal": "what one more byte adds", "average": "the average of all traffic"}),
     "device": (
         "whether the device's idle power is charged",
-        {"incremental": "only what the inference adds", "gross": "all power while it infers", "dedicated": "all power, idle time included"},
+        {
+            "incremental": "only what the inference adds",
+            "gross": "all power while it infers",
+            "dedicated": "all power, idle time included",
+            "shared": "this model's share of the idle time",
+            "woken": "waking up for it, and all power while it infers",
+            "duty_cycled": "waking up, all power while it infers, and sleep",
+        },
     ),
-    "cloud": ("whether the cloud's GPUs are shared", {"shared": "a shared pool", "dedicated": "GPUs reserved for this service"}),
+    "cloud": (
+        "whether the cloud's GPUs are shared",
+        {
+            "shared": "a shared pool",
+            "serverless": "rent by the request",
+            "autoscaled": "machines started and stopped for this service",
+            "dedicated": "GPUs reserved for this service",
+        },
+    ),
 }
 
 _PLACES = {

@@ -35,7 +35,7 @@ def unit_of(name: str) -> str:
 
 
 def shown(value: float, unit: str) -> str:
-    """Return a value of an input for a reader: joules per byte of a network as kWh/GB."""
+    """Return a value of an input for a reader: joules per byte scaled."""
     if unit == "J/B":
-        return f"{format_number(value / 3.6e-3)} kWh/GB"
+        return f"{amount(value, 'J')}/B"
     return amount(value, unit) if unit in ("J", "W", "s", "B", "kg") else f"{format_number(value)}{'' if unit == '1' else ' ' + unit}"
