@@ -139,6 +139,9 @@ class DeviceSession(Protocol):
     def facts(self) -> DeviceFacts:
         """Return what can be read on the device now."""
 
+    def condition(self) -> DeviceFacts:
+        """Return the facts that change while a run lasts: cheap enough for a look before and after each window."""
+
     def probe(self, counters: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """Return, for each counter name, what the device offers: {"usable": bool, "channels": [...], "why": ..., "do": [...]}."""
 

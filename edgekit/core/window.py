@@ -56,7 +56,8 @@ class Pacing:
 class Window:
     """Hold one window [start_ns, end_ns] of clock domain `clock`; `bracket_ns` is how uncertain each edge is.
 
-    `temperature_c` is what the device said before its start and after its end; None where nobody asked, or it could not say.
+    `temperature_c` is what the device said before its start and after its end; None where nobody asked, or it could not say. `disturbed`
+    are the codes of what got into it between two looks at the machine, one before and one after it, such as "run.stolen".
     """
 
     phase: Phase
@@ -70,6 +71,7 @@ class Window:
     invalid: str | None = None
     pacing: Pacing | None = None
     temperature_c: tuple[float | None, float | None] | None = None
+    disturbed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.inferences or 0) < 0 or self.bracket_ns < 0:

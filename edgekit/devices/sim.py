@@ -95,6 +95,9 @@ class _SimSession:
             reasons=dict.fromkeys(unknown, "the device is emulated"),
         )
 
+    def condition(self) -> DeviceFacts:
+        return self.facts()
+
     def probe(self, counters: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         return {name: {"usable": False, "channels": [], "why": "the device is emulated", "do": []} for name in counters}
 

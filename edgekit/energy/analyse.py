@@ -25,7 +25,7 @@ from edgekit.energy.pacing import busy_s, pacing_notes
 from edgekit.energy.product import multiplied
 from edgekit.energy.staleness import repeated
 from edgekit.energy.tiny_rule import by_tiny_rule
-from edgekit.energy.validity import disturbances, marked
+from edgekit.energy.validity import disturbed_run, marked
 from edgekit.energy.warmup import drift_note
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _notes(record: RunRecord, measured: Sequence[Window]) -> tuple[Note, ...]:
     if drift := drift_note([busy_s(window) / (window.inferences or 1) for window in measured]):
         notes.append(drift)
     notes.extend(pacing_notes(measured))
-    notes.extend(disturbances(record.facts_before, record.facts_after))
+    notes.extend(disturbed_run(record.facts_before, record.facts_after, measured))
     notes.extend(gpu_notes(record.sampler))
     lost = [window for window in record.windows if window.invalid is not None]
     notes.extend(Note(code="window.invalid", text=f"{window.phase} window {window.index} is left out: {window.invalid}") for window in lost)

@@ -1,4 +1,4 @@
-"""Say what disturbed a run, from two looks at the machine: before its first window and after its last. Pure.
+"""Say what disturbed a run, from looks at the machine: before its first window, after its last, and around each measured one. Pure.
 
 What is found lessens the quality of every figure of the run to "caveats"; `FLAWS` are the words by which comparisons and reports name it.
 Limits, with reasons:
@@ -13,7 +13,7 @@ Limits, with reasons:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -21,6 +21,7 @@ from edgekit.core.hardware import DeviceFacts
 from edgekit.core.quantity import Estimate, Note, Quality, Quantity
 from edgekit.core.run import Analysis, ChannelAnalysis
 from edgekit.core.units import counted, format_scaled
+from edgekit.core.window import Window
 
 STOLEN_SHARE = 1e-3
 STOLEN_LEAST_S = 0.02
@@ -37,8 +38,30 @@ FLAWS: Final[Mapping[str, str]] = {
 _SAID = {"frequency_capped": "frequency capped", "soft_temperature_limit": "soft temperature limit"}
 
 
+def disturbed_run(before: DeviceFacts, after: DeviceFacts | None, windows: Sequence[Window]) -> list[Note]:
+    """Return what disturbed a run, and which of its measured windows saw it: also what was over before its end, as throttling may be."""
+    seen: dict[str, list[str]] = {}
+    for window in windows:
+        for code in window.disturbed:
+            seen.setdefault(code, []).append(str(window.index))
+    found = []
+    for note in disturbances(before, after):
+        where = seen.pop(note.code, None)
+        found.append(note if where is None else replace(note, text=f"{note.text} ({_windows(where)})"))
+    advice = "look for what else happened on the machine then, and repeat"
+    found += [
+        Note(code=code, text=f"{FLAWS.get(code, code)} for a part of the run: {_windows(where)}", advice=advice)
+        for code, where in seen.items()
+    ]
+    return found
+
+
+def _windows(numbers: Sequence[str]) -> str:
+    return f"measure window{'s' * (len(numbers) > 1)} {', '.join(numbers)}"
+
+
 def disturbances(before: DeviceFacts, after: DeviceFacts | None) -> list[Note]:
-    """Return what disturbed the run between two looks; without a second one, what the first shows."""
+    """Return what disturbed a machine between two looks; without a second one, what the first shows."""
     last = after or before
     if before.boot is not None and last.boot is not None and before.boot != last.boot:
         text = "the machine started anew during the run: its counters cannot be compared"

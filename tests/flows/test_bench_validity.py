@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from edgekit.core.hardware import DeviceFacts
-from edgekit.energy.validity import FLAWS, disturbances
+from edgekit.core.window import Phase, Window
+from edgekit.energy.validity import FLAWS, disturbances, disturbed_run
 from tests.conftest import clean_environment
 from tests.powercap import drawing
 from tests.processes import wait_until
@@ -88,6 +89,10 @@ def test_a_run_in_which_everything_went_wrong_says_all_of_it_and_a_calm_one_noth
     assert {"run.throttled", "run.under_voltage", "run.stolen", "run.swapped", "run.clock_stepped"} <= set(told)
     assert all(told[code]["advice"] for code in told if code in FLAWS)
     assert "5000 pages" in told["run.swapped"]["text"]
+    assert not any(window["disturbed"] for window in calm["windows"])
+    hit = [window for window in disturbed["windows"] if window["disturbed"]]
+    assert {(window["phase"], window["index"]) for window in hit} <= {("measure", 1), ("measure", 2)}, "it began after the first"
+    assert all(f"(measure window {window['index']}" in told[code]["text"] for window in hit[:1] for code in window["disturbed"])
     assert "forward by 200 ms" in told["run.clock_stepped"]["text"]
     assert disturbed["facts_after"]["throttle_since_boot"] == ["under_voltage", "throttled"]
     figures = ("energy_j_per_inference", "time_s_per_inference", "latency_p50_s")
@@ -138,6 +143,19 @@ def test_each_limit_holds_and_counters_that_went_back_say_nothing(change: dict[s
     found = disturbances(BEFORE, replace(BEFORE, **{**CALM_END, **change}))
     assert [note.code for note in found] == ([] if code is None else [code])
     assert all(note.code in FLAWS for note in found)
+
+
+def test_what_got_into_a_window_is_named_also_where_it_was_over_before_the_end_of_the_run() -> None:
+    from dataclasses import replace
+
+    def window(index: int, *codes: str) -> Window:
+        return Window(phase=Phase.MEASURE, index=index, clock="c", start_ns=1, end_ns=2, disturbed=codes)
+
+    windows = [window(0), window(1, "run.throttled", "run.stolen"), window(4, "run.throttled")]
+    throttled, stolen = disturbed_run(BEFORE, replace(BEFORE, **CALM_END, throttle_events=9), windows)
+    assert throttled.text.endswith("(measure windows 1, 4)")
+    assert (stolen.code, stolen.text) == ("run.stolen", "CPU time stolen for a part of the run: measure window 1")
+    assert disturbed_run(BEFORE, replace(BEFORE, **CALM_END), windows[:1]) == []
 
 
 def test_a_run_that_ended_early_shows_what_its_beginning_showed() -> None:

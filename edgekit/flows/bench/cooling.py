@@ -1,10 +1,15 @@
-"""Let the device cool to a base temperature before each window, so that no window begins hotter than another; say how warm each one was."""
+"""Let the device cool to a base temperature before each window, so that none begins hotter; say how warm each was, and what got into it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from edgekit.core.hardware import DeviceFacts
 from edgekit.core.protocols import DeviceSession
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan
+from edgekit.core.window import Window
+from edgekit.energy.validity import disturbances
 
 POLL_S = 1.0
 
@@ -35,22 +40,25 @@ class Cooling:
         text = "no temperature can be read on this device: windows are not cooled to one, only the fixed pause is kept"
         return Note(code="cooldown.blind", text=text, advice="lengthen that pause with --cooldown")
 
-    def now_c(self) -> float | None:
-        """Return the temperature; not asked for again where it could not be read at the start."""
-        return None if self._start_c is None else self._session.facts().temperature_c
-
-    def wait(self, most_s: float) -> tuple[float | None, bool]:
-        """Rest until the temperature is low enough, or for `most_s`; return it, and whether it is."""
+    def wait(self, most_s: float) -> tuple[DeviceFacts, bool]:
+        """Rest until the temperature is low enough, or for `most_s`; return the last look at the device, and whether it is."""
         target_c, waited_s = self.target_c, 0.0
-        temperature_c = self.now_c()
-        while target_c is not None and temperature_c is not None and temperature_c > target_c:
+        look = self._session.condition()
+        while target_c is not None and look.temperature_c is not None and look.temperature_c > target_c:
             if waited_s >= most_s:
-                return temperature_c, False
+                return look, False
             step_s = min(POLL_S, most_s - waited_s)
             self._session.idle(-1, step_s)
             waited_s += step_s
-            temperature_c = self.now_c()
-        return temperature_c, True
+            look = self._session.condition()
+        return look, True
+
+
+def looked_at(window: Window, before: DeviceFacts, after: DeviceFacts) -> Window:
+    """Return a window with its temperatures and what disturbed it, as two looks at the device around it show."""
+    warm = (before.temperature_c, after.temperature_c)
+    disturbed = tuple(note.code for note in disturbances(before, after))
+    return replace(window, temperature_c=None if warm == (None, None) else warm, disturbed=disturbed)
 
 
 def too_warm(name: str, temperature_c: float | None, target_c: float | None, waited_s: float) -> Note:

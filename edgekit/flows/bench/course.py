@@ -8,8 +8,9 @@ Nothing is drawn, computed or waited for inside a window.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from edgekit.core.hardware import DeviceFacts
 from edgekit.core.protocols import DeviceSession, LoadedModel, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.units import counted, format_scaled
@@ -17,7 +18,7 @@ from edgekit.core.window import Phase, Window
 from edgekit.energy.stop import Standing, judge, percent, unreachable
 from edgekit.energy.warmup import steady_from
 from edgekit.flows.bench.coldstart import Reload, start_cold
-from edgekit.flows.bench.cooling import Cooling, too_warm
+from edgekit.flows.bench.cooling import Cooling, looked_at, too_warm
 from edgekit.flows.bench.limit import overrun, require_round, round_and_rest_s, warmup_cap_s
 from edgekit.flows.bench.plan import IDLE_EVERY, SETTLE_S, WARMUP_PIECES, BenchPlan, Step, waits
 from edgekit.flows.bench.profiling import profile_one
@@ -149,7 +150,7 @@ class Course:
         standing = self._stage.running.standing(artifact)
         of = "" if self._plan.until_rel is not None else f" of {self._plan.windows}"
         estimate = f" · {_estimate(standing)}" if standing else ""
-        before_c = self._cool(artifact, estimate)
+        before = self._cool(artifact, estimate)
         self._say(self._title(f"measure {index + 1}{of} for {self._bench.window_s:.3g} s", artifact) + estimate)
         wait_s = next(self._waits)
         if wait_s > 0:
@@ -157,23 +158,22 @@ class Course:
         self._stage.running.begin()
         model = self._stage.models[artifact]
         window = model.run(Phase.MEASURE, index, seconds=self._plan.window_s, min_inferences=self._plan.min_inferences)
-        after_c = self._cooling.now_c()
-        self._keep(marked(replace(window, temperature_c=None if before_c is after_c is None else (before_c, after_c))), artifact)
+        self._keep(marked(looked_at(window, before, self._stage.session.condition())), artifact)
         if self._plan.cooldown_s > 0:
             self._pause(self._plan.cooldown_s)
 
-    def _cool(self, artifact: int, estimate: str) -> float | None:
-        """Let the device cool as far as is asked and --max-time allows; return its temperature."""
+    def _cool(self, artifact: int, estimate: str) -> DeviceFacts:
+        """Let the device cool as far as is asked and --max-time allows; return the last look at it."""
         if self._cooling.target_c is not None:
             self._say(self._title(f"cool to {self._cooling.target_c:.1f} C", artifact) + estimate)
         most_s = self._plan.cool_at_most_s
         if self._plan.max_time_s is not None:
             most_s = max(0.0, min(most_s, self._plan.max_time_s - self._elapsed_s - self._bench.round_s - self._bench.closing_s))
-        temperature_c, cooled = self._cooling.wait(most_s)
+        look, cooled = self._cooling.wait(most_s)
         if not cooled and artifact not in self._too_warm:
             self._too_warm.add(artifact)
-            self._tell(too_warm(self._stage.names[artifact], temperature_c, self._cooling.target_c, most_s))
-        return temperature_c
+            self._tell(too_warm(self._stage.names[artifact], look.temperature_c, self._cooling.target_c, most_s))
+        return look
 
     def _start_cold(self) -> None:
         """Load each artifact anew where that was asked and --max-time leaves room for it."""
