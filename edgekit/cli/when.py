@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -111,7 +112,7 @@ def condense(
 
     request = ProfileRequest(csv=csv, region=region, source=source, licence=licence, scope=scope, out=out, zone=zone, column=column)
     made = make_profile(request)
-    used = f"--profile {made.path}" if out is not None else f"--region {region}"
+    used = shlex.join(["--profile", str(made.path)] if out is not None else ["--region", region])
     current().result(
         schema="edgekit.when.profile/1",
         data={"path": str(made.path), "region": region, "years": made.profile.years, "days": made.profile.days},

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +14,7 @@ import pytest
 
 from edgekit.flows.when import ProfileRequest, WhenRequest, make_profile, when
 from edgekit.links.clock import SystemClock
-from tests.conftest import Completed
+from tests.conftest import REPOSITORY, Completed
 
 Run = Callable[..., Completed]
 
@@ -131,3 +134,13 @@ def test_a_short_file_is_used_with_a_note(synthetic: Path, tmp_path: Path) -> No
     found = when(WhenRequest(duration_s=7200, deadline_s=86400, figures=short, start="2026-07-01T00:00"))
     assert [note.code for note in found.notes] == ["when.utc", "when.gaps", "when.filled"]
     assert found.advice.starts in (18, 19)
+
+
+def test_the_page_shows_what_is_printed(run_edgekit: Run, tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "when.md").read_text()
+    (tmp_path / "synthetic.csv").write_text(
+        subprocess.run([sys.executable, REPOSITORY / "docs" / "synthetic_grid.py"], capture_output=True, text=True, check=True).stdout
+    )
+    command = next(line for line in page.splitlines() if line.startswith("    edgekit when --profile"))
+    printed = run_edgekit(*shlex.split(command)[1:], env={"COLUMNS": "100"}).stdout
+    assert printed == page.split("```\n")[1]
