@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.decision import Scenario, Side, Slot, SlotEntry
-from edgekit.core.quantity import Estimate, Quality, Quantity, Unknown
+from edgekit.core.decision import Scenario, Side, Slot, SlotEntry, SlotState
+from edgekit.core.quantity import Estimate, Origin, Quality, Quantity, Unknown, merge_origins
 from edgekit.core.run import TrainingRecord
 from edgekit.decision.accounting import Slots, Usage, bound
+from edgekit.decision.embodied import Making
 from edgekit.decision.montecarlo import Inputs, summarise
 from edgekit.decision.numerals import count
 
-_NOT_BUILT_IN = {
-    Slot.MANUFACTURING: "making the hardware is carbon rather than metered energy; published figures for one product differ by 3.5 times",
-    Slot.STORAGE: "keeping inputs and results is not part of this scenario",
-    Slot.UPDATES: "model updates are not part of this scenario",
+_NOT_STATED = {
+    Slot.STORAGE: "the scenario states no storage.retention and storage.power",
+    Slot.UPDATES: "the scenario states no updates",
 }
+_CARBON_ONLY = "making hardware is counted as carbon, not as energy"
+_YEAR_S = 365.25 * 86_400.0
 _ON_THE_WAY = (Slot.NETWORK, Slot.RADIO)
 
 
@@ -37,9 +39,52 @@ def entries(side: Side, point: Slots, drawn: Slots, inputs: Inputs, use: Usage, 
             ),
             how=amount.how,
             evidence=tuple(dict.fromkeys(inputs[name].evidence for name in amount.inputs)),
+            state=state_of(merge_origins(*(inputs[name].origins for name in amount.inputs))),
         )
         for slot, amount in point.items()
     ]
+
+
+def state_of(origins: Sequence[Origin]) -> SlotState:
+    """Return how a figure came about: measured or sourced where that is all, else modeled (from several, or from an emulator)."""
+    known = set(origins)
+    if known == {Origin.MEASURED}:
+        return SlotState.MEASURED
+    return SlotState.SOURCED if known == {Origin.SOURCED} else SlotState.MODELED
+
+
+def manufacturing(side: Side, making: Making) -> SlotEntry:
+    """Return the making of one side's hardware: carbon per inference, or why it is not included; it has no metered energy."""
+    known = isinstance(making.co2e_kg, Estimate)
+    return SlotEntry(
+        slot=Slot.MANUFACTURING,
+        side=side,
+        energy_j=Unknown(reason=_CARBON_ONLY if known else str(making.co2e_kg.reason), unit="J", boundary=Boundary.GRID),  # type: ignore[union-attr]
+        how=making.how,
+        evidence=tuple(name if "." not in name else f"scenario:{name}" for name in making.evidence),
+        co2e_kg=making.co2e_kg,
+        state=SlotState.SOURCED if known else SlotState.NOT_INCLUDED,
+    )
+
+
+def retraining_slot(scenario: Scenario) -> SlotEntry | None:
+    """Return central retraining per inference of the fleet; the same on both sides. None where the scenario states none."""
+    if scenario.retraining_j is None or scenario.retrainings_per_year is None:
+        return None
+    per_year = scenario.rate_per_s * scenario.fleet * _YEAR_S
+    value = scenario.retraining_j * scenario.retrainings_per_year / per_year
+    return SlotEntry(
+        slot=Slot.UPDATES,
+        side=Side.BOTH,
+        energy_j=_stated(value),
+        how=f"{scenario.retrainings_per_year:g} retrainings a year over {count(per_year)} inferences; equal on both sides, so it cancels",
+        evidence=("scenario:updates.retraining_energy",),
+        state=SlotState.SOURCED,
+    )
+
+
+def _stated(value: float) -> Estimate:
+    return Estimate(value=value, low=value, high=value, unit="J", boundary=Boundary.GRID, origins=(Origin.SOURCED,))
 
 
 def not_included(counted: Mapping[Side, frozenset[Slot]], scenario: Scenario, *, device_known: bool, cloud_known: bool) -> list[SlotEntry]:
@@ -48,7 +93,7 @@ def not_included(counted: Mapping[Side, frozenset[Slot]], scenario: Scenario, *,
     if device_known:
         if Slot.IDLE not in counted[Side.DEVICE]:
             reason = "the device exists anyway: its standby is not caused by the model"
-            if scenario.device_role == "dedicated":
+            if scenario.device_role != "exists_anyway":
                 reason = "idle power of the device run is unknown"
             found.append(_absent(Slot.IDLE, Side.DEVICE, reason))
         found.append(_absent(Slot.COOLING, Side.DEVICE, "a device has no data centre around it: PUE does not apply"))
@@ -57,6 +102,8 @@ def not_included(counted: Mapping[Side, frozenset[Slot]], scenario: Scenario, *,
     if cloud_known:
         if Slot.NETWORK not in counted[Side.CLOUD]:
             found.append(_absent(Slot.NETWORK, Side.CLOUD, "the scenario says that no network is between them"))
+        if Slot.STORAGE not in counted[Side.CLOUD]:
+            found.append(_absent(Slot.STORAGE, Side.CLOUD, _NOT_STATED[Slot.STORAGE]))
         if Slot.RADIO not in counted[Side.CLOUD]:
             found.append(_absent(Slot.RADIO, Side.CLOUD, _no_radio(scenario)))
         for slot in (Slot.HOST, Slot.IDLE):
@@ -64,12 +111,29 @@ def not_included(counted: Mapping[Side, frozenset[Slot]], scenario: Scenario, *,
                 found.append(_absent(slot, Side.CLOUD, "the cloud run was metered at the wall of its server"))
     else:
         found.append(_absent(Slot.INFERENCE_CLOUD, Side.CLOUD, "no cloud run qualifies"))
-    found += [_absent(slot, Side.BOTH, reason) for slot, reason in _NOT_BUILT_IN.items()]
+    if not any(Slot.UPDATES in slots for slots in counted.values()) and retraining_slot(scenario) is None:
+        found.append(_absent(Slot.UPDATES, Side.BOTH, _no_updates(scenario)))
     return found
+
+
+def _no_updates(scenario: Scenario) -> str:
+    if scenario.ota_bytes and scenario.ota_per_year and scenario.network == "none":
+        return "updates are stated, and the scenario says that no network is between them"
+    return _NOT_STATED[Slot.UPDATES]
 
 
 def training_slot(training: TrainingRecord | None, scenario: Scenario) -> SlotEntry:
     """Return training, spread over all inferences of the product's life; the same on both sides, so it cancels in the comparison."""
+    if training is None and scenario.training_j is not None:
+        lifetime = scenario.rate_per_s * scenario.lifetime_s * scenario.fleet
+        return SlotEntry(
+            slot=Slot.TRAINING,
+            side=Side.BOTH,
+            energy_j=_stated(scenario.training_j / lifetime),
+            how=f"{scenario.training_j:.3g} J of training over {count(lifetime)} inferences; equal on both sides, so it cancels",
+            evidence=("scenario:training.energy",),
+            state=SlotState.SOURCED,
+        )
     if training is None:
         return _absent(Slot.TRAINING, Side.BOTH, "no training record was given; it would be the same on both sides")
     energy = training.energy_j
@@ -91,6 +155,7 @@ def training_slot(training: TrainingRecord | None, scenario: Scenario) -> SlotEn
         energy_j=spread,
         how=f"{energy.value:.3g} J of training over {count(lifetime)} inferences in the product's life; equal on both sides, so it cancels",
         evidence=(f"training:{training.source_sha256[:12]}",),
+        state=state_of(energy.origins),
     )
 
 
@@ -103,6 +168,9 @@ def _place(slot: Slot, side: Side, use: Usage) -> Boundary:
 
 
 def _no_radio(scenario: Scenario) -> str:
+    if scenario.radio is not None:
+        lines = "radio.session_energy and radio.energy_per_byte"
+        return f"{scenario.radio}: no figure that holds for yours is at hand; meter it and state {lines}"
     if scenario.network == "mobile":
         return "a modem's energy follows sessions and not bytes; no figure that holds for yours is at hand"
     if scenario.network == "fixed":

@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from edgekit.core.decision import Constant, Scenario, Side, Slot, SlotEntry, Total
+from edgekit.core.decision import Account, Constant, Scenario, Side, Slot, SlotEntry, Total
 from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown, merge_origins
 from edgekit.core.units import Unit
 
 _DAY_S = 86_400.0
 _YEAR_S = 365.25 * _DAY_S
-_AT_DEVICE = frozenset({Slot.NETWORK, Slot.RADIO})  # the access network and the radio run where the device is
+AT_DEVICE = frozenset({Slot.NETWORK, Slot.RADIO})  # the access network and the radio run where the device is
 
 
-def totals(
-    scenario: Scenario,
-    constants: Mapping[str, Constant],
-    sides: Mapping[Side, Quantity],
-    slots: tuple[SlotEntry, ...],
-    gpu_s_paid: Estimate | None,
-) -> tuple[Total, ...]:
-    """Return the totals of each side in the primary view; `gpu_s_paid` is the rented GPU time per inference, None when unknown."""
+def totals(scenario: Scenario, accounts: Sequence[Account]) -> tuple[Total, ...]:
+    """Return what each account comes to in a day, in a year and over a million inferences, of the whole fleet."""
     fleet_rate = scenario.rate_per_s * scenario.fleet
     periods = {"day": fleet_rate * _DAY_S, "year": fleet_rate * _YEAR_S, "million inferences": 1e6}
-    found = []
-    for side, energy in sides.items():
-        carbon = _carbon(scenario, constants, side, energy, slots)
-        money = _money(scenario, side, energy, gpu_s_paid)
-        for period, count in periods.items():
-            found.append(
-                Total(
-                    period=period,
-                    side=side,
-                    inferences=count,
-                    energy_j=scaled(energy, count),
-                    co2e_kg=scaled(carbon, count),
-                    money=scaled(money, count),
-                )
-            )
-    return tuple(found)
+    return tuple(
+        Total(
+            period=period,
+            side=account.side,
+            inferences=count,
+            energy_j=scaled(account.energy_j, count),
+            co2e_kg=scaled(account.operational_kg, count),
+            money=scaled(account.money, count),
+        )
+        for account in accounts
+        for period, count in periods.items()
+    )
 
 
 def scaled(quantity: Quantity, factor: float, unit: Unit | None = None, origins: tuple[Origin, ...] = ()) -> Quantity:
@@ -61,6 +51,9 @@ def scaled(quantity: Quantity, factor: float, unit: Unit | None = None, origins:
 
 def grid_of(scenario: Scenario, constants: Mapping[str, Constant], side: Side) -> tuple[float | None, str]:
     """Return (kg CO2e per joule, its source) at one side; None with the reason when the scenario names no region."""
+    if scenario.grid_view == "marginal":
+        marginal = scenario.device_grid_marginal_kg_per_j if side is Side.DEVICE else scenario.cloud_grid_marginal_kg_per_j
+        return marginal, "user"
     stated = scenario.device_grid_kg_per_j if side is Side.DEVICE else scenario.cloud_grid_kg_per_j
     region = scenario.device_region if side is Side.DEVICE else scenario.cloud_region
     if stated is not None:
@@ -70,14 +63,17 @@ def grid_of(scenario: Scenario, constants: Mapping[str, Constant], side: Side) -
     return None, f"the scenario names no {side.value}.region"
 
 
-def _carbon(scenario: Scenario, constants: Mapping[str, Constant], side: Side, energy: Quantity, slots: tuple[SlotEntry, ...]) -> Quantity:
+def carbon_of(
+    scenario: Scenario, constants: Mapping[str, Constant], side: Side, energy: Quantity, slots: tuple[SlotEntry, ...]
+) -> Quantity:
+    """Return location-based kg CO2e per inference: each slot with the factor of the place where its electricity is bought."""
     here, here_source = grid_of(scenario, constants, side)
     device, device_source = grid_of(scenario, constants, Side.DEVICE)
     if isinstance(energy, Unknown):
         return Unknown(reason=energy.reason, unit="kg")
     if here is None or device is None:
         return Unknown(reason=here_source if here is None else device_source, unit="kg")
-    parts = [(entry, device if entry.slot in _AT_DEVICE else here) for entry in slots if entry.side is side]
+    parts = [(entry, device if entry.slot in AT_DEVICE else here) for entry in slots if entry.side is side]
     known = [(entry.energy_j.value, grid) for entry, grid in parts if isinstance(entry.energy_j, Estimate)]
     mean = sum(joules * grid for joules, grid in known) / energy.value if energy.value else here
     found = scaled(energy, mean, "kg", (Origin.SOURCED,))
@@ -91,16 +87,10 @@ def _carbon(scenario: Scenario, constants: Mapping[str, Constant], side: Side, e
     )
 
 
-def _money(scenario: Scenario, side: Side, energy: Quantity, gpu_s_paid: Estimate | None) -> Quantity:
-    if side is Side.DEVICE:
-        price = scenario.price_electricity
-        if price is None:
-            return Unknown(reason="the scenario gives no prices.electricity", unit="EUR")
-        return scaled(energy, price.amount, "EUR" if price.currency == "EUR" else "USD", (Origin.SOURCED,))
+def gpu_money(scenario: Scenario, gpu_s_paid: Estimate | None) -> Quantity:
+    """Return the rent of the GPU time one inference pays for."""
     price = scenario.price_gpu
-    if price is None:
-        return Unknown(reason="the scenario gives no prices.gpu_hour", unit="USD")
-    if gpu_s_paid is None:
+    if price is None or gpu_s_paid is None:
         return Unknown(reason="the cloud run does not say how long one inference takes", unit="USD")
     return Estimate(
         value=price.amount * gpu_s_paid.value,
@@ -109,5 +99,4 @@ def _money(scenario: Scenario, side: Side, energy: Quantity, gpu_s_paid: Estimat
         unit="EUR" if price.currency == "EUR" else "USD",
         origins=merge_origins((Origin.SOURCED,), gpu_s_paid.origins),
         quality=gpu_s_paid.quality,
-        notes=(Note(code="money.gpu", text="GPU rent alone: no data transfer, no people"),),
     )
