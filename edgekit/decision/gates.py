@@ -80,7 +80,7 @@ def _latency(scenario: Scenario, side: Side, run: RunRecord) -> Iterator[Gate]:
     unstated = ""
     if side is Side.CLOUD:
         parts += [scenario.round_trip_s or 0.0, scenario.cloud_time_s or 0.0]
-        unstated = "; the round trip is not stated (network.round_trip)" if scenario.round_trip_s is None else ""
+        unstated = "; the round trip is not stated (radio.round_trip)" if scenario.round_trip_s is None else ""
     seconds = sum(parts)
     waits = ", round trip and waiting" if seconds > p99.value else ""
     words = f"{format_scaled(seconds, 's')} (p99{waits}) against {format_scaled(limit, 's')}"
