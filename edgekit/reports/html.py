@@ -6,15 +6,17 @@ The one script is a panel that looks between the points of a computed grid; the 
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from edgekit.core.errors import missing_extra
-from edgekit.core.jsonio import dump_record
+from edgekit.core.jsonio import as_data
 from edgekit.decision.whatif import Plane
 from edgekit.reports import evidence, findings, fronts, operators, weighing
 from edgekit.reports.charts import Chart, Markup
@@ -61,9 +63,11 @@ def render(report: Report, *, template: str, style: str, script: str, charts: Ma
     targets = _targets(report)
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters |= {"prose": prose, "opening": opening, "traced": _traced(targets)}
+    barred = any(gate.passed is not True for gate in report.decision.gates)
     first = [findings.views(report), weighing.criteria(report), findings.flips(report), weighing.tornado(report), weighing.worth(report)]
     tables = [
         *first,
+        *([] if barred else [weighing.gates(report)]),
         weighing.advice(report),
         weighing.alternatives(report),
         weighing.accounts(report),
@@ -87,11 +91,12 @@ def render(report: Report, *, template: str, style: str, script: str, charts: Ma
         verdict=report.decision.verdict,
         style=Markup(style),
         script=Markup(script),
-        script_hash=_hash(script) if script else "",
+        script_hash=Markup(_hash(script)) if script else "",
         family=evidence.family(report),
         figures=findings.key_figures(report),
         totals=findings.totals(report),
         gates=weighing.gates(report),
+        barred=barred,
         worth=next(iter(report.decision.worth), None),
         slots=Section(findings.slots(report), charts.get("slots", ())),
         not_included=findings.not_included(report),
@@ -132,8 +137,19 @@ def _traced(targets: Mapping[str, str]) -> Callable[[str], Markup]:
 
 def _embedded(report: Report) -> str:
     """Return the report's JSON on one line, in letters that cannot end the element it stands in."""
-    text = json.dumps(json.loads(dump_record(report)), ensure_ascii=False, separators=(",", ":"))
+    data = {"schema": Report.SCHEMA, **_lean(report)}
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _lean(value: Any) -> Any:
+    """Return plain data without the fields that have their default value: reading it back gives the same report."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        return {field.name: _lean(item) for field, item in fields if field.default is dataclasses.MISSING or item != field.default}
+    if isinstance(value, (list, tuple)):
+        return [_lean(item) for item in value]
+    return as_data(value)
 
 
 def _hash(script: str) -> str:

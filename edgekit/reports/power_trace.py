@@ -1,4 +1,4 @@
-"""Take from a run's raw readings what a report draws of them: at most 2,000 points, and the windows they lie in."""
+"""Take from a run's raw readings what a report draws of them: few points, and the windows they lie in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgekit.energy.thin import thinned
 if TYPE_CHECKING:
     from edgekit.core.trace import ChunkedTrace, Trace
 
-MOST = 2_000
+MOST = 1_000  # of a run; a report draws two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgekit.core.decision import Account, Side
 from edgekit.core.units import format_number, format_scaled
 from edgekit.decision.numerals import multiple
@@ -77,7 +79,7 @@ def _axes(item: Account) -> list[Cell]:
         figure(item.water_l),
         money(item.money),
         figure(item.latency_s),
-        figure(item.power_w),
+        figure(item.power_w if item.power_w.boundary is not None else replace(item.power_w, boundary=item.energy_j.boundary)),
     ]
 
 

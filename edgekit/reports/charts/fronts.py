@@ -74,7 +74,7 @@ def _panel(found: list[Candidate], panel: tuple[str, str, str], numbers: dict[st
 def _y_axis(alt: Any, name: str, values: list[float]) -> dict[str, Any]:
     low, high = min(values), max(values)
     if name == "accuracy":
-        axis = alt.Axis(labelExpr="format(datum.value * 100, '~g')", tickCount=4, tickSize=0, domain=False, labelPadding=6)
+        axis = alt.Axis(labelExpr="format(datum.value * 100, '.3~g')", tickCount=4, tickSize=0, domain=False, labelPadding=6)
         return {"scale": alt.Scale(zero=False, padding=12), "axis": axis}
     if low <= 0:
         return {"axis": alt.Axis(format="~s", tickCount=4, tickSize=0, domain=False, labelPadding=6)}

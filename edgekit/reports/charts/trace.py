@@ -12,7 +12,7 @@ from edgekit.reports.power_trace import PowerTrace
 from edgekit.reports.remarks import run_names
 
 _WIDE = 930
-_POINTS = {True: 2_000, False: 600}
+_POINTS = {True: 1_000, False: 400}  # by width: no more than there are pixels
 _PHASES = {"measured": "--slot-7", "idle": "--slot-3", "other": "--slot-6"}
 
 

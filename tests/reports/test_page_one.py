@@ -1,0 +1,182 @@
+"""Page one speaks to four readers, and every figure says which run or which published number it comes from."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgekit.core.boundary import Boundary
+from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
+from edgekit.core.quantity import Origin
+from edgekit.core.trace import Trace
+from edgekit.core.window import Phase, Window
+from edgekit.decision.scenario import parse_scenario
+from edgekit.energy.thin import thinned
+from edgekit.reports import charts, evidence, findings
+from edgekit.reports.anchors import anchors
+from edgekit.reports.fronts import candidates
+from edgekit.reports.metering import picture
+from edgekit.reports.power_trace import power_trace
+from tests.reports.records import cloud_gpu, edge_emulated, edge_rapl, edge_wall
+from tests.reports.test_renderers import CONSTANTS, PUBLISHED, made, page
+
+
+def trace(values, channel="rapl0"):
+    count = len(values)
+    return Trace(
+        channel=channel,
+        clock="c",
+        t_ns=np.arange(count, dtype=np.int64) * 10_000_000,
+        bracket_ns=np.zeros(count, np.int64),
+        value=np.asarray(values, np.float64),
+        flags=np.zeros(count, np.uint8),
+    )
+
+
+def channel(measurand=Measurand.POWER, **changes):
+    settings = {"id": "rapl0", "meter": "rapl", "boundary": Boundary.CPU_PACKAGE, "unit": "W", "origin": Origin.MEASURED}
+    return Channel(measurand=measurand, **{**settings, **changes})
+
+
+def with_trace(record):
+    spec = MeterSpec(kind="rapl", channels=(channel(),), accuracy=Accuracy(source="test"))
+    window = Window(phase=Phase.MEASURE, index=0, clock="c", start_ns=2_000_000_000, end_ns=8_000_000_000, inferences=10)
+    return replace(record, meters=(spec,), windows=(window,))
+
+
+def test_a_thinned_trace_keeps_the_highest_and_the_lowest_reading_of_any_number():
+    values = np.full(123_457, 5.0)
+    values[77_777], values[12_345] = 99.0, 0.25
+    t_ns, watts = thinned(trace(values), channel(scale=2.0), 1_000)
+    assert len(watts) <= 1_000
+    assert (watts.max(), watts.min()) == (198.0, 0.5)
+    assert np.all(np.diff(t_ns) > 0)
+
+
+def test_a_thinned_counter_is_its_mean_power_and_keeps_its_energy():
+    joules = np.cumsum(np.linspace(1.0, 3.0, 5_000)) * 0.01
+    counter = channel(Measurand.ENERGY_COUNTER, unit="J")
+    t_ns, watts = thinned(trace(joules), counter, 100)
+    assert len(watts) <= 100
+    assert watts[0] < watts[-1]
+    assert np.sum(watts * np.diff(t_ns, prepend=0)) / 1e9 == pytest.approx(joules[-1] - joules[0], rel=1e-9)
+
+
+def test_the_power_of_a_run_is_drawn_with_its_windows_from_the_json_alone():
+    record = with_trace(edge_rapl())
+    found = power_trace(record, {"rapl0": trace(np.linspace(2.0, 4.0, 10_000))})
+    assert found is not None
+    assert (found.readings, len(found.t_s) <= 1_000) == (10_000, True)
+    assert [(window.phase, window.start_s, window.end_s) for window in found.windows] == [(Phase.MEASURE, 2.0, 8.0)]
+    drawn = charts.draw(made(record, cloud_gpu(), traces=(found,)))["traces"]
+    assert "cpu_package (measured), 1,000 points from 10,000 readings" in drawn[0].caption
+
+
+def test_a_run_without_readings_has_no_drawing():
+    assert power_trace(with_trace(edge_rapl()), {}) is None
+
+
+def test_page_one_holds_what_four_readers_look_for():
+    text = page(made(edge_rapl(), cloud_gpu())).split('id="slots"')[0]
+    for words in (
+        "Regime:",
+        "robust in 8 of 8",
+        "per million inferences",
+        "per device and year",
+        "What would change the answer",
+        "What is not included",
+        "Instruments and metering points",
+        "How fresh the numbers are",
+    ):
+        assert words in text, words
+
+
+def test_a_device_year_is_a_year_of_the_fleet_over_its_devices():
+    use = parse_scenario("fleet = 100", where="s.toml", constants=CONSTANTS)
+    table = findings.totals(made(edge_rapl(), cloud_gpu(), scenario=use))
+    rows = {row[0].text: row for row in table.rows}
+    assert rows["per device and year"][0].detail == "31.6 million inferences"
+    assert rows["per year"][0].detail == "3.16 billion inferences"
+
+
+def test_every_reference_leads_to_a_run_or_a_constant_on_the_page():
+    text = page(made(edge_rapl(), cloud_gpu()))
+    ids = set(re.findall(r' id="([^"]+)"', text))
+    links = set(re.findall(r'href="#([^"]+)"', text))
+    assert links <= ids
+    assert {"run-1", "run-2", "constant-1"} <= links
+
+
+def test_every_table_of_figures_names_what_it_rests_on():
+    report = made(edge_rapl(), cloud_gpu())
+    known = {row.run for row in report.runs} | {item.id for item in report.decision.constants}
+    for table in (findings.views(report), findings.totals(report), findings.flips(report), findings.influences(report)):
+        assert table.evidence, table.id
+        assert {name for name in table.evidence if not name.startswith("scenario:")} <= known
+    for table in (evidence.runs(report), evidence.performance(report), evidence.budgets(report)):
+        assert all(row[0].ref in known for row in table.rows), table.id
+
+
+def test_the_picture_shows_what_lies_outside_of_each_meter():
+    def outside(record):
+        return picture(made(record, cloud_gpu())).wide.split(">Cloud: ")[0].count("stroke-dasharray")
+
+    assert outside(edge_wall()) == 1
+    assert outside(edge_rapl()) == 3
+
+
+def test_a_stale_constant_is_told_on_page_one_and_in_its_row():
+    report = made(edge_rapl(), cloud_gpu())
+    aged = tuple(replace(item, stale=not place) for place, item in enumerate(report.decision.constants))
+    old = replace(report, decision=replace(report.decision, constants=aged))
+    text = page(old)
+    assert "stale: older than 24 months" in text
+    assert ">1 stale<" in text.split('id="slots"')[0]
+
+
+def test_published_figures_are_those_of_the_same_benchmark_where_there_are_any():
+    own = anchors(PUBLISHED, ["kws_dscnn"])
+    assert {anchor.benchmark for anchor in own} == {"kws"}
+    assert all(anchor.same_model for anchor in own)
+    others = anchors(PUBLISHED, ["something of mine"])
+    assert not any(anchor.same_model for anchor in others)
+    assert {anchor.boundary for anchor in others} == {Boundary.WALL, Boundary.MCU_SUPPLY}
+    assert all(1e-6 < anchor.energy_j < 10 and anchor.source for anchor in (*own, *others))
+
+
+def test_a_run_beats_only_runs_of_its_side_and_boundary():
+    report = made(edge_rapl("low", joules=1e-5), edge_rapl("high", joules=9e-5), edge_wall(), cloud_gpu())
+    beaten = {item.run: item.beaten_by for item in candidates(report)}
+    assert beaten["high"] == "low"
+    assert [run for run, by in beaten.items() if by] == ["high"]
+
+
+def test_the_grid_of_what_ifs_holds_the_scenarios_own_point_as_the_report_states_it():
+    report = made(edge_rapl(), cloud_gpu())
+    grid = report.what_if
+    axes = {axis.name: axis for axis in grid.axes}
+    plane = grid.planes[0]
+    place = 0
+    for name in plane.axes:
+        place = place * len(axes[name].points) + axes[name].points.index(axes[name].stated)
+    primary = next(view for view in report.decision.views if view.primary)
+    assert plane.cloud_j[place] == pytest.approx(primary.cloud_j.value, rel=1e-4)
+    assert plane.edge_j[place] == pytest.approx(primary.edge_j.value, rel=1e-4)
+    assert all(len(plane.cloud_j) == np.prod([len(axes[name].points) for name in plane.axes]) for plane in grid.planes)
+
+
+def test_more_payload_never_helps_the_cloud_anywhere_in_the_grid():
+    for plane in made(edge_rapl(), cloud_gpu()).what_if.planes:
+        if plane.axes == ("payload",):
+            assert list(plane.cloud_j) == sorted(plane.cloud_j)
+            assert list(plane.p_edge) == sorted(plane.p_edge)
+
+
+def test_the_data_in_the_page_leaves_out_nothing_but_defaults():
+    inside = re.search(r'id="report-data">(.*?)</script>', page(made(edge_emulated(), cloud_gpu())), re.DOTALL).group(1)
+    assert "\n" not in inside
+    assert json.loads(inside)["schema"] == "edgekit.report/1"
