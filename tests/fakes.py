@@ -45,6 +45,9 @@ class FakeDevice:
     def facts(self) -> DeviceFacts:
         return self._facts
 
+    def condition(self) -> DeviceFacts:
+        return self._facts
+
     def probe(self, counters: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         absent = {"usable": False, "channels": [], "why": "no such counter", "do": []}
         return {name: self._probes.get(name, absent) for name in counters}

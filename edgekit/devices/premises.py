@@ -12,11 +12,14 @@ from typing import Any
 
 from edgekit.core.errors import HardwareError, SetupError, UsageError
 from edgekit.core.hardware import DeviceSpec
+from edgekit.devices.keeper import Keeper
 from edgekit.devices.offers import Site
+from edgekit.devices.pack import deploy
 from edgekit.devices.remote_python import CACHE, VENV, Found, find
 from edgekit.devices.upload import Store
 from edgekit.links.process import Finished
 from edgekit.links.shell import Console, LocalShell
+from edgekit.links.ssh import SshLink
 
 _LOOK_S = 120.0
 _PROBE = """
@@ -55,8 +58,11 @@ class Inside:
 class Premises:
     """Hold an open machine. `told` turns a command into one to paste here that does the same there."""
 
-    def __init__(self, console: Console, found: Found, *, put: Callable[[Path], str], told: Callable[[Sequence[str]], str]) -> None:
+    def __init__(
+        self, console: Console, found: Found, *, spec: DeviceSpec, put: Callable[[Path], str], told: Callable[[Sequence[str]], str]
+    ) -> None:
         self._console = console
+        self._spec = spec
         self._found = found
         self.put = put
         self.told = told
@@ -69,6 +75,21 @@ class Premises:
     def run(self, argv: Sequence[str], *, timeout_s: float | None = None) -> Finished:
         """Run `argv` there to its end."""
         return self._console.run(argv, timeout_s=timeout_s)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the machine as a benchmark does, so that neither disturbs the other; raise HardwareError that names who has it.
+
+        The connection ends with this. This host is held by nobody: a benchmark here takes no lock either.
+        """
+        if not isinstance(self._console, SshLink):
+            yield
+            return
+        runner = self.put(deploy())
+        keeper = Keeper(self._console.take([self.python, runner, "keep"]), device=self._spec.name)
+        with contextlib.closing(keeper):
+            keeper.hold(self._spec.options.get("lock"))
+            yield
 
     def look(self, python: str, *, place: str, packages: Sequence[str]) -> Inside | None:
         """Return what a Python there says, and how much is free around `place`; None when it does not run."""
@@ -96,6 +117,7 @@ def premises(device: Any) -> Iterator[Premises]:
         yield Premises(
             console,
             found,
+            spec=spec,
             put=_putting(console, found, spec),
             told=lambda argv: (
                 shlex.join(argv) if address is None else address.command(shlex.join(argv), config=spec.options.get("ssh_config"))

@@ -95,7 +95,7 @@ def set_up(device: Any, request: SetupRequest, *, progress: Progress, consent: C
 
     Raises:
         UsageError: nothing can be set up on such a device, or an engine has no such name.
-        HardwareError: no engine exists for the machine, it lacks room or a part of Python, or a step failed there.
+        HardwareError: no engine exists for the machine, it lacks room or a part of Python, a benchmark runs there, or a step failed there.
     """
     _check(request)
     progress.step(f"look at {device.spec.name}")
@@ -106,8 +106,9 @@ def set_up(device: Any, request: SetupRequest, *, progress: Progress, consent: C
         if not plan.needed or not consent(plan):
             return SetupResult(plan=plan, changed=False, installed=inside.packages if inside is not None else {})
         begun_s = time.monotonic()
-        conduct(plan, there, progress=progress, again=request.command(device.spec.name))
-        _, inside = _look(there, venv)
+        with there.held():
+            conduct(plan, there, progress=progress, again=request.command(device.spec.name))
+            _, inside = _look(there, venv)
     _remember(device.spec, plan, start)
     return SetupResult(plan=plan, changed=True, installed=inside.packages if inside is not None else {}, seconds=time.monotonic() - begun_s)
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.core.hardware import DeviceSpec
+from edgekit.devices.ssh import SshDevice
 from tests.conftest import Completed, clean_environment
 from tests.environments.wheels import offline, wheel
 from tests.loopback import Loopback, loopback
@@ -39,7 +41,13 @@ def test_a_bare_machine_becomes_one_that_can_be_used(run_edgekit: Run, tmp_path:
     assert "-m venv --clear" in shown.stdout, shown.stderr
     assert "onnxruntime-1.31.1-py3-none-any.whl" in " ".join(shown.stdout.split())
     assert not (pi.home / ".cache/edgekit/venv").exists()
-    done = run_edgekit("--json", "devices", "setup", "pi", "--engine", "onnxruntime", "--wheels", folder, "--yes")
+    command = ("--json", "devices", "setup", "pi", "--engine", "onnxruntime", "--wheels", folder, "--yes")
+    spec = DeviceSpec(name="pi", kind="pi", address=pi.address, options={"ssh_config": str(pi.config)})
+    with SshDevice(spec, cache_dir=tmp_path / "cache").connect():
+        held = run_edgekit(*command)
+    assert (held.returncode, held.json()["data"]["code"]) == (4, "device.busy"), "a benchmark that runs there is not disturbed"
+    assert not (pi.home / ".cache/edgekit/venv").exists()
+    done = run_edgekit(*command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.json()["data"]["installed"] == {"onnxruntime": "1.31.1"}
     assert (pi.home / ".cache/edgekit/venv/bin/python").exists()

@@ -134,6 +134,9 @@ class Sequel:
     def facts(self) -> DeviceFacts:
         return DeviceFacts(model="emulated board")
 
+    def condition(self) -> DeviceFacts:
+        return self.facts()
+
     def clock_map(self) -> ClockMap:
         here = self.clock.domain
         return ClockMap(source=here, target=here, offset_ns=0, bracket_ns=0, at_ns=self.clock.now_ns())
