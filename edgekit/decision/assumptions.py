@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from edgekit.core.decision import Assumption, Constant, Price, Scenario
 from edgekit.core.run import RunRecord
 from edgekit.core.units import format_number
-from edgekit.decision.fields import FIELDS, Field
+from edgekit.decision.field import Field
+from edgekit.decision.fields import FIELDS
 from edgekit.decision.gather import payload_bytes
 from edgekit.decision.numerals import amount, rate, size
 

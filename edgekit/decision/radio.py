@@ -21,7 +21,7 @@ _MOST_BYTES = {7: 222, 8: 222, 9: 115, 10: 51, 11: 51, 12: 51}
 
 def frame_s(size_bytes: int, spreading_factor: int) -> float:
     """Return the seconds one LoRa frame of `size_bytes` (LoRaWAN's own included) is on the air."""
-    symbol_s = 2**spreading_factor / _BANDWIDTH_HZ
+    symbol_s = 2.0**spreading_factor / _BANDWIDTH_HZ
     bits = 4 * (spreading_factor - (2 if spreading_factor >= 11 else 0))
     symbols = 8 + max(0, math.ceil((8 * size_bytes - 4 * spreading_factor + 44) / bits) * 5)
     return (8 + 4.25 + symbols) * symbol_s

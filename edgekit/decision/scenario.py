@@ -13,7 +13,8 @@ from edgekit.core.decision import Constant, Price, Scenario
 from edgekit.core.errors import UsageError
 from edgekit.decision.consistency import require_consistent
 from edgekit.decision.constants import regions
-from edgekit.decision.fields import FIELDS, Field
+from edgekit.decision.field import Field
+from edgekit.decision.fields import FIELDS
 from edgekit.decision.overrides import read_overrides
 from edgekit.decision.units import UnitProblem, parse
 
