@@ -7,7 +7,7 @@ import pytest
 
 from edgekit.core.quantity import Note
 from edgekit.decision.scenario import parse_scenario
-from tests.reports.records import cloud_gpu, edge_emulated, edge_estimated, edge_rapl, profiled
+from tests.reports.records import artifact, cloud_gpu, edge_emulated, edge_estimated, edge_rapl, profiled
 from tests.reports.test_renderers import CONSTANTS, made, page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -179,13 +179,14 @@ def test_it_prints_on_a_few_a4_pages_with_nothing_cut_off(open_page):
     tab = open_page(media="print", viewport={"width": 700, "height": 1000})
     assert tab.evaluate("document.documentElement.scrollWidth") <= 700
     printed = tab.pdf(prefer_css_page_size=True)
-    assert 2 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") + printed.count(b"/Type /Page/") <= 9
+    assert 2 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") + printed.count(b"/Type /Page/") <= 16
 
 
 def test_everything_is_there_without_scripts(open_page):
     tab = open_page(scripts=False)
     assert "Keep digits_cnn" in tab.inner_text("#verdict")
-    assert tab.locator("svg:visible").count() == 2
+    assert tab.locator("svg:visible").count() >= 8
+    assert not tab.locator("#what-if").is_visible()
     assert tab.locator(".banner.emulated").is_visible()
 
 
@@ -196,3 +197,69 @@ def test_a_long_table_unfolds_on_a_click_and_on_paper(open_page):
     tab.click("#operators summary")
     assert last.is_visible()
     assert open_page(media="print").locator("#operators tr").last.bounding_box()["height"] > 0
+
+
+def test_the_what_if_panel_starts_at_the_scenario_and_follows_mouse_and_keyboard(open_page):
+    tab = open_page()
+    panel, slider = tab.locator("#what-if"), tab.locator("#what-if-payload")
+    assert panel.is_visible()
+    at_first = tab.inner_text('[data-part="cloud-j"]'), tab.inner_text('[data-part="payload-shown"]')
+    slider.focus()
+    for _ in range(3):
+        tab.keyboard.press("PageUp")
+    by_keyboard = tab.inner_text('[data-part="cloud-j"]')
+    assert by_keyboard != at_first[0]
+    assert slider.get_attribute("aria-valuetext") == tab.inner_text('[data-part="payload-shown"]') != at_first[1]
+    box = slider.bounding_box()
+    tab.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    assert tab.inner_text('[data-part="cloud-j"]') != by_keyboard
+    tab.click('[data-part="reset"]')
+    assert (tab.inner_text('[data-part="cloud-j"]'), tab.inner_text('[data-part="payload-shown"]')) == at_first
+    assert tab.problems == []
+
+
+def test_the_what_if_panel_says_what_changes_nothing_in_a_view(open_page):
+    tab = open_page()
+    assert tab.locator("#what-if-utilisation").is_disabled()
+    assert "changes nothing in this view" in tab.inner_text('[data-part="utilisation-shown"]')
+    tab.select_option("#what-if-view", label="marginal network, gross device, dedicated cloud")
+    assert not tab.locator("#what-if-utilisation").is_disabled()
+
+
+def test_what_the_panel_reads_between_points_lies_between_them(open_page):
+    tab = open_page()
+    grid = tab.evaluate("JSON.parse(document.getElementById('report-data').textContent).what_if")
+    plane = grid["planes"][0]
+    assert plane["axes"] == ["payload"]
+    seen = []
+    for position in range(0, 1001, 50):
+        tab.locator("#what-if-payload").evaluate(
+            "(input, at) => { input.value = at; input.dispatchEvent(new Event('input', {bubbles: true})); }", position
+        )
+        seen.append(_joules(tab.inner_text('[data-part="cloud-j"]')))
+    assert seen == sorted(seen)
+    assert seen[0] == pytest.approx(plane["cloud_j"][0], rel=0.01)
+    assert seen[-1] == pytest.approx(plane["cloud_j"][-1], rel=0.01)
+
+
+def _joules(text):
+    value, unit = text.replace(",", "").split()
+    return float(value) * {"J": 1.0, "mJ": 1e-3, "µJ": 1e-6, "nJ": 1e-9, "kJ": 1e3, "MJ": 1e6}[unit]
+
+
+def test_hostile_names_are_text_and_stay_in_their_boxes(browser, tmp_path):
+    name = "<script>document.title='taken'</script>" + "very_long_" * 25 + "\u202eסוף"
+    model = artifact(model=name, path=f"{name}.tflite")
+    hostile = replace(edge_rapl(f"{name}-run", model=model), device=replace(edge_rapl().device, name=name))
+    path = tmp_path / "hostile.html"
+    path.write_text(page(made(profiled(hostile), cloud_gpu(model=artifact(model=name, recipe="fp32", form="onnx")))), encoding="utf-8")
+    context = browser.new_context(viewport=PHONE)
+    tab = context.new_page()
+    problems = []
+    tab.on("console", lambda message: problems.append(message.text))
+    tab.goto(path.as_uri())
+    assert tab.title() != "taken"
+    assert problems == []
+    assert tab.evaluate("document.scripts.length") == 2
+    assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    context.close()
