@@ -79,7 +79,7 @@ tools: .venv/dev.stamp ## make the environments of tools that cannot live beside
 
 ci-packages: ## install the system packages that some tests use (Debian and Ubuntu, as root; for continuous integration)
 	@apt-get update -qq
-	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv chromium fonts-dejavu-core gcc libc6-dev openssh-client openssh-server
+	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv chromium fonts-dejavu-core gcc libc6-dev openssh-client openssh-server qemu-user-static
 
 clean: ## remove what was built or downloaded here, .venv and the demo included
 	@rm -rf .venv .venv-peers .venv-tools demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
