@@ -1,7 +1,8 @@
 """Make a Raspberry Pi that is not there: aarch64 programs under qemu's user emulation, behind the ssh server of `tests.loopback`.
 
-Its Python, its C library and the engines are those that a Pi runs; the kernel is this machine's. So what comes out of a model is what comes out on a
-Pi, and times are worth nothing. `/proc` and `/sys` are this machine's too: what a Pi says about itself stands in files of its own (`Pi.options`).
+Its Python, its C library and the engines are those that a Pi runs; the kernel is this machine's. So what comes out of a model is what
+comes out on a Pi, and times are worth nothing. `/proc` and `/sys` are this machine's too: what a Pi says about itself stands in files of
+its own (`Pi.options`).
 
 The packages are fetched once, without being installed and without rights: Debian's from where this system takes its own, for another
 architecture; the engines with pip. Both stay in pytest's cache folder (`make clean` removes it).
@@ -128,7 +129,8 @@ def _made(cache: Path) -> Path:
     missing = [name for name in (QEMU, "apt-get", "dpkg-deb") if shutil.which(name) is None]
     if missing:
         pytest.skip(f"an emulated Raspberry Pi needs {', '.join(missing)} (make ci-packages, on Debian or Ubuntu)")
-    recipe = hashlib.sha256(Path(__file__).read_bytes() + (REPOSITORY / "constraints.txt").read_bytes()).hexdigest()[:16]
+    told = [Path(__file__).read_bytes(), (REPOSITORY / "constraints.txt").read_bytes(), os.fsencode(cache)]  # scripts name the folder
+    recipe = hashlib.sha256(b"".join(told)).hexdigest()[:16]
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one worker of the tests makes it, the others wait
@@ -139,8 +141,8 @@ def _made(cache: Path) -> Path:
             part = cache / "part"
             (part / "wheels").mkdir(parents=True)
             _fetch_engines(part / "wheels", _fetch_system(part))
+            _wrap(part / "root", made / "root")
             part.rename(made)
-            _wrap(made / "root")
     return made
 
 
@@ -165,14 +167,14 @@ def _fetch_system(folder: Path) -> str:
     return _python(root).name.removeprefix("python")
 
 
-def _wrap(root: Path) -> None:
-    """Put a script in the place of Python that lets qemu start it.
+def _wrap(root: Path, final: Path) -> None:
+    """Put a script in the place of Python that lets qemu start it where `final` is what `root` will be called.
 
     With -0, Python takes the script for itself, so that environments are made of it, and start it again.
     """
     python = _python(root)
-    real = python.rename(root / "usr/lib/python.aarch64")
-    words = {"qemu": QEMU, "root": shlex.quote(str(root)), "python": shlex.quote(str(real))}
+    python.rename(root / "usr/lib/python.aarch64")
+    words = {"qemu": QEMU, "root": shlex.quote(str(final)), "python": shlex.quote(str(final / "usr/lib/python.aarch64"))}
     python.write_text(_PYTHON.format(**words))
     python.chmod(0o755)
 

@@ -1,7 +1,7 @@
 """The whole path on a Raspberry Pi that is not there: aarch64 engines under qemu behind ssh, with an emulated USB tester beside it.
 
-The tester's load is scripted: 2.7 W, and 5.4 W for 300 ms of every second. It stands for a Pi 4 that does something else now and then, and knows
-nothing of the inferences; so the truth of every window is exact, whatever the emulated processor took for it.
+The tester's load is scripted: 2.7 W, and 5.4 W for 300 ms of every second. It stands for a Pi 4 that does something else now and then,
+and knows nothing of the inferences; so the truth of every window is exact, whatever the emulated processor took for it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from edgekit.core.run import RunPlan
 from edgekit.devices.local import LocalDevice
 from edgekit.devices.ssh import SshDevice
 from edgekit.flows.emulate import Emulation, EmulationRequest, emulated
-from tests.conftest import Completed, clean_environment
+from tests.conftest import clean_environment
 from tests.converters.digits import Digits
 from tests.emulated_pi import MODEL, Pi, emulated_pi
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("emulated pi")]
 LOAD = "idle 2.7 W; burst 5.4 W 300 ms every 1 s"
-# A UM25C answers 0.05 to 0.3 s after it was asked, so that the ends of a window are known to about 0.1 s. That is 1 % of a window of 11 s, which
-# is the least by default; windows of 4 s are enough to see the whole path, and 6 % says so.
+# A UM25C answers 0.05 to 0.3 s after it was asked, so that the ends of a window are known to about 0.1 s. That is 1 % of a window of 11 s,
+# the least by default; windows of 4 s are enough to see the whole path, and 6 % allows them.
 QUICK = (
     "--windows",
     "3",
@@ -105,7 +105,6 @@ def test_a_model_gives_on_aarch64_what_it_gives_here(desk: Desk, digits: Digits)
     near = LocalDevice(DeviceSpec(name="local", kind="local"), cache_dir=desk.folder / "cache")
     there, here = (outputs(device, artifacts, samples) for device in (far, near))
     for artifact in artifacts:
-        print(artifact.name, np.array_equal(there[artifact], here[artifact]), np.abs(there[artifact] - here[artifact]).max())
         within = 0.01 if artifact.name.endswith("int8.onnx") else 0.0 if "int8" in artifact.name else 1e-5
         np.testing.assert_allclose(there[artifact], here[artifact], rtol=1e-4 if within else 0, atol=within, err_msg=artifact.name)
         assert np.array_equal(there[artifact].argmax(-1), here[artifact].argmax(-1)), artifact.name
@@ -140,7 +139,7 @@ def test_convert_bench_compare_and_report_on_a_pi_with_a_tester_in_its_supply(de
 
 
 def drawn(run: Any, tester: Emulation) -> float:
-    """Return the joules that the tester's circuit drew for each inference: the Pi's monotonic clock is this machine's, so windows can be cut exactly."""
+    """Return the joules that the tester's circuit drew for each inference: the Pi's monotonic clock is this machine's."""
     windows = [window for window in run["windows"] if window["phase"] == "measure"]
     joules = sum(tester.circuit.energy_j(window["start_ns"], window["end_ns"]) for window in windows)
     return joules / sum(window["inferences"] for window in windows)
