@@ -50,11 +50,11 @@ def environment_names(incomplete: str) -> list[str]:
 
 
 def region_names(incomplete: str) -> list[str]:
-    """Return the grids whose profile was made and whose name begins with `incomplete`."""
+    """Return the grids that have a profile and whose name begins with `incomplete`."""
+    from edgekit.flows.when import regions
     from edgekit.links.folders import data_folder
 
-    folder = data_folder() / "profiles"
-    return _starting(incomplete, sorted(path.stem for path in folder.glob("*.toml")) if folder.is_dir() else [])
+    return _starting(incomplete, sorted(regions(data_folder() / "profiles")))
 
 
 def _starting(incomplete: str, names: list[str]) -> list[str]:

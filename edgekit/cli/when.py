@@ -30,7 +30,7 @@ _Column = Annotated[str | None, typer.Option(help="Column of the CSV that holds 
 def when(
     ctx: typer.Context,
     region: Annotated[
-        str | None, typer.Option(help="Grid whose profile was made: NL.", show_default=False, autocompletion=region_names)
+        str | None, typer.Option(help="Grid that has a profile: GB.", show_default=False, autocompletion=region_names)
     ] = None,
     duration: Annotated[str, typer.Option(metavar="TIME", help="How long the work takes: 4h, 90m.")] = "1h",
     deadline: Annotated[str, typer.Option(metavar="TIME", help="Within what time it must be done: 24h.")] = "24h",
@@ -48,8 +48,8 @@ def when(
 ) -> None:
     """Say when work that can wait costs the least CO2e: the best window, what it saves with its spread, or that waiting is not worth it.
 
-    Figures come from your own CSV or from a profile made of one by `edgekit when profile`; nothing is fetched. With a CSV of past hours the
-    saving is that of its days of the same month; a CSV that reaches until the deadline is followed as a forecast.
+    Figures come from your own CSV, a profile made of one by `edgekit when profile`, or a shipped one (GB); nothing is fetched. With
+    a CSV of past hours the saving is that of its days of the same month; a CSV that reaches until the deadline is followed as a forecast.
     """
     if ctx.invoked_subcommand is not None:
         return

@@ -6,6 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
+from importlib.resources import files
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -128,16 +129,14 @@ def _advice(profile: Profile, history: Curve | None, request: WhenRequest, start
 
 
 def _kept_profile(request: WhenRequest, folder: Path) -> Path:
-    """Return the profile that was made for a region; raise UsageError that says how to come by one."""
-    names = sorted(path.stem for path in folder.glob("*.toml")) if folder.is_dir() else []
-    if request.region is None and len(names) == 1:
-        return folder / f"{names[0]}.toml"
-    if request.region is not None and request.region in names:
-        return folder / f"{request.region}.toml"
+    """Return the profile that was made for a region, else a shipped one; raise UsageError that says how to come by one."""
+    found = regions(folder)
+    if request.region is not None and request.region in found:
+        return found[request.region]
     raise UsageError(
-        f"no profile of {request.region} is here" if request.region is not None else "of which grid?",
+        f"no profile of {request.region} is here" if request.region is not None else "neither --region nor --profile is given",
         code="when.profile",
-        why=f"edgekit ships no hourly figures of grids; made here: {', '.join(names) or 'none'}",
+        why=f"known: {', '.join(sorted(found))}; few hourly figures come with terms that let them be shipped",
         do=[
             ("get a year of hourly figures as CSV (timestamp, g CO2e/kWh):", "docs/when.md lists sources and their licences"),
             ("use the file directly:", "edgekit when --duration 4h --deadline 24h --profile FILE.csv"),
@@ -147,6 +146,12 @@ def _kept_profile(request: WhenRequest, folder: Path) -> Path:
             ),
         ],
     )
+
+
+def regions(folder: Path) -> dict[str, Path]:
+    """Return the profiles by region: those that ship with edgekit, and those of a folder, which go first."""
+    shipped = Path(str(files("edgekit.decision").joinpath("profiles")))
+    return {path.stem: path for place in (shipped, folder) if place.is_dir() for path in sorted(place.glob("*.toml"))}
 
 
 def _figures(path: Path, request: WhenRequest, zone: tzinfo | None) -> tuple[Profile, Curve | None, tuple[Note, ...]]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from edgekit.flows.when import ProfileRequest, WhenRequest, make_profile, when
+from edgekit.decision.profile_toml import load_profile
+from edgekit.flows.when import ProfileRequest, WhenRequest, make_profile, regions, when
 from edgekit.links.clock import SystemClock
 from tests.conftest import REPOSITORY, Completed
 
@@ -136,11 +135,21 @@ def test_a_short_file_is_used_with_a_note(synthetic: Path, tmp_path: Path) -> No
     assert found.advice.starts in (18, 19)
 
 
-def test_the_page_shows_what_is_printed(run_edgekit: Run, tmp_path: Path) -> None:
+def test_the_page_shows_what_is_printed(run_edgekit: Run) -> None:
     page = (REPOSITORY / "docs" / "when.md").read_text()
-    (tmp_path / "synthetic.csv").write_text(
-        subprocess.run([sys.executable, REPOSITORY / "docs" / "synthetic_grid.py"], capture_output=True, text=True, check=True).stdout
-    )
-    command = next(line for line in page.splitlines() if line.startswith("    edgekit when --profile"))
-    printed = run_edgekit(*shlex.split(command)[1:], env={"COLUMNS": "100"}).stdout
-    assert printed == page.split("```\n")[1]
+    command = next(line for line in page.splitlines() if line.startswith("    edgekit when --region GB"))
+    done = run_edgekit(*shlex.split(command)[1:], env={"COLUMNS": "100"})
+    assert (done.returncode, done.stdout) == (0, page.split("```\n")[1])
+
+
+def test_shipped_profiles_are_whole_and_say_where_they_come_from_and_on_what_terms(tmp_path: Path) -> None:
+    shipped = regions(tmp_path)
+    assert "GB" in shipped
+    for name, path in shipped.items():
+        profile = load_profile(path.read_text())
+        assert (profile.region, profile.filled, len(profile.trials)) == (name, (), 96)
+        assert profile.licence in {"CC-BY-4.0", "CC0-1.0", "public domain"}
+        assert len(profile.source) > 20
+        assert profile.days > 350
+    (tmp_path / "GB.toml").write_text("one's own goes first")
+    assert regions(tmp_path)["GB"] == tmp_path / "GB.toml"
