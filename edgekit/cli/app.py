@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ _HELP = """Should this model run on the device or in the cloud, in which format,
 Four steps with files between them: convert, bench, compare, report. New here? Type: edgekit demo"""
 
 _PATIENCE_S = 10.0
+_AGAIN_S = 0.1
 _stops: list[float] = []
 
 
@@ -136,6 +138,7 @@ def _prepare_process() -> None:
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
+    sys.unraisablehook = _hear_again
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _stop)
@@ -150,6 +153,19 @@ def _open_closed_streams() -> None:
             if handle > 2:
                 os.close(handle)
             setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115 -- for the process's life
+
+
+def _hear_again(lost: Any, usual: Callable[[Any], Any] = sys.__unraisablehook__) -> None:
+    """Send a Ctrl-C again that came where Python drops exceptions, such as in a finalizer; report everything else as usual."""
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        usual(lost)
+        return
+    _stops.clear()
+    main = threading.main_thread().ident
+    if main is not None:
+        again = threading.Timer(_AGAIN_S, signal.pthread_kill, (main, signal.SIGINT))
+        again.daemon = True
+        again.start()
 
 
 def _stop(number: int, frame: object) -> None:

@@ -19,6 +19,7 @@ from edgekit.core.errors import HardwareError, SetupError
 from edgekit.links.process import Finished
 
 STDERR_LINES = 50
+HEED_S = 1.0  # a Ctrl-C that comes in the moment before a wait begins is heard after so long, not at the end of a window
 
 
 class Process(Protocol):
@@ -136,9 +137,11 @@ class LocalProcess:
         """Return the next line, or None at the end of the output."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while b"\n" not in self._buffer:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            left = HEED_S if deadline is None else max(0.0, min(HEED_S, deadline - time.monotonic()))
             if not select.select([self._stdout], [], [], left)[0]:
-                raise TimeoutError(f"no line within {timeout_s} s")
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise TimeoutError(f"no line within {timeout_s} s")
+                continue
             chunk = os.read(self._stdout.fileno(), 1 << 16)
             if not chunk:
                 return None

@@ -162,8 +162,20 @@ def test_a_bug_says_so_and_keeps_its_traceback_for_verbose(tmp_path: Path) -> No
     assert run_program(program, "act", "--json", cwd=tmp_path).json()["data"]["code"] == "bug"
 
 
+IN_A_FINALIZER = (
+    "import os, signal, time; hit = lambda self: (os.kill(os.getpid(), signal.SIGINT), time.sleep(0.01)); "
+    "type('Late', (), {'__del__': hit})(); time.sleep(30); raise ZeroDivisionError('Python dropped it')"
+)
+
+
 @pytest.mark.parametrize(
-    "how", ["raise KeyboardInterrupt", "import os, signal; os.kill(os.getpid(), signal.SIGTERM); import time; time.sleep(30)"]
+    "how",
+    [
+        "raise KeyboardInterrupt",
+        "import os, signal; os.kill(os.getpid(), signal.SIGTERM); import time; time.sleep(30)",
+        IN_A_FINALIZER,
+    ],
+    ids=["raised", "killed", "in a finalizer"],
 )
 def test_being_stopped_ends_with_130_and_one_document(tmp_path: Path, how: str) -> None:
     done = run_program(acting(how), "--json", "act", cwd=tmp_path)

@@ -62,6 +62,13 @@ def test_a_plan_until_an_interval_says_what_bounds_it(run_edgekit, model_file):
     assert "60 min at most" in text
 
 
+def test_a_plan_says_that_windows_grow_with_a_slow_meter_unless_their_length_was_given(run_edgekit, model_file):
+    found = _plan(run_edgekit, model_file, "--device", "sim")
+    assert "less often than every 0.1 s (100 updates, 300 s at most)" in found["unknown"][-1]
+    assert "0.067 s (30 updates, 60 s" in _plan(run_edgekit, model_file, "--device", "sim", "--quick")["unknown"][-1]
+    assert "longer windows" not in " ".join(_plan(run_edgekit, model_file, "--device", "sim", "--window", "4")["unknown"])
+
+
 def test_a_plan_that_cannot_be_meant_is_refused_as_its_run_would_be(run_edgekit, model_file):
     done = run_edgekit("--json", "bench", model_file, "--device", "sim", "--plan", "--max-time", "5s")
     assert (done.returncode, done.json()["data"]["code"]) == (2, "bench.max_time")

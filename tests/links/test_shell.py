@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -148,3 +151,13 @@ def test_a_parent_that_dies_closes_the_childs_input() -> None:
     done = subprocess.run([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 9
     assert gone(int(done.stdout))
+
+
+def test_ctrl_c_in_the_moment_before_a_wait_is_heard_long_before_its_end() -> None:
+    # A signal that another thread of this program takes interrupts no wait of the main one, just as one that comes before it.
+    with contextlib.closing(LocalShell().spawn([sys.executable, "-c", "import time; time.sleep(60)"])) as process:
+        threading.Timer(0.2, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGINT)).start()
+        begun = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            process.read_line(30.0)
+        assert time.monotonic() - begun < 10

@@ -40,8 +40,8 @@ class Outline:
     unknown: tuple[str, ...]
 
 
-def outline(planned: BenchPlan, names: Sequence[str]) -> Outline:
-    """Return what `planned` does with the artifacts called `names`."""
+def outline(planned: BenchPlan, names: Sequence[str], *, grows: str | None = None) -> Outline:
+    """Return what `planned` does with the artifacts called `names`; `grows` says when its windows become longer, if they may."""
     run = planned.run
     until = run.until_rel is not None
     expected_s = (planned.rounds_s if until else planned.expected_s) or planned.least_s
@@ -50,6 +50,7 @@ def outline(planned: BenchPlan, names: Sequence[str]) -> Outline:
     again = f" and {counted(run.cold_starts, 'time')} more at the end" if run.cold_starts else ""
     unknown = [f"loading each artifact, at the start{again}"]
     unknown += ["a random wait of up to the meter's update period before each window, where it updates every 10 ms or more slowly"]
+    unknown += [grows] if grows is not None else []
     return Outline(
         steps=(*_opening(planned, names), *_rounds(planned, names), *_closing(planned, names)),
         rounds=run.windows,

@@ -7,6 +7,7 @@ from edgekit.flows.bench.inputs import open_subject
 from edgekit.flows.bench.limit import require_time
 from edgekit.flows.bench.outline import Outline, outline
 from edgekit.flows.bench.plan import BenchRequest, plan
+from edgekit.flows.bench.sync import growth
 
 
 def preview(request: BenchRequest, *, kind: str) -> Outline:
@@ -14,4 +15,4 @@ def preview(request: BenchRequest, *, kind: str) -> Outline:
     subjects = [open_subject(path) for path in request.artifacts]
     planned = with_functions(plan(request, kind=kind), request)
     require_time(planned, request)
-    return outline(planned, [subject.path.name for subject in subjects])
+    return outline(planned, [subject.path.name for subject in subjects], grows=growth(planned, request))

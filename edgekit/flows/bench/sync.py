@@ -34,6 +34,18 @@ def with_sync(planned: BenchPlan, request: BenchRequest, specs: Sequence[MeterSp
     return replace(longer, run=replace(longer.run, sync=replace(longer.run.sync, chip_s=chip_s))), notes
 
 
+def growth(planned: BenchPlan, request: BenchRequest) -> str | None:
+    """Return when windows grow with a meter that nobody has opened yet; None where the user has said how long they are."""
+    updates, most_s = (QUICK_UPDATES, QUICK_MOST_S) if request.quick else (UPDATES, MOST_S)
+    window_s = planned.run.window_s
+    if request.window_s is not None or window_s >= most_s:
+        return None
+    return (
+        f"longer windows for a meter that renews its values less often than every {window_s / updates:.2g} s "
+        f"({updates} updates, {most_s:g} s at most): meters are not opened for a plan"
+    )
+
+
 def drive(model: LoadedModel, session: DeviceSession, index: int, chip_s: float) -> Iterator[Window]:
     """Infer and rest in the pattern of a marker; yield each window of inferring."""
     session.idle(-1, PAD_CHIPS * chip_s)
