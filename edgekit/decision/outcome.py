@@ -101,6 +101,7 @@ def two_sided(
         regime=regime_of([view for view, _ in usable], drawn, use),
         carbon=weighed.criteria[0],
         disturbed=_disturbed((device, cloud)),
+        worth=weighed.worth,
         commands=(*better_device(device), *_better_cloud(runs, cloud, around)),
     )
     counted = (

@@ -9,7 +9,7 @@ from statistics import fmean
 from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Flip, Influence, Scenario, Side, Verdict, VerdictKind, View
 from edgekit.core.quantity import Estimate, Origin, Quantity
-from edgekit.core.weighing import Criterion, Gate
+from edgekit.core.weighing import Criterion, Gate, Worth
 from edgekit.decision.breakeven import times
 from edgekit.decision.coverage import computed, name, robust_in
 from edgekit.decision.gates import ruled_out
@@ -78,6 +78,7 @@ class Evidence:
     regime: Regime | None = None
     carbon: Criterion | None = None
     disturbed: tuple[str, ...] = ()
+    worth: tuple[Worth, ...] = ()
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -275,16 +276,28 @@ def _open(evidence: Evidence, known: Sequence[View]) -> Verdict:
 
 
 def _verdict(kind: VerdictKind, headline: str, sentence: str, regime: str, condition: str, evidence: Evidence) -> Verdict:
-    top = evidence.influences[0] if evidence.influences else None
     return Verdict(
         kind=kind,
         headline=headline,
         sentence=sentence,
         regime=regime,
         condition=condition,
-        next_measurement=f"{top.input} ({100 * top.share:.0f} % of the spread): {top.shrink}" if top is not None else None,
+        next_measurement=_next(evidence),
         commands=evidence.commands,
     )
+
+
+def _next(evidence: Evidence) -> str | None:
+    """Return what to measure next: what knowing it is worth most, else what explains most of the spread."""
+    if evidence.worth:
+        best = evidence.worth[0]
+        avoided = amount(best.regret_avoided_j.value or 0.0, "J")
+        return (
+            f"{best.input}: knowing it turns the answer with a probability of {100 * best.changes:.0f} % and avoids {avoided} per "
+            f"inference on average: {best.measure}"
+        )
+    top = evidence.influences[0] if evidence.influences else None
+    return f"{top.input} ({100 * top.share:.0f} % of the spread): {top.shrink}" if top is not None else None
 
 
 def _standing(view: View) -> str:

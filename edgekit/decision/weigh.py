@@ -21,6 +21,8 @@ from edgekit.decision.curves import curves
 from edgekit.decision.tornado import tornado
 from edgekit.decision.worth import worth
 
+_BANDS = 50_000  # draws behind the band of a break-even: its ends are then known to about 1 % of its width
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
@@ -73,7 +75,8 @@ def _flips(
     pair: Pair, known: Sequence[Convention], runs: Sequence[RunRecord], constants: Mapping[str, Constant]
 ) -> tuple[tuple[Flip, ...], dict[str, Flip]]:
     """Return all values in the primary view at which the answer turns, and which of them belongs to which axis of convention."""
-    view, x, drawn, use = pair.view, pair.x, pair.drawn, pair.use
+    view, x, use = pair.view, pair.x, pair.use
+    drawn = {name: values[:_BANDS] for name, values in pair.drawn.items()}
     general = [breakeven.cloud_factor(view, x, use, drawn), breakeven.payload(view, x, use, drawn)]
     axes: dict[str, Flip] = {}
     if view.network != "none":
