@@ -34,7 +34,7 @@ def test_report_prints_the_verdict_and_writes_three_files(runs, run_edgekit):
 def test_the_commands_of_a_report_can_be_pasted_where_it_was_made(runs, run_edgekit):
     done = run_edgekit("report", "edge", "cloud", "--out", "made", "--json", cwd=runs)
     assert done.returncode == 0
-    commands = (runs / "made.md").read_text(encoding="utf-8").partition("## Reproduce")[2]
+    commands = (runs / "made.md").read_text(encoding="utf-8").partition("```sh")[2]
     assert "\nedgekit report edge cloud --out made\n" in commands
     assert "\nedgekit bench --reanalyse runs/edge\n" in commands
     refused = run_edgekit("compare", "edge", "other", cwd=runs)
