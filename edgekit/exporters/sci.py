@@ -51,7 +51,7 @@ def _unscored(report: Report) -> UsageError:
         code="export.carbon",
         why="; ".join(reasons) or "it was written before reports held the accounts of carbon",
         do=[
-            ("name both regions in the scenario:", 'device.region = "DE"   cloud.region = "NL"'),
+            ("name regions and hardware in the scenario:", 'device.region = "DE"   device.added_embodied = "0 kgCO2e"'),
             ("and decide again:", "edgekit report RUN... --scenario FILE --format sci"),
         ],
     )
