@@ -1,0 +1,96 @@
+"""Hold scenarios that cannot be meant to one clear message each, and units to changing nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgekit.core.errors import UsageError
+from edgekit.decision.fields import FIELDS
+from edgekit.decision.overrides import with_overrides
+from edgekit.decision.radio import DUTY_CYCLE, airtime_s, frame_s, lora_duty
+from edgekit.decision.scenario import parse_scenario
+from edgekit.decision.sci import carbon_per, disagreement
+from edgekit.decision.units import parse
+
+
+def read(text, constants):
+    return parse_scenario(text, where="s.toml", constants=constants)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ('device.power = "woken"', "scenario.lacks", "wake-up"),
+        ('device.power = "deep_sleep"\ndevice.wake_energy = "1 J"', "scenario.lacks", "sleep power"),
+        ('device.role = "shared"', "scenario.lacks", "how much of it"),
+        ('grid.view = "marginal"', "scenario.lacks", "both factors"),
+        ('cloud.shape = "serverless"\ncloud.cold_share = "2 %"', "scenario.lacks", "half of the cold starts"),
+        ('network = "mobile"\nradio.kind = "ethernet"', "scenario.conflict", "ethernet"),
+        ('network = "fixed"\nradio.kind = "nb-iot"', "scenario.conflict", "nb-iot"),
+        ('network = "none"\nradio.kind = "wifi"', "scenario.conflict", "no network"),
+        ('prices.device = "60 EUR"', "scenario.price_date", "date"),
+        ('prices = { device = "60 EUR", electricity = "0.3 USD/kWh", date = "2026-05-01" }', "scenario.currency", "two currencies"),
+        ("requires.offline = 1", "scenario.value", "requires.offline"),
+        ("radio.spreading_factor = 13", "scenario.value", "spreading_factor"),
+        ('schedule.hours_per_day = "25 h/day"', "scenario.value", "hours_per_day"),
+        ('cloud.wue = "0.3 L"', "scenario.value", "wue"),
+        ('device.embodied = "9.5 kg"', "scenario.value", "embodied"),
+        ('prices = { data = "1 EUR/kWh", date = "2026-05-01" }', "scenario.value", "prices.data"),
+        ('[constants]\nnetwork_fixed_avrage = "1 kWh/GB"', "scenario.key", "network_fixed_avrage"),
+        ('[constants]\nnetwork_fixed_average = "1 kWh"', "scenario.value", "network_fixed_average"),
+        ('[constants]\nnetwork_fixed_average = { value = "3 kWh/GB", high = "1 kWh/GB" }', "scenario.value", "network_fixed_average"),
+    ],
+)
+def test_a_mistake_gets_one_message_that_names_it(text, code, words, constants):
+    with pytest.raises(UsageError) as caught:
+        read(text, constants)
+    assert caught.value.code == code
+    assert words in str(caught.value)
+
+
+def test_a_constant_of_the_user_is_traced_whatever_the_order_of_its_words(constants):
+    own = read('[constants]\nnetwork_marginal_fixed = "0.1 J/Mbit"', constants)
+    found = with_overrides(constants, own)["network_fixed_marginal"]
+    assert found.value == pytest.approx(0.1 / 125_000)
+    assert (found.source, found.low) == ("user", None)
+    assert constants["network_fixed_marginal"].source != "user"
+
+
+def test_hours_a_day_make_a_mean_rate(constants):
+    assert read('rate = "3 inference/s"\nschedule.hours_per_day = "8 h/day"', constants).rate_per_s == pytest.approx(1.0)
+    assert read("inferences_per_day = 86400\nschedule.hours_per_day = '8 h/day'", constants).rate_per_s == pytest.approx(1.0)
+
+
+@settings(max_examples=30)
+@given(st.floats(1e-3, 1e6))
+def test_units_change_nothing(number):
+    for one, other, unit in [("kB", "B", "byte"), ("h", "s", "second"), ("kWh", "J", "joule"), ("L/kWh", "mL/Wh", "litre/joule")]:
+        factor = {"kB": 1e3, "h": 3600.0, "kWh": 3.6e6, "L/kWh": 1.0}[one]
+        assert parse(f"{number!r} {one}", unit) == pytest.approx(parse(f"{number * factor!r} {other}", unit), rel=1e-12)
+
+
+def test_the_airtime_of_lora_is_that_of_its_calculators():
+    assert frame_s(23, 7) == pytest.approx(0.0617, abs=1e-4)
+    assert frame_s(23, 12) == pytest.approx(1.4828, abs=1e-4)
+    assert lora_duty(27_600, 1 / 3600, 7) > DUTY_CYCLE  # an image an hour is more than is allowed
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(7, 12))
+def test_more_bytes_are_never_sooner_through(one, other, spreading_factor):
+    few, many = sorted((one, other))
+    assert 0 < airtime_s(few, spreading_factor) <= airtime_s(many, spreading_factor) * (1 + 1e-12)
+
+
+def test_printed_figures_that_are_wrong_are_flagged():
+    assert disagreement(0.13e-3, carbon_per(6500.0, 50e9, per=1e6)) == pytest.approx(1 / 1000)
+    assert disagreement(3000.0, carbon_per(75_000.0, 2.5e9, per=1e9)) == pytest.approx(0.1)
+    assert disagreement(28.5e-3, 1000.0 / (4 * 365 * 24)) is None
+
+
+def test_the_manual_holds_every_line():
+    manual = (Path(__file__).parents[2] / "docs" / "scenario.md").read_text(encoding="utf-8")
+    assert [entry.key for entry in FIELDS if f"| `{entry.key} = {entry.example}` |" not in manual] == []
