@@ -12,6 +12,7 @@ from edgekit.core.decision import Account, Side, SlotEntry, SlotState
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Estimate
 from edgekit.core.units import scale_for
+from edgekit.decision.totals import carbon_of
 from edgekit.exporters.sci_parts import Method, coefficients, methods
 from edgekit.reports.findings import SLOT_WORDS
 from edgekit.reports.markdown import escape
@@ -58,9 +59,15 @@ def _unscored(report: Report) -> UsageError:
 
 
 def components(report: Report, side: Side) -> list[tuple[SlotEntry, Estimate]]:
-    """Return the slots of one side, and of both, whose carbon is counted."""
-    found = [entry for entry in report.decision.slots if entry.side in (side, Side.BOTH)]
-    return [(entry, entry.co2e_kg) for entry in found if isinstance(entry.co2e_kg, Estimate)]
+    """Return the slots of one side whose carbon is counted: as stated, or their joules times the grid of the place that buys them."""
+    scenario, known = report.decision.scenario, {item.id: item for item in report.decision.constants}
+    found = []
+    for entry in (item for item in report.decision.slots if item.side is side):
+        carbon = entry.co2e_kg
+        if carbon is None and isinstance(entry.energy_j, Estimate):
+            carbon = carbon_of(scenario, known, side, entry.energy_j, (entry,))
+        found += [(entry, carbon)] if isinstance(carbon, Estimate) else []
+    return found
 
 
 def _side(report: Report, account: Account) -> str:
@@ -163,7 +170,8 @@ def _insights(report: Report, side: Side, parts: Sequence[tuple[SlotEntry, Estim
 
 
 def _absent(report: Report, side: Side) -> list[str]:
-    entries = [entry for entry in report.decision.slots if entry.side in (side, Side.BOTH) and not isinstance(entry.co2e_kg, Estimate)]
+    counted = [entry for entry, _ in components(report, side)]
+    entries = [entry for entry in report.decision.slots if entry.side in (side, Side.BOTH) and entry not in counted]
     return [f"{SLOT_WORDS[entry.slot.value]}: {_reason(entry)}" for entry in entries]
 
 
@@ -171,7 +179,7 @@ def _reason(entry: SlotEntry) -> str:
     for quantity in (entry.co2e_kg, entry.energy_j):
         if quantity is not None and not isinstance(quantity, Estimate):
             return quantity.reason
-    return "its carbon is not known"
+    return "the same on both sides, and left out of the score of either"
 
 
 def _checks(sums: bool, parts: Sequence[tuple[SlotEntry, Estimate]], used: Sequence[Method], names: set[str]) -> list[tuple[str, bool]]:

@@ -5,39 +5,27 @@ from dataclasses import replace
 
 import pytest
 
-from edgekit.core.decision import Account, Side, SlotState
 from edgekit.core.errors import UsageError
-from edgekit.core.quantity import Estimate, Origin, Unknown
 from edgekit.decision.totals import scaled
-from edgekit.exporters.sci import SciExporter, components
+from edgekit.exporters.sci import SciExporter
 from tests.exporters.made import made
 
-PER_J = 381e-3 / 3.6e6
 SECTIONS = ("Coefficients", "Summary", "Functional Unit", "Key Insights", "Methodologies", "Component Breakdown", "Validation Checklist")
 
 
-def with_accounts(report, *, wrong: float = 1.0):
-    """Return a report whose slots and accounts carry carbon, as scenarios with both regions have it."""
-    slots = tuple(
-        replace(entry, co2e_kg=scaled(entry.energy_j, PER_J, "kg", (Origin.SOURCED,)), state=SlotState.MEASURED)
-        if isinstance(entry.energy_j, Estimate)
-        else entry
-        for entry in report.decision.slots
-    )
-    report = replace(report, decision=replace(report.decision, slots=slots))
-    unknown = Unknown(reason="not asked", unit="kg")
-    accounts = []
-    for side in (Side.DEVICE, Side.CLOUD):
-        total = sum(carbon.value for _, carbon in components(report, side)) * wrong
-        score = Estimate(value=total, low=0.8 * total, high=1.3 * total, unit="kg", origins=(Origin.MEASURED, Origin.SOURCED))
-        figures = dict.fromkeys(("energy_j", "operational_kg", "embodied_kg", "marginal_kg", "market_kg", "water_l", "money"), unknown)
-        accounts.append(Account(side=side, sci_kg=score, latency_s=unknown, power_w=unknown, **figures))
-    return replace(report, decision=replace(report.decision, accounts=tuple(accounts)))
+STATED = """
+rate = "2 inference/s"
+device.region = "DE"
+device.added_embodied = "2 kgCO2e"
+cloud.region = "NL"
+cloud.embodied = "1500 kgCO2e"
+cloud.lifetime = "4 years"
+"""
 
 
 @pytest.fixture(scope="module")
 def sides() -> list[str]:
-    return SciExporter().write(with_accounts(made())).decode().split("\n---\n")
+    return SciExporter().write(made(scenario=STATED)).decode().split("\n---\n")
 
 
 def amounts(text: str) -> list[float]:
@@ -62,8 +50,11 @@ def test_the_components_add_up_to_the_score_as_printed(sides):
 
 
 def test_a_sum_that_is_wrong_is_not_ticked():
-    text = SciExporter().write(with_accounts(made(), wrong=1.01)).decode()
-    assert "- [ ] All component SCI scores sum to the total SCI score" in text
+    report = made(scenario=STATED)
+    device, *others = report.decision.accounts
+    wrong = replace(device, sci_kg=scaled(device.sci_kg, 1.01))
+    text = SciExporter().write(replace(report, decision=replace(report.decision, accounts=(wrong, *others)))).decode()
+    assert text.count("- [ ] All component SCI scores sum to the total SCI score") == 1
 
 
 def test_every_methodology_is_measured_modeled_or_sourced_and_cites_what_the_table_holds(sides):
@@ -87,7 +78,7 @@ def test_coefficients_have_a_value_a_unit_and_a_source(sides):
 
 
 def test_what_is_not_counted_is_listed_with_its_reason(sides):
-    assert "manufacturing: " in sides[0].partition("## Not included")[2]
+    assert "training: " in sides[0].partition("## Not included")[2]
 
 
 def test_a_report_without_regions_has_no_score_and_says_what_to_add():
