@@ -10,7 +10,7 @@ from edgekit.core.decision import Constant, Flip, Influence, Option, Scenario, S
 from edgekit.core.quantity import Estimate, Origin, Quality, Quantity, Unknown, worst
 from edgekit.core.run import RunRecord
 from edgekit.core.weighing import Gate
-from edgekit.decision import verdict
+from edgekit.decision import phrases, verdict
 from edgekit.decision.accounting import Convention, NotComputable, Usage, bound, cloud_slots, conventions, device_slots, inputs_of, total
 from edgekit.decision.alternatives import Pair
 from edgekit.decision.choose import energy_of, headline_channel
@@ -152,7 +152,7 @@ def one_sided(
         total(point), total(all_draws), unit="J", boundary=use.device_at, inputs=used, quality=quality, notes=bound(use.device_at)
     )
     found = energy if complete else _without_idle(energy)
-    known = f"The device takes {verdict.energy(energy)} per inference{'' if complete else ', its idle power not counted'}"
+    known = f"The device takes {phrases.energy(energy)} per inference{'' if complete else ', its idle power not counted'}"
     out = ruled_out(gates, Side.CLOUD)
     answer = (
         verdict.only_side(model_name(runs), Side.DEVICE, out, known)

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Flip, Influence, Scenario, Side, Verdict, VerdictKind, View
-from edgekit.core.quantity import Estimate, Origin, Quantity
 from edgekit.core.weighing import Criterion, Gate, Worth
-from edgekit.decision.breakeven import times
 from edgekit.decision.coverage import computed, name, robust_in
 from edgekit.decision.gates import ruled_out
 from edgekit.decision.numerals import amount, multiple
+from edgekit.decision.phrases import against, central, energy, factor, low_ratio, standing, times_less
 from edgekit.decision.regime import Regime
 
 SURE = 0.95
@@ -43,21 +41,6 @@ AXES = {
             "dedicated": "GPUs reserved for this service",
         },
     ),
-}
-
-_PLACES = {
-    Boundary.USB_INPUT: "the USB input",
-    Boundary.BATTERY: "the battery",
-    Boundary.MODULE: "the compute module",
-    Boundary.PLATFORM: "the platform rail",
-    Boundary.SOC_RAIL: "the rails of the chip",
-    Boundary.CPU_PACKAGE: "the processor package",
-    Boundary.CPU_CORE: "the processor cores",
-    Boundary.DRAM: "the memory modules",
-    Boundary.GPU_MODULE: "the GPU module",
-    Boundary.GPU_BOARD: "the GPU board",
-    Boundary.GPU_MEMORY: "the memory of the GPU",
-    Boundary.MCU_SUPPLY: "the microcontroller's supply pin",
 }
 
 
@@ -102,7 +85,7 @@ def _gated(evidence: Evidence) -> Verdict | None:
         figures += f"; the cloud would take {energy(primary.cloud_j)}"
     else:
         figures += f"; the device would take {energy(primary.edge_j)}"
-    return only_side(f"{evidence.model} {evidence.recipe}", side, out[Side.CLOUD] or out[Side.DEVICE], figures, standing=_standing(primary))
+    return only_side(f"{evidence.model} {evidence.recipe}", side, out[Side.CLOUD] or out[Side.DEVICE], figures, standing=standing(primary))
 
 
 def only_side(model: str, side: Side, failed: Sequence[Gate], figures: str, *, standing: str = "") -> Verdict:
@@ -129,8 +112,8 @@ def _with_remarks(found: Verdict, evidence: Evidence) -> Verdict:
     if evidence.disturbed:
         sentence += f" It rests on {'a run that was' if len(evidence.disturbed) == 1 else 'runs that were'} disturbed: "
         sentence += f"{', '.join(evidence.disturbed)}; repeat before acting on it."
-    against = {VerdictKind.EDGE: "cloud", VerdictKind.CLOUD: "device"}.get(found.kind)
-    if evidence.carbon is not None and against is not None and evidence.carbon.answer in (against, "depends"):
+    other = {VerdictKind.EDGE: "cloud", VerdictKind.CLOUD: "device"}.get(found.kind)
+    if evidence.carbon is not None and other is not None and evidence.carbon.answer in (other, "depends"):
         sentence += f" By {evidence.carbon.text}."
     return replace(found, sentence=sentence) if sentence != found.sentence else found
 
@@ -180,7 +163,7 @@ def _lean(known: Sequence[View]) -> str:
     """Return what several views say: "all say that the device takes less"."""
     wins, losses = sum(_chance(view) >= SURE for view in known), sum(_chance(view) <= 1 - SURE for view in known)
     primary = _primary(known)
-    figures = f"({_against(primary)}: {name(primary)})"
+    figures = f"({against(primary)}: {name(primary)})"
     if wins == len(known):
         return f"all say that the device takes less {figures}"
     if losses == len(known):
@@ -192,32 +175,30 @@ def _edge(evidence: Evidence, known: Sequence[View]) -> Verdict:
     primary = _primary(known)
     sentence = (
         f"Keep {evidence.model} {evidence.recipe} on the device: {energy(primary.edge_j)} there against "
-        f"{energy(primary.cloud_j)} in the cloud{_factor(primary)}, {robust_in(evidence.views)}."
+        f"{energy(primary.cloud_j)} in the cloud{factor(primary)}, {robust_in(evidence.views)}."
     )
-    worst = min(known, key=_low_ratio)
+    worst = min(known, key=low_ratio)
     condition = (
-        f"Flips only if the cloud took {_central(primary)}{multiple(max(1.0, _low_ratio(worst)))} times less "
+        f"Flips only if the cloud took {central(primary)}{multiple(max(1.0, low_ratio(worst)))} times less "
         f"even at the unfavourable 95 % edge ({name(worst)})"
     )
     if evidence.unseen is not None:
         condition += f", or if {evidence.unseen} took more than {multiple(_room(known))} times what was metered"
     condition += ". No payload size flips it: the device takes less even when nothing is sent." if evidence.payload.value is None else "."
-    return _verdict(VerdictKind.EDGE, VerdictKind.EDGE.value + _standing(primary), sentence, _regime(evidence, known), condition, evidence)
+    return _verdict(VerdictKind.EDGE, VerdictKind.EDGE.value + standing(primary), sentence, _regime(evidence, known), condition, evidence)
 
 
 def _cloud(evidence: Evidence, known: Sequence[View]) -> Verdict:
     primary = _primary(known)
     sentence = (
         f"Send {evidence.model} to the cloud: {energy(primary.cloud_j)} there, network included, against "
-        f"{energy(primary.edge_j)} on the device{_factor(primary)}, {robust_in(evidence.views)}."
+        f"{energy(primary.edge_j)} on the device{factor(primary)}, {robust_in(evidence.views)}."
     )
     condition = f"Flips with {evidence.payload.text}" if evidence.payload.value is not None else "The network does not flip it"
-    condition += f", or if the device took {_times_less(primary)} at the central values."
+    condition += f", or if the device took {times_less(primary)} at the central values."
     if evidence.unseen is not None:
         condition += f" {evidence.unseen[0].upper()}{evidence.unseen[1:]} is not counted; it can only strengthen this."
-    return _verdict(
-        VerdictKind.CLOUD, VerdictKind.CLOUD.value + _standing(primary), sentence, _regime(evidence, known), condition, evidence
-    )
+    return _verdict(VerdictKind.CLOUD, VerdictKind.CLOUD.value + standing(primary), sentence, _regime(evidence, known), condition, evidence)
 
 
 def _depends(evidence: Evidence, known: Sequence[View]) -> Verdict:
@@ -231,7 +212,7 @@ def _depends(evidence: Evidence, known: Sequence[View]) -> Verdict:
     for_device, for_cloud = (_nearest(known, primary, axis, level) for level in (better, worse))
     sentence = (
         f"For {evidence.model} {evidence.recipe} it depends on {words}: counting {levels[better]}, the device takes less "
-        f"({_against(for_device)}); counting {levels[worse]}, the cloud does ({_against(for_cloud)})."
+        f"({against(for_device)}); counting {levels[worse]}, the cloud does ({against(for_cloud)})."
     )
     wins = sum(_chance(view) >= SURE for view in known)
     condition = f"Flips at {flip.text}." if flip is not None and flip.value is not None else "State the convention that applies to you."
@@ -300,13 +281,6 @@ def _next(evidence: Evidence) -> str | None:
     return f"{top.input} ({100 * top.share:.0f} % of the spread): {top.shrink}" if top is not None else None
 
 
-def _standing(view: View) -> str:
-    """Return what a headline must not hide: a verdict that rests on an emulated run or a modeled cloud."""
-    emulated = Origin.EMULATED in (*view.edge_j.origins, *view.cloud_j.origins)
-    modeled = Origin.MODELED in view.cloud_j.origins
-    return (" on emulated figures" if emulated else "") + (" against a modeled cloud" if modeled else "")
-
-
 def _regime(evidence: Evidence, known: Sequence[View]) -> str:
     if all(_chance(view) >= SURE for view in known):
         if evidence.regime is not None and evidence.regime.upload_alone:
@@ -335,10 +309,6 @@ def _nearest(known: Sequence[View], primary: View, axis: str, level: str) -> Vie
     )
 
 
-def _against(view: View) -> str:
-    return f"{energy(view.edge_j)} against {energy(view.cloud_j)} in the cloud"
-
-
 def _chance(view: View) -> float:
     return view.p_edge.value or 0.0
 
@@ -347,42 +317,6 @@ def _primary(known: Sequence[View]) -> View:
     return next((view for view in known if view.primary), known[0])
 
 
-def _low_ratio(view: View) -> float:
-    return view.ratio.low if isinstance(view.ratio, Estimate) else float("inf")
-
-
 def _room(known: Sequence[View]) -> float:
     """Return how many times the metered device energy may be missing before the cloud takes less, in the least favourable view."""
-    return max(0.0, min(_low_ratio(view) for view in known) - 1.0)
-
-
-def _times_less(view: View) -> str:
-    return times(view.ratio.value) + " stated" if isinstance(view.ratio, Estimate) else "less than stated"
-
-
-def _central(view: View) -> str:
-    """Return the factor at the central values, to stand before the one at the edge of the interval."""
-    return f"{multiple(view.ratio.value)} times less than stated at the central values, " if isinstance(view.ratio, Estimate) else ""
-
-
-def _factor(view: View) -> str:
-    """Return the ratio in brackets, and which way what was not metered would move it; its interval says nothing of that."""
-    if not isinstance(view.ratio, Estimate):
-        return ""
-    ratio = view.ratio.value
-    unseen = {
-        "upper_bound": ("less once the rest of the device is counted", "more once the rest of the device is counted"),
-        "lower_bound": ("more once the rest of the cloud is counted", "less once the rest of the cloud is counted"),
-        "partial": ("neither side metered in full", "neither side metered in full"),
-    }
-    words = next((f", {unseen[note.code][ratio < 1]}" for note in view.ratio.notes if note.code in unseen), "")
-    return f" ({multiple(ratio if ratio >= 1 else 1 / ratio)}x{words})"
-
-
-def energy(quantity: Quantity) -> str:
-    """Return joules with the origins behind them: "0.02 mJ (estimated)"; a lower bound says where alone it was metered."""
-    if not isinstance(quantity, Estimate):
-        return "an unknown energy"
-    partial = any(note.code == "lower_bound" for note in quantity.notes) and quantity.boundary is not None
-    place = f" at {_PLACES.get(quantity.boundary, 'its meter')} alone" if partial and quantity.boundary is not None else ""
-    return f"{amount(quantity.value, 'J', quantity.low, quantity.high)}{place} ({', '.join(quantity.origins)})"
+    return max(0.0, min(low_ratio(view) for view in known) - 1.0)
