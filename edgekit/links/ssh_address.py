@@ -13,6 +13,8 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9a-fA-F:]+\]")
 _READS = "it reads ssh://USER@HOST or ssh://USER@HOST:PORT, without a path or a password (keys and passwords stay with ssh)"
 
+_TRY = [("try the address with ssh itself:", "ssh USER@HOST true")]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshAddress:
@@ -41,6 +43,13 @@ class SshAddress:
         """Return an ssh command to paste, for this machine."""
         return shlex.join(["ssh", *(("-F", config) if config else ()), *(word for word in self.words if word != "--"), *words])
 
+    def copy_key(self, *, config: str | None = None) -> str:
+        """Return the command to paste that lets a key in; ssh-copy-id knows neither -l nor -J."""
+        to = self.host if self.user is None else f"{self.user}@{self.host}"
+        port = ("-p", str(self.port)) if self.port is not None else ()
+        jump = ("-o", f"ProxyJump={self.jump}") if self.jump is not None else ()
+        return shlex.join(["ssh-copy-id", *(("-F", config) if config else ()), *port, *jump, to])
+
 
 def ssh_address(text: str) -> SshAddress:
     """Return the address; raise UsageError for one that cannot be meant, or whose parts the program ssh would take for options."""
@@ -48,7 +57,7 @@ def ssh_address(text: str) -> SshAddress:
         parts = urlsplit(text)
         port, query = parts.port, parse_qsl(parts.query, strict_parsing=True) if parts.query else []
     except ValueError as error:
-        raise UsageError(f"{text!r} is not an ssh address", code="device.address", why=str(error)) from error
+        raise UsageError(f"{text!r} is not an ssh address", code="device.address", why=_READS, do=_TRY) from error
     user, at, bare = parts.netloc.rpartition("@")
     bare = bare.removesuffix(f":{port}")
     jumps = [value for key, value in query if key == "jump"]
@@ -66,7 +75,7 @@ def ssh_address(text: str) -> SshAddress:
             f"{text!r} is not an ssh address",
             code="device.address",
             why=_READS,
-            do=[("try the address with ssh itself:", "ssh USER@HOST true")],
+            do=_TRY,
         )
     return SshAddress(host=bare.strip("[]"), user=user if at else None, port=port, jump=jumps[0] if jumps else None)
 

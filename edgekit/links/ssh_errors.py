@@ -43,6 +43,7 @@ _MEANINGS = (
     ),
     _Meaning(code="ssh.sessions", pattern="Session open refused", what="takes no more sessions over one connection"),
 )
+_FORGET = re.compile(r"""ssh-keygen -f (["'])[^"'\n]+\1 -R (["'])[^"'\n]+\2""")
 _UNKNOWN = _Meaning(code="ssh.failed", pattern="", what="cannot be reached over ssh")
 
 
@@ -50,7 +51,10 @@ def explain(address: SshAddress, words: str, *, config: str | None = None) -> Ha
     """Return the error behind what ssh wrote to its standard error before it gave up."""
     meaning = next((meaning for meaning in _MEANINGS if re.search(meaning.pattern, words)), _UNKNOWN)
     why = "; ".join(line.strip() for line in words.splitlines() if line.strip(" @\t")) or "ssh ended without a word"
-    return HardwareError(f"{address.short} {meaning.what}", code=meaning.code, why=why[-600:], do=_advice(meaning.code, address, config))
+    if meaning.code == "ssh.host_key_changed":
+        why = f"the key that {address.host} shows is another than the one known for it"
+    do = _advice(meaning.code, address, config, words)
+    return HardwareError(f"{address.short} {meaning.what}", code=meaning.code, why=why[-600:], do=do)
 
 
 def lost(address: SshAddress, words: str) -> HardwareError:
@@ -64,18 +68,19 @@ def lost(address: SshAddress, words: str) -> HardwareError:
     )
 
 
-def _advice(code: str, address: SshAddress, config: str | None) -> list[tuple[str, str]]:
+def _advice(code: str, address: SshAddress, config: str | None, words: str) -> list[tuple[str, str]]:
     login = address.command("true", config=config)
     place = address.host if address.port in (None, 22) else f"'[{address.host}]:{address.port}'"
+    forget = _FORGET.search(words)  # ssh itself knows the file, and the name behind an alias
     return {
         "ssh.host_key_changed": [
-            ("only if you know why (it was installed anew), forget the old key:", f"ssh-keygen -R {place}"),
+            ("only if you know why (it was installed anew), forget the old key:", forget[0] if forget else f"ssh-keygen -R {place}"),
             ("then compare and accept the new one:", login),
         ],
         "ssh.host_key_unknown": [("compare its fingerprint and accept it once:", login)],
         "ssh.denied": [
             ("see which keys are offered:", "ssh-add -l"),
-            ("let this key in (asks for the password once):", login.replace("ssh ", "ssh-copy-id ", 1).removesuffix(" true")),
+            ("let this key in (asks for the password once):", address.copy_key(config=config)),
         ],
         "ssh.refused": [("switch ssh on there (Raspberry Pi: raspi-config, Interface Options):", "sudo systemctl enable --now ssh")],
         "ssh.config": [("see what ssh says:", login)],

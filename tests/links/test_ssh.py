@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
 import subprocess
 import sys
@@ -118,7 +119,9 @@ def test_a_key_that_is_not_known_there(there, tmp_path):
     with pytest.raises(HardwareError) as caught:
         SshLink(ssh_address(there.address), config=str(config)).open()
     assert caught.value.code == "ssh.denied"
-    assert any("ssh-copy-id" in command for _, command in caught.value.do)
+    copy = next(command for _, command in caught.value.do if command.startswith("ssh-copy-id "))
+    assert copy.startswith(f"ssh-copy-id -F {shlex.quote(str(config))} ")
+    assert " -l " not in copy
 
 
 @pytest.mark.parametrize(("known", "code"), [("", "ssh.host_key_unknown"), ("other", "ssh.host_key_changed")])
@@ -231,3 +234,31 @@ def test_what_could_be_an_option_or_a_command_is_no_address(text):
 def test_what_ssh_says_is_understood(said, code):
     error = explain(SshAddress(host="pi"), said)
     assert (error.code, bool(error.why), bool(error.do)) == (code, True, True)
+
+
+def test_the_command_that_copies_a_key_has_only_options_that_ssh_copy_id_knows():
+    address = ssh_address("ssh://pi@h:2222?jump=me@gate")
+    assert address.copy_key(config="c d") == "ssh-copy-id -F 'c d' -p 2222 -o ProxyJump=me@gate pi@h"
+    assert ("let this key in (asks for the password once):", "ssh-copy-id pi@h") in explain(
+        ssh_address("ssh://pi@h"), "Permission denied"
+    ).do
+
+
+@pytest.mark.parametrize(
+    ("said", "command"),
+    [
+        ('  ssh-keygen -f "/home/me/a b/known" -R "[h]:2222"\r\nChanged', 'ssh-keygen -f "/home/me/a b/known" -R "[h]:2222"'),
+        ("  ssh-keygen -f '/k' -R 'h'", "ssh-keygen -f '/k' -R 'h'"),
+        ("nothing of the kind", "ssh-keygen -R '[h]:2222'"),
+    ],
+)
+def test_a_changed_host_key_is_told_in_one_sentence_with_the_command_that_ssh_names(said, command):
+    banner = f"@@@@@@\r\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\r\n{'IT IS POSSIBLE that ... ' * 40}\r\n{said}\r\n"
+    error = explain(ssh_address("ssh://pi@h:2222"), banner)
+    assert (error.why, error.do[0][1]) == ("the key that h shows is another than the one known for it", command)
+
+
+def test_an_address_with_two_ports_is_refused_in_words_of_its_own():
+    with pytest.raises(UsageError) as caught:
+        ssh_address("ssh://a:b:c")
+    assert "it reads ssh://USER@HOST" in caught.value.why
