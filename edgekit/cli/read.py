@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ def _print(result: ReadResult, name: str, *, early: bool) -> None:
         status="interrupted" if early else "ok",
         data=data,
         text=summary(result.totals, result.meter),
-        next_commands=[("measure with it:", f"edgekit bench ARTIFACT --meter {name}")],
+        next_commands=[("measure with it:", f"edgekit bench ARTIFACT --meter {shlex.quote(name)}")],
         notes=result.notes,
         exit_code=130 if early else 0,
     )

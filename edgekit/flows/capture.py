@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shlex
 import threading
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -82,12 +83,19 @@ def capture(
     """Read an instrument for `seconds` and write everything to `out`; what came before a failure or a Ctrl-C is kept.
 
     Raises:
-        UsageError: `seconds` cannot be meant, or the meter is not read through a port.
+        UsageError: `seconds` cannot be meant, `out` exists, or the meter is not read through a port.
         HardwareError: the instrument cannot be opened.
         SetupError: `out` cannot be written.
     """
     if not 0 < seconds <= _LONGEST_S:
         raise UsageError(f"--seconds {seconds:g} cannot be meant", code="read.seconds", why=f"it must lie between 0 and {_LONGEST_S:g}")
+    if out.exists():
+        raise UsageError(
+            f"{out} exists already",
+            code="capture.exists",
+            why="a capture takes no file's place: it may be one that cannot be made again",
+            do=[("look at it, then move it or name another:", f"ls -l {shlex.quote(str(out))}")],
+        )
     clock, driver = clock or HostClock(), meter_class(choice.kind)
     if "open_port" not in inspect.signature(driver).parameters:
         raise UsageError(

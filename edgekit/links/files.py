@@ -60,7 +60,7 @@ def writing(path: Path) -> Iterator[None]:
             why=f"{error.filename or path.parent}: permission denied",
             do=[
                 ("see who owns the folder:", f"ls -ld {_existing(path)}"),
-                ("or write somewhere else:", "edgekit ... --out ./somewhere"),
+                ("or name a place where you may write, such as a folder here:", "mkdir -p here"),
             ],
         ) from error
     except OSError as error:
@@ -75,7 +75,7 @@ def writing(path: Path) -> Iterator[None]:
             f"cannot write {path}",
             code="output.unwritable",
             why=error.strerror or str(error),
-            do=[("choose another place:", "edgekit ... --out ./somewhere")],
+            do=[("see what stands there:", f"ls -ld {_existing(path)} {shlex.quote(str(path))}")],
         ) from error
 
 

@@ -119,6 +119,13 @@ def test_nothing_is_left_of_an_instrument_that_was_not_there(run_edgekit: Run, t
     assert (done.returncode, done.json()["data"]["code"], (tmp_path / "x.jsonl").exists()) == (4, "port.absent", False)
 
 
+def test_no_file_loses_its_place_to_a_capture(run_edgekit: Run, tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"precious")
+    done = run_edgekit("meters", "capture", "um25c:/dev/absent", "--out", "model.tflite", cwd=tmp_path)
+    assert (done.returncode, "[capture.exists]" in done.stderr) == (2, True), done.stderr
+    assert (tmp_path / "model.tflite").read_bytes() == b"precious"
+
+
 def test_a_full_disk_is_said(run_edgekit: Run, tiny_disk: Path) -> None:
     with emulated(EmulationRequest(kind="um25c")) as emulation:
         (tiny_disk / "filler").write_bytes(b"0" * 60_000)

@@ -27,8 +27,6 @@ from edgekit.flows.bench.recorder import Recorder
 from edgekit.flows.bench.running import Running
 from edgekit.flows.bench.sync import drive
 
-LEAST_FOR_INTERVAL = 3  # windows; the spread of fewer says nothing
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -260,7 +258,7 @@ def _estimate(standing: Standing) -> str:
     half = standing.half_rel
     value = format_scaled(standing.value, "J")
     if half is None:
-        return f"{value}, interval from {LEAST_FOR_INTERVAL} windows on"
+        return f"{value}, no interval yet"
     return f"{value} {'±' if half < 1 else 'within'} {percent(half)}"
 
 

@@ -136,7 +136,7 @@ def _bare(path: Path, sha256: str) -> ModelArtifact:
 def _unverified(path: Path) -> Note:
     return Note(
         code="artifact.unverified",
-        text=f"{path.name} has no {path.name}.json beside it: nothing is known about its accuracy, and its inputs will be random numbers",
+        text=f"{path.name} has no {path.name}.json beside it: nothing is known about its accuracy, and it brings no sample inputs",
         advice="convert the source with `edgekit convert` to have it verified",
     )
 
