@@ -125,7 +125,9 @@ def render(made: Report, formats: Sequence[str]) -> dict[str, str | bytes]:
 
 def page(made: Report) -> str:
     """Return the HTML page of a report."""
-    return html.render(made, template=asset("report.html.j2"), style=asset("report.css"), script=asset("report.js"), charts=charts.draw(made))
+    return html.render(
+        made, template=asset("report.html.j2"), style=asset("report.css"), script=asset("report.js"), charts=charts.draw(made)
+    )
 
 
 def read_report(request: ReportRequest) -> Report | None:

@@ -21,7 +21,7 @@ from edgekit.reports.anchors import anchors
 from edgekit.reports.fronts import candidates
 from edgekit.reports.metering import picture
 from edgekit.reports.power_trace import power_trace
-from tests.reports.records import cloud_gpu, edge_emulated, edge_rapl, edge_wall
+from tests.reports.records import cloud_gpu, edge_emulated, edge_rapl, edge_wall, profiled
 from tests.reports.test_renderers import CONSTANTS, PUBLISHED, made, page
 
 
@@ -180,3 +180,14 @@ def test_the_data_in_the_page_leaves_out_nothing_but_defaults():
     inside = re.search(r'id="report-data">(.*?)</script>', page(made(edge_emulated(), cloud_gpu())), re.DOTALL).group(1)
     assert "\n" not in inside
     assert json.loads(inside)["schema"] == "edgekit.report/1"
+
+
+def test_a_page_with_every_chart_stays_below_400_kb_and_comes_out_the_same_twice():
+    noisy = {"rapl0": trace(np.random.default_rng(1).normal(4.0, 1.0, 50_000))}
+    record = with_trace(profiled(edge_rapl()))
+    runs = (record, edge_rapl("other", joules=9e-5), edge_emulated(), edge_wall(), cloud_gpu())
+    report = made(*runs, traces=(power_trace(record, noisy), replace(power_trace(record, noisy), run=cloud_gpu().id)))
+    assert {"slots", "views", "flips", "tornado", "fronts", "runs", "traces", "anchors", "operators"} <= set(charts.draw(report))
+    found = page(report)
+    assert len(found.encode()) < 400_000
+    assert found == page(report)
