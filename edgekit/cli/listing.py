@@ -13,7 +13,7 @@ from edgekit.cli.output import current
 
 _COLOURS = {"yes": "\033[32m", "ok": "\033[32m", "no": "\033[31m", "fail": "\033[31;1m", "warn": "\033[33m", "not yet": "\033[33m"}
 _WIDEST = 120
-_JOINT = re.compile(r"""(?:'[^']*'|[^'])*?(?:&&|\|)(?= )""")  # up to an operator after which a shell reads on in the next line
+_JOINT = re.compile(r"""(?:'[^']*'|"[^"]*"|[^'"])*?(?:&&|\|)(?= )""")  # up to an operator after which a shell reads on in the next line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +47,11 @@ def _remedy(advice: str, command: str, width: int) -> list[str]:
     whole = f"{advice} {command}"
     if len(whole) <= width:
         return [whole]
-    pieces = [found.group().strip() for found in _JOINT.finditer(command)]
-    pieces.append(command[sum(len(found.group()) for found in _JOINT.finditer(command)) :].strip())
+    pieces, begin = [], 0
+    while found := _JOINT.match(command, begin):  # from where the one before ended: a quote may hold operators of another shell
+        pieces.append(found.group().strip())
+        begin = found.end()
+    pieces.append(command[begin:].strip())
     return [advice, *(f"  {piece}" for piece in _joined(pieces, width - 2))]
 
 

@@ -33,6 +33,13 @@ def test_a_long_command_is_broken_after_its_operators_and_does_the_same(narrow):
     assert results[0] == results[1] == b"d && e | f one && two three four five six seven eight nine ten"
 
 
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_what_a_quote_holds_for_another_shell_stays_whole(narrow, quote):
+    command = f"ssh -l root raspberrypi.local {quote}ps -eo pcpu,comm --sort=-pcpu | head -n 5 && uptime{quote}"
+    drawn = listing([Row(mark="no", name="x", text="why", do=[("see what runs there, and end what is not needed:", command)])])
+    assert [line.strip() for line in below(drawn, "see what runs")] == [command]
+
+
 def test_a_short_command_stays_beside_its_advice(narrow):
     assert "do this: true && true" in listing([Row(mark="no", name="x", text="why", do=[("do this:", "true && true")])])
 
