@@ -95,8 +95,9 @@ def emulated_pi(cache: Path, folder: Path) -> Iterator[Pi]:
     here.mkdir()
     (here / "python3").write_text(f'#!/bin/sh\nexec {shlex.quote(str(made / "root/usr/bin/python3"))} "$@"\n')
     (here / "python3").chmod(0o755)
-    # pip there, as on a machine without network; and no byte code, which takes an emulated processor longer than installing.
-    quiet = {"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONSTRAINT": "", "PIP_NO_COMPILE": "1"}
+    quiet = {"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONSTRAINT": ""}  # a machine without network
+    # Byte code of what is imported is kept there, and of nothing else: an emulated processor takes seconds to compile numpy.
+    quiet |= {"PIP_NO_COMPILE": "1", "PYTHONDONTWRITEBYTECODE": ""}
     with loopback(path=f"{here}:/usr/bin:/bin", env=quiet) as server:
         yield Pi(server=server, machine=machine, wheels=made / "wheels")
 

@@ -67,7 +67,7 @@ class Desk:
 
 def edgekit(*words: str | Path, cwd: Path, ends: tuple[int, ...] = (0,)) -> Any:
     command = [sys.executable, "-m", "edgekit", "--json", *map(str, words)]
-    done = subprocess.run(command, cwd=cwd, env=clean_environment(), capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=cwd, env=clean_environment(), capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode in ends, done.stdout[-2000:] + done.stderr[-4000:]
     return json.loads(done.stdout)["data"]
 
@@ -116,7 +116,8 @@ def outputs(device: SshDevice | LocalDevice, artifacts: list[Path], samples: Pat
     with device.connect() as session:
         for artifact in artifacts:
             with contextlib.closing(session.load(artifact, samples=samples, plan=PLAN)) as model:
-                found[artifact] = np.array([model._client.ask("answer", index=index, timeout_s=60)["outputs"] for index in range(SAME)])
+                answers = [model._client.ask("answer", index=index, timeout_s=60) for index in range(SAME)]
+                found[artifact] = np.array([[output["values"] for output in answer["outputs"]] for answer in answers])
     return found
 
 
