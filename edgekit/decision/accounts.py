@@ -118,7 +118,7 @@ def money(side: Side, energy: Quantity, books: Books) -> Quantity:
         if s.price_device is not None and s.device_role != "exists_anyway":
             parts.append(_exact(s.price_device, share / (s.rate_per_s * s.lifetime_s)))
         if s.price_device_year is not None:
-            parts.append(_exact(s.price_device_year, share / s.rate_per_s))
+            parts.append(_exact(s.price_device_year, share / (s.rate_per_s * _YEAR_S)))
         return _sum(parts, parts[0].unit)
     if s.price_request is None and s.price_gpu is None:
         return Unknown(reason="the scenario gives neither prices.gpu_hour nor prices.request", unit="USD")

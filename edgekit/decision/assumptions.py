@@ -12,6 +12,22 @@ from edgekit.decision.fields import FIELDS
 from edgekit.decision.gather import payload_bytes
 from edgekit.decision.numerals import amount, rate, size
 
+_PER = {  # unit of a price -> how it is written, and what one of these is in base units
+    "joule": ("/kWh", 3.6e6),
+    "s": ("/h", 3600.0),
+    "byte": ("/GB", 1e9),
+    "inference": ("/inference", 1.0),
+    "year": ("/year", 1.0),
+    "": ("", 1.0),
+}
+_SHOWN = {  # unit of a line -> factor and unit for readers
+    "joule/byte": (1e6, "µJ/B"),
+    "litre/joule": (3.6e6, "L/kWh"),
+    "kgCO2e": (1.0, "kg CO2e"),
+    "1/year": (1.0, "per year"),
+    "watt/byte": (1e12, "W/TB"),
+    "hour/day": (1 / 3600, "h a day"),
+}
 _ALIASES = {"inferences_per_day", "payload"}
 
 
@@ -61,8 +77,10 @@ def _unstated(entry: Field, scenario: Scenario, constants: Mapping[str, Constant
 
 def _show(entry: Field, value: object) -> str:
     if isinstance(value, Price):
-        per, factor = ("kWh", 3.6e6) if entry.unit == "joule" else ("h", 3600.0)
-        return f"{format_number(value.amount * factor)} {value.currency}/{per}"
+        per, factor = _PER[entry.unit]
+        return f"{format_number(value.amount * factor)} {value.currency}{per}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if entry.kind == "count" or not isinstance(value, (int, float)):
         return str(value)
     return _show_number(entry, float(value))
@@ -71,10 +89,13 @@ def _show(entry: Field, value: object) -> str:
 def _show_number(entry: Field, value: float) -> str:
     if entry.kind == "ratio":
         return f"{value:g}" if entry.minimum >= 1 else f"{100 * value:.4g} %"
-    if entry.attribute == "lifetime_s":
+    if entry.attribute in ("lifetime_s", "cloud_lifetime_s"):
         return f"{value / 31_557_600:.3g} years"
     if entry.unit == "inference/s":
         return rate(value)
     if entry.unit == "kgCO2e/joule":
         return f"{format_number(value * 3.6e9)} g CO2e/kWh"
-    return size(value) if entry.unit == "byte" else amount(value, "s")
+    if entry.unit in _SHOWN:
+        factor, unit = _SHOWN[entry.unit]
+        return f"{format_number(value * factor)} {unit}"
+    return size(value) if entry.unit == "byte" else amount(value, {"joule": "J", "watt": "W"}.get(entry.unit, "s"))

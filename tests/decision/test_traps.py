@@ -252,3 +252,11 @@ def test_there_is_one_test_for_every_trap():
     assert {int(name.split("_")[1][1:]) for name in names if name.startswith("test_t") and name.split("_")[1][1:].isdigit()} == set(
         range(1, 23)
     )
+
+
+def test_the_money_of_a_device_is_its_price_its_years_and_its_electricity(constants):
+    prices = 'prices = { device = "100 EUR", device_year = "12 EUR/year", electricity = "0.36 EUR/kWh", date = "2026-05-01" }'
+    text = f'rate = "10 inference/s"\nlifetime = "4 years"\ndevice.role = "bought"\n{prices}'
+    own = account(decided(text, constants), Side.DEVICE)
+    per_year = 10 * 31_557_600.0
+    assert own.money.value == pytest.approx((100 / 4 + 12) / per_year + own.energy_j.value * 0.36 / 3.6e6)
