@@ -139,3 +139,27 @@ def test_compare_as_json_holds_quantities(runs, run_edgekit):
 def test_compare_refuses_other_models_and_single_runs(runs, run_edgekit):
     assert run_edgekit("compare", "edge", "other", cwd=runs).returncode == 2
     assert run_edgekit("compare", "edge", cwd=runs).returncode == 2
+
+
+def test_compare_names_other_units_of_work_and_precisions(runs, run_edgekit):
+    for name, changes in (
+        ("longer", {"unit_of_work": "decode + set_tensor + invoke + get_tensor"}),
+        ("half", {"facts_before": replace(edge_rapl().facts_before, precision="fp16")}),
+        ("whole", {"facts_before": replace(edge_rapl().facts_before, precision="fp32")}),
+    ):
+        (runs / "runs" / name).mkdir()
+        (runs / "runs" / name / "run.json").write_text(dump_record(replace(edge_rapl(name), **changes)), encoding="utf-8")
+    done = run_edgekit("compare", "edge", "longer", cwd=runs)
+    assert "not comparable: one inference is 'decode + set_tensor" in " ".join(done.stdout.split())
+    told = run_edgekit("compare", "whole", "half", "--json", cwd=runs).json()["notes"]
+    assert any(note["code"] == "precision.differ" and "fp16 against fp32" in note["text"] for note in told)
+
+
+def test_compare_refuses_joules_that_do_not_say_where_they_were_counted(runs, run_edgekit):
+    path = runs / "runs" / "edge" / "run.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["analysis"]["energy_j_per_inference"]["boundary"] = None
+    path.write_text(json.dumps(data), encoding="utf-8")
+    done = run_edgekit("compare", "edge", "edge-fp32", cwd=runs)
+    assert done.returncode == 2
+    assert "json.invalid" in done.stderr
