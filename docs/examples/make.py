@@ -19,6 +19,7 @@ from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.jsonio import dump_record
 from edgekit.core.quantity import Estimate, Note, Origin, Unknown
 from edgekit.core.run import Analysis, ChannelAnalysis, RunPlan, RunRecord, RunStatus
+from edgekit.core.units import Unit
 from edgekit.flows.report import ReportRequest, report
 
 HERE = Path(__file__).resolve().parent
@@ -198,7 +199,7 @@ def _artifact(example: Example) -> ModelArtifact:
     )
 
 
-def _estimate(value: float, unit: str, boundary: Boundary | None, *, half: float | None = None) -> Estimate:
+def _estimate(value: float, unit: Unit, boundary: Boundary | None, *, half: float | None = None) -> Estimate:
     width = half if half is not None else SPREAD * value
     return Estimate(
         value=value,
@@ -206,7 +207,7 @@ def _estimate(value: float, unit: str, boundary: Boundary | None, *, half: float
         high=value + width,
         unit=unit,
         boundary=boundary,
-        origins=(Origin.SOURCED,),  # type: ignore[arg-type]
+        origins=(Origin.SOURCED,),
     )
 
 
