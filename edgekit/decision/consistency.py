@@ -12,8 +12,18 @@ _PRICES = ("electricity", "gpu_hour", "device", "device_year", "data", "request"
 
 def require_consistent(scenario: Scenario, where: str) -> None:
     """Raise UsageError for the first pair of lines that contradict one another, or for a line that needs another one."""
-    for code, what, why, advice, line in _contradictions(scenario):
-        raise UsageError(f"{where} {what}", code=code, why=why, do=[(advice, line)])
+    for kind, what, why, advice, line in _contradictions(scenario):
+        raise _refusal(kind, f"{where} {what}", why, [(advice, line)])
+
+
+def _refusal(kind: str, what: str, why: str, do: list[tuple[str, str]]) -> UsageError:
+    if kind == "scenario.price_date":
+        return UsageError(what, code="scenario.price_date", why=why, do=do)
+    if kind == "scenario.lacks":
+        return UsageError(what, code="scenario.lacks", why=why, do=do)
+    if kind == "scenario.currency":
+        return UsageError(what, code="scenario.currency", why=why, do=do)
+    return UsageError(what, code="scenario.conflict", why=why, do=do)
 
 
 def _contradictions(s: Scenario) -> Iterator[tuple[str, str, str, str, str]]:
