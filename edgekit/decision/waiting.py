@@ -76,8 +76,8 @@ def advise(
     trial = None if forecast else _trial(profile, history, start_s, duration_s, deadline_s)
     why = "a forecast of one day has no spread across days" if forecast else _no_days(profile, duration_s, deadline_s)
     alike = history is not None  # days of this month, not of the whole year: their median is the better guess
-    vs_now = _share(placement.vs_now, trial and trial.vs_now, why, alike=alike)
-    vs_mean = _share(placement.vs_mean, trial and trial.vs_mean, why, alike=alike)
+    vs_now = _share(placement.vs_now, trial.vs_now if trial else None, why, alike=alike)
+    vs_mean = _share(placement.vs_mean, trial.vs_mean if trial else None, why, alike=alike)
     saved: Quantity = Unknown(reason="no --energy or --power was given", unit="kg")
     if energy_j is not None:
         at_once = energy_j * placement.now_kg_per_j
