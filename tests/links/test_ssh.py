@@ -247,7 +247,7 @@ def test_the_command_that_copies_a_key_has_only_options_that_ssh_copy_id_knows()
 @pytest.mark.parametrize(
     ("said", "command"),
     [
-        ('  ssh-keygen -f "/home/me/a b/known" -R "[h]:2222"\r\nChanged', 'ssh-keygen -f "/home/me/a b/known" -R "[h]:2222"'),
+        ('  ssh-keygen -f "/srv/me/a b/known" -R "[h]:2222"\r\nChanged', 'ssh-keygen -f "/srv/me/a b/known" -R "[h]:2222"'),
         ("  ssh-keygen -f '/k' -R 'h'", "ssh-keygen -f '/k' -R 'h'"),
         ("nothing of the kind", "ssh-keygen -R '[h]:2222'"),
     ],
