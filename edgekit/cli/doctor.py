@@ -38,6 +38,8 @@ def doctor(
     then = ("try everything on a small model:", "edgekit demo")
     if device is not None:
         then = ("benchmark on it:", f"edgekit bench ARTIFACT --device {device}")
+    if found.failed:
+        then = ("look again once that is put right:", "edgekit doctor" + (f" --device {device}" if device is not None else ""))
     ui.result(
         schema="edgekit.doctor/1",
         data=found,

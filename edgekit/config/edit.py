@@ -41,6 +41,7 @@ def add_device(
     known = _known(path, start)
     if name in known.devices and not force:
         command = ["edgekit", "devices", "add", name, address, *(word for pair in options.items() for word in ("-o", "=".join(pair)))]
+        command += [word for option, value in (("--kind", kind), ("--meter", meter)) if value is not None for word in (option, value)]
         raise UsageError(
             f"a device called {name!r} is already in {path.name}",
             code="device.exists",

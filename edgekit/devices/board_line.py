@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from edgekit.core.errors import HardwareError, UsageError
@@ -49,6 +50,7 @@ class BoardLine:
         self.port = port
         self._clock = clock
         self._name = "the board" if name == "board" else f"board {name}"
+        self.device = shlex.quote(f"board:{port.name}" if name == "board" else name)  # what --device takes
         self._lines = Lines()
         self._noise = b""
 
@@ -98,7 +100,7 @@ class BoardLine:
                 why="its start-up banner came while nobody had asked for it",
                 do=[
                     ("look at its supply: a meter whose range is too small, or a current limit, makes a board start anew;", ""),
-                    ("then repeat:", "edgekit bench ARTIFACT --device board"),
+                    ("then repeat:", f"edgekit bench ARTIFACT --device {self.device}"),
                 ],
             )
 

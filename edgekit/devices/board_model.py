@@ -126,7 +126,7 @@ class BoardModel:
                     "the board had all of the input before it was all sent",
                     code="board.answer",
                     why=f"of {len(self._feed.wires[place])} bytes some were counted twice",
-                    do=[("repeat; look at the cable if it stays:", "edgekit bench ARTIFACT --device board")],
+                    do=[("repeat; look at the cable if it stays:", f"edgekit bench ARTIFACT --device {self._line.device}")],
                 )
         self._line.ask(pieces[-1]).one(Said.LOADED)
         self._sent = place

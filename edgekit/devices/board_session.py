@@ -18,11 +18,6 @@ from edgekit.devices.board_inputs import Feed, OpenHostModel, feed
 from edgekit.devices.board_line import BoardLine
 from edgekit.devices.board_model import BoardModel
 
-_HOST_METERS = (
-    ("measure with an instrument that it is supplied through:", "edgekit bench ARTIFACT --device board --meter ppk2,voltage=3.3V"),
-    ("or rehearse without one:", "edgekit devices emulate board --model ARTIFACT --meter ppk2"),
-)
-
 
 class BoardSession:
     """Hold an open board. The model is part of its firmware: an artifact cannot be loaded, only held against what is flashed."""
@@ -59,13 +54,12 @@ class BoardSession:
 
     def probe(self, counters: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """Return that a board has no counters of its own."""
-        return {
-            name: {"usable": False, "channels": [], "why": "a board has no counters of its own", "do": _HOST_METERS} for name in counters
-        }
+        do = _host_meters(self._line.device)
+        return {name: {"usable": False, "channels": [], "why": "a board has no counters of its own", "do": do} for name in counters}
 
     def load(self, artifact: Path, *, samples: Path | None, plan: RunPlan) -> BoardModel:
         """Hold an artifact against what is flashed: its inputs run on the board and on this host. Raise UsageError or HardwareError."""
-        _require_plain(plan, self.spec.name)
+        _require_plain(plan, self.spec.name, self._line.device)
         if self._loaded is not None and self._loaded[0] != artifact:
             raise UsageError(
                 f"board {self.spec.name} runs the one model that is flashed",
@@ -109,16 +103,22 @@ class BoardSession:
         watch: ReadingWatch | None = None,
     ) -> AbstractContextManager[Mapping[str, float]]:
         """Refuse: there is nothing to read on the board."""
-        raise HardwareError(
-            "a board has no counters of its own", code="board.counters", why=f"asked for {', '.join(counters)}", do=_HOST_METERS
-        )
+        do = _host_meters(self._line.device)
+        raise HardwareError("a board has no counters of its own", code="board.counters", why=f"asked for {', '.join(counters)}", do=do)
 
     def clock_map(self) -> ClockMap:
         """Return the map from the board's clock to this host's, measured now; an energy build's windows are on the host's clock already."""
         return self._time.map()
 
 
-def _require_plain(plan: RunPlan, name: str) -> None:
+def _host_meters(device: str) -> tuple[tuple[str, str], ...]:
+    return (
+        ("measure with an instrument that it is supplied through:", f"edgekit bench ARTIFACT --device {device} --meter ppk2,voltage=3.3V"),
+        ("or rehearse without one:", "edgekit devices emulate board --model ARTIFACT --meter ppk2"),
+    )
+
+
+def _require_plain(plan: RunPlan, name: str, device: str) -> None:
     """Raise UsageError for what a flashed model cannot be told."""
     asked = {
         "--batch": plan.batch != 1,
@@ -135,5 +135,5 @@ def _require_plain(plan: RunPlan, name: str) -> None:
                 f"board {name} takes no {option}",
                 code="board.option",
                 why="the model and how it runs are part of its firmware; it infers back to back, one input at a time",
-                do=[("benchmark without it:", "edgekit bench ARTIFACT --device board")],
+                do=[("benchmark without it:", f"edgekit bench ARTIFACT --device {device}")],
             )

@@ -139,7 +139,7 @@ def _with_faults(board: TinyBoard, request: BoardRequest, begun_ns: int) -> Inst
                 f"the fault {text!r} cannot be read", code="emulate.fault", why=why, do=[("write it like this:", "--fault reset@12s")]
             )
         board.reset_at(begun_ns + round(float(found[1]) * 1e9))
-    faults = [parse_fault(text, from_ns=begun_ns) for text in request.faults if text not in resets]
+    faults = [parse_fault(text, from_ns=begun_ns, others=("reset",)) for text in request.faults if text not in resets]
     return Faulty(board, faults, seed=request.seed) if faults else board
 
 

@@ -183,12 +183,10 @@ class LocalProcess:
 
 
 def _unstartable(program: str, error: OSError) -> SetupError:
-    return SetupError(
-        f"cannot start {program}",
-        code="process.start",
-        why=error.strerror or str(error),
-        do=[("see whether it exists:", f"ls -l {shlex.quote(program)}")],
-    )
+    look = ("see whether it exists:", f"ls -l {shlex.quote(program)}")
+    if "/" not in program:  # a bare name is looked up on the path
+        look = ("install it, or give its full path; see whether it is on the path:", f"command -v {shlex.quote(program)}")
+    return SetupError(f"cannot start {program}", code="process.start", why=error.strerror or str(error), do=[look])
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

@@ -166,6 +166,6 @@ def _open(role: str, path: str, name: str) -> Function:
     if not callable(function):
         public = sorted(key for key, value in vars(module).items() if callable(value) and not key.startswith("_"))
         there = ", ".join(public) or "none"
-        raise Refusal("processing.unknown", f"{role} is no function of its file: {name!r}", f"functions there: {there}")
+        raise Refusal("processing.unknown", f"the file of {role} has no function {name!r}", f"functions there: {there}")
     result: Function = function
     return result

@@ -82,3 +82,4 @@ def test_requests_that_cannot_be_meant_are_refused(tmp_path: Path, change: dict[
     with pytest.raises(UsageError) as refused, emulated_board(request):
         pass
     assert refused.value.code == code
+    assert change.get("faults") != ("burn@3s",) or "KIND is silent, garbage, short, reset" in refused.value.why

@@ -72,6 +72,7 @@ def test_windows_that_did_not_keep_their_rate_have_no_figure(run_edgekit, model_
         (("--rate", "1e6/s"), "bench.timing"),
         (("--rate", "50000/s", "--window", "60"), "bench.rate"),
         (("--spin", "0.001"), "usage.missing"),
+        (("--cool-at-most", "30s"), "usage.missing"),
     ],
 )
 def test_rates_that_cannot_be_meant(run_edgekit, model_file, options, code):

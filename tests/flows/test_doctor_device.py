@@ -120,6 +120,9 @@ def test_a_machine_without_a_meter_is_told_how_to_name_one() -> None:
     none = reached(PI, FakeDevice(PI, facts=CALM))["meter"]
     assert none.status is Status.FAIL
     assert none.do[1][1] == "edgekit devices add pi ssh://pi@raspberrypi.local --force --meter um25c"
+    spec = DeviceSpec(name="rack", kind="cuda", address="ssh://me@rack", options={"ssh_config": "/a b", "gpu": "1"})
+    again = reached(spec, FakeDevice(spec, facts=CALM))["meter"].do[1][1]
+    assert again == "edgekit devices add rack ssh://me@rack --kind cuda -o 'ssh_config=/a b' -o gpu=1 --force --meter um25c"
 
 
 def test_what_an_earlier_run_left_is_told() -> None:

@@ -195,6 +195,8 @@ def plan(request: BenchRequest, *, kind: str) -> BenchPlan:
     )
     _check(run)
     _check_rate(run)
+    if request.cool_at_most_s is not None and request.cool_to_c is None and request.cool_within_c is None:
+        raise UsageError("--cool-at-most needs --cool-to", code="usage.missing", why="without a temperature there is none to wait for")
     return BenchPlan(run=replace(run, quick=is_short(run)), artifacts=len(request.artifacts), profile=request.profile)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -175,7 +176,9 @@ def _meter(spec: DeviceSpec, probes: Mapping[str, Mapping[str, Any]]) -> Checkup
     real = [name for name in usable if name != "cputime"]
     if real or spec.kind in _RUNNER_ONLY:
         return Checkup(name="meter", status=Status.OK, found=f"counters there: {', '.join(real)}" if real else "emulated, or on this host")
-    again = f"edgekit devices add {spec.name} {spec.address or 'local:'} --force --meter um25c"
+    far = ("--kind", spec.kind) if (spec.address or "").startswith("ssh:") and spec.kind != spec.name else ()
+    options = [word for pair in spec.options.items() for word in ("-o", "=".join(pair))]
+    again = shlex.join(["edgekit", "devices", "add", spec.name, spec.address or "local:", *far, *options, "--force", "--meter", "um25c"])
     do = (("see the meters on this host:", "edgekit meters --all"), ("name the one in its supply line:", again))
     estimated = " but an estimate from CPU time, within a factor of three or so" if "cputime" in usable else ""
     return Checkup(name="meter", status=Status.WARN if usable else Status.FAIL, found=f"none{estimated}", do=do)

@@ -33,14 +33,17 @@ class Fault:
         return self.start_ns <= t_ns and (self.end_ns is None or t_ns < self.end_ns)
 
 
-def parse_fault(text: str, *, from_ns: int) -> Fault:
-    """Return "silent@5s" or "silent@5s+3s" (for 3 s) as a fault counted from `from_ns`; raise UsageError for anything else."""
+def parse_fault(text: str, *, from_ns: int, others: Sequence[str] = ()) -> Fault:
+    """Return "silent@5s" or "silent@5s+3s" (for 3 s) as a fault counted from `from_ns`; raise UsageError for anything else.
+
+    `others` are kinds that the caller reads itself, named where KIND cannot be read.
+    """
     found = re.fullmatch(r"(\w+)@(\d+(?:\.\d+)?)s?(?:\+(\d+(?:\.\d+)?)s?)?", text.strip())
     if found is None or found[1] not in set(FaultKind):
         raise UsageError(
             f"the fault {text!r} cannot be read",
             code="emulate.fault",
-            why=f"it reads KIND@SECONDS or KIND@SECONDS+SECONDS, and KIND is {', '.join(FaultKind)}",
+            why=f"it reads KIND@SECONDS or KIND@SECONDS+SECONDS, and KIND is {', '.join((*FaultKind, *others))}",
             do=[("write it like this:", "--fault silent@5s+3s")],
         )
     start_ns = from_ns + round(float(found[2]) * 1e9)
