@@ -14,13 +14,18 @@ from edgekit.links.shell import Process
 
 BEAT_S = 10.0
 SILENCE_S = 60.0
+LOOK = "pgrep -af runner-"  # the program that is brought there has this in its name
 
 
 class Keeper:
-    """Hold the machine from `hold` to `close`; without a beat for `silence_s` it lets go by itself and ends what was started there."""
+    """Hold the machine from `hold` to `close`; without a beat for `silence_s` it lets go by itself and ends what was started there.
 
-    def __init__(self, process: Process, *, device: str, beat_s: float = BEAT_S, silence_s: float = SILENCE_S) -> None:
+    `look` is the command that shows what runs there, for whoever finds the machine taken.
+    """
+
+    def __init__(self, process: Process, *, device: str, look: str, beat_s: float = BEAT_S, silence_s: float = SILENCE_S) -> None:
         self._client = Client(process, device=device)
+        self._advice = (("see what runs there:", look), ("when it is over, look once more:", f"edgekit doctor --device {device}"))
         self._beat_s = beat_s
         self._silence_s = silence_s
         self._turn = threading.Lock()
@@ -28,10 +33,15 @@ class Keeper:
         self._heart = threading.Thread(target=self._beat, daemon=True)
 
     def hold(self, lock: str | None = None) -> None:
-        """Take the machine; raise HardwareError that names the holder when another one has it."""
+        """Take the machine; raise HardwareError that names the holder, and tells how to see it, when another one has it."""
         self._client.greet()
         holder = {"user": getpass.getuser(), "host": platform.node(), "pid": os.getpid(), "since": SystemClock().now_utc()}
-        self._client.ask("hold", holder=holder, lock=lock, silence_s=self._silence_s, timeout_s=30.0)
+        try:
+            self._client.ask("hold", holder=holder, lock=lock, silence_s=self._silence_s, timeout_s=30.0)
+        except EdgekitError as error:
+            if error.code == "device.busy":
+                error.do = self._advice
+            raise
         self._heart.start()
 
     def watch(self, pid: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from edgekit.core.errors import HardwareError, SetupError, UsageError
 from edgekit.core.hardware import DeviceSpec
-from edgekit.devices.keeper import Keeper
+from edgekit.devices.keeper import LOOK, Keeper
 from edgekit.devices.offers import Site
 from edgekit.devices.pack import deploy
 from edgekit.devices.remote_python import CACHE, VENV, Found, find
@@ -86,7 +86,8 @@ class Premises:
             yield
             return
         runner = self.put(deploy())
-        keeper = Keeper(self._console.take([self.python, runner, "keep"]), device=self._spec.name)
+        look = self._console.address.command(LOOK, config=self._spec.options.get("ssh_config"))
+        keeper = Keeper(self._console.take([self.python, runner, "keep"]), device=self._spec.name, look=look)
         with contextlib.closing(keeper):
             keeper.hold(self._spec.options.get("lock"))
             yield

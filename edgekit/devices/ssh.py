@@ -13,7 +13,7 @@ from edgekit.core.errors import EdgekitError, UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.protocols import Clock
 from edgekit.devices.base import RunnerSession
-from edgekit.devices.keeper import BEAT_S, SILENCE_S, Keeper
+from edgekit.devices.keeper import BEAT_S, LOOK, SILENCE_S, Keeper
 from edgekit.devices.pack import deploy
 from edgekit.devices.remote_python import CACHE, Found, boot, find
 from edgekit.devices.upload import Store
@@ -97,7 +97,9 @@ class SshDevice:
             found = find(link, options, device=name)
             store = Store(link, python=found.python, folder=found.path(options.get("cache", CACHE)), device=name)
             runner = store.put(deploy(self._cache_dir))
-            keeper = Keeper(link.take([found.python, runner, "keep"]), device=name, beat_s=self._beat_s, silence_s=self._silence_s)
+            look = link.address.command(LOOK, config=options.get("ssh_config"))
+            process = link.take([found.python, runner, "keep"])
+            keeper = Keeper(process, device=name, look=look, beat_s=self._beat_s, silence_s=self._silence_s)
             stack.callback(keeper.close)
             keeper.hold(options.get("lock"))
             session = self._session(

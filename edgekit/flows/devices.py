@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.config import BUILT_IN_DEVICES, Config, load
 from edgekit.config.edit import add_device, remove_device
-from edgekit.core.errors import EdgekitError, HardwareError, unknown_name
-from edgekit.core.hardware import DeviceFacts, DeviceSpec
+from edgekit.core.errors import EdgekitError, HardwareError, UsageError, unknown_name
+from edgekit.core.hardware import REHEARSAL, DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Device, Progress
 from edgekit.core.quantity import Note
 from edgekit.registry import added_classes, meter_names, open_device
+
+_FAR_OPTIONS = ("python", "venv", "cache", "threads", "ssh_config", "host_keys", "lock", "gpu", REHEARSAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,8 @@ def add(
     """Write a device into edgekit.toml; raise UsageError or SetupError, leaving the file as it was."""
     if meter is not None:
         known_meter(meter, load(start))
+    if address.startswith("ssh:"):
+        check_options(options)
     file, device = add_device(name, address, options=options, start=start, force=force, kind=kind, meter=meter)
     return AddedDevice(device=device, file=file)
 
@@ -76,6 +81,26 @@ def add(
 def remove(name: str, *, start: Path) -> Path:
     """Take a device out of edgekit.toml; return the file. Its runs stay."""
     return remove_device(name, start=start)
+
+
+def check_options(options: Mapping[str, str]) -> None:
+    """Raise UsageError for an option that a machine behind ssh does not have, or a number of threads that is none."""
+    from edgekit.devices.base import ROOTS
+
+    known = (*_FAR_OPTIONS, *ROOTS)
+    for name in options:
+        if name not in known:
+            do = [(f"did you mean {match}?", "") for match in difflib.get_close_matches(name, known, n=2)]
+            raise UsageError(
+                f"a device has no option {name!r}",
+                code="usage.value",
+                why=f"known for a machine behind ssh: {', '.join(_FAR_OPTIONS)}",
+                do=do,
+            )
+    threads = options.get("threads", "1")
+    if not (threads.isascii() and threads.isdecimal() and 1 <= int(threads) <= 1024):
+        why = "it is a whole number from 1 to 1024"
+        raise UsageError(f"threads is {threads!r}", code="usage.value", why=why, do=[("write it like this:", "-o threads=4")])
 
 
 def known_meter(name: str, config: Config) -> None:

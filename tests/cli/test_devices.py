@@ -67,6 +67,15 @@ def test_an_added_device_is_known_from_then_on_and_removed_by_its_name(run_edgek
     assert file.read_text() == "# our lab\n"
 
 
+@pytest.mark.parametrize(
+    ("option", "told"), [("thread=4", "did you mean threads?"), ("nonsense=1", "known for"), ("threads=x", "whole number")]
+)
+def test_options_that_a_machine_behind_ssh_does_not_have_are_refused(run_edgekit: Run, tmp_path: Path, option: str, told: str) -> None:
+    done = run_edgekit("devices", "add", "pi", "ssh://pi@pi", "-o", option)
+    assert (done.returncode, (tmp_path / "edgekit.toml").exists()) == (2, False)
+    assert told in done.stderr
+
+
 def test_an_unknown_device_is_answered_with_the_command_that_adds_it(run_edgekit: Run, model_file: Path) -> None:
     done = run_edgekit("bench", model_file, "--device", "pi")
     assert done.returncode == 2

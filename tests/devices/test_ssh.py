@@ -114,6 +114,10 @@ with SshDevice(spec, cache_dir=Path({str(tmp_path)!r})).connect():
         assert caught.value.code == "device.busy"
         assert f"(process {first.pid} there)" in caught.value.why
         assert "since 20" in caught.value.why
+        look, again = (command for _, command in caught.value.do)
+        assert look.startswith("ssh ")
+        assert look.endswith("pgrep -af runner-'")
+        assert again.startswith("edgekit doctor --device ")
     finally:
         first.kill()
         first.communicate()
