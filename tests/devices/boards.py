@@ -10,7 +10,7 @@ from typing import Any
 
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.quantity import Note
-from edgekit.core.run import RunPlan
+from edgekit.core.run import TINY, RunPlan
 from edgekit.core.window import Phase
 from edgekit.devices.board import BoardDevice
 from edgekit.devices.board_session import BoardSession
@@ -107,6 +107,7 @@ class Script:
     meter: Any
     windows: int = 3
     window_s: float = 2.0
+    inference: str = TINY
 
     def plan(self) -> BenchPlan:
         """Return idle, the windows, idle."""

@@ -18,7 +18,7 @@ from edgekit.core.artifact import ModelArtifact, SourceModel
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Clock, HostMeter
 from edgekit.core.quantity import Note
-from edgekit.core.run import Analysis, LoadTiming, RunPlan, RunRecord, RunStatus
+from edgekit.core.run import TENSORS, Analysis, LoadTiming, RunPlan, RunRecord, RunStatus
 from edgekit.core.sync import SyncPlan
 from edgekit.core.trace import ClockMap
 from edgekit.core.window import Phase, Window
@@ -169,6 +169,7 @@ class Script:
 
     table: Timetable
     meter: HostMeter
+    inference: str = TENSORS
 
     def plan(self) -> BenchPlan:
         lengths = [end - start for start, end in self.table.windows]
