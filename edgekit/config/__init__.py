@@ -76,7 +76,7 @@ class Config:
     devices: Mapping[str, DeviceSpec] = field(default_factory=dict)
     meters: Mapping[str, MeterChoice] = field(default_factory=dict)
     floors: Mapping[str, float] = field(default_factory=dict)
-    sync: SyncPlan = SyncPlan()
+    sync: SyncPlan = field(default_factory=SyncPlan)
 
 
 def find(start: Path) -> Path | None:

@@ -23,7 +23,8 @@ class ChannelCalibration:
     """Hold how one channel behaves: see `Channel`; `noise_w` is the spread of readings at constant load, `read_s` what one read costs.
 
     `averaging_s` is how long one value looks back, `idle_w` what it says while nothing was asked of the machine, `zero_w` what it says with
-    nothing connected, `delay_s` how late its readings are dated, and `counter_ratio` the joules a counter counts for each joule that the power channel at the same place adds up to.
+    nothing connected, `delay_s` how late its readings are dated, and
+    `counter_ratio` the joules a counter counts for each joule that the power channel at the same place adds up to.
     """
 
     channel: str
@@ -59,7 +60,7 @@ class ChannelCalibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """Hold one stretch of a self-test: what the machine was asked to do ("idle", "random", "steady", "sweep", "marker"), from when to when."""
+    """Hold one stretch of a self-test: what the machine was to do ("idle", "random", "steady", "sweep", "marker"), from when to when."""
 
     load: str
     start_ns: int

@@ -19,7 +19,7 @@ __all__ = ["CompareRequest", "CompareResult", "analyse", "compare", "conduct", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareRequest:
-    """Hold run names as typed; the first is the baseline unless `baseline` names another. With a `service`, which of them serves it best."""
+    """Hold run names as typed; the first is the baseline unless `baseline` names another. With a `service`, which serves it best."""
 
     runs: tuple[str, ...]
     runs_dir: Path

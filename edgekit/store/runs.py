@@ -122,7 +122,8 @@ class RunStore:
         """Return the run folders that `name` means, by id.
 
         A folder, a run.json or an id means one run; the start of ids, all runs of the one session they share; a tag, all runs of the newest
-        session that carries it; the tag of a sweep, those of all its sessions. Raises UsageError when nothing has this name, or it starts ids of several sessions.
+        session that carries it; the tag of a sweep, those of all its sessions. Raises UsageError when nothing has this name, or it starts
+        ids of several sessions.
         """
         direct = Path(name)
         if direct.name == RECORD and direct.is_file():

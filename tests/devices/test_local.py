@@ -293,7 +293,7 @@ def test_a_runner_that_dies_in_a_window_is_reported_with_its_last_words(tmp_path
 
 
 def test_an_engine_that_crashes_on_a_model_is_a_model_error(tmp_path: Path) -> None:
-    answers = "read hello; echo '{\"id\":1,\"ok\":true,\"pid\":1}'; read load; kill -11 $$"
+    answers = 'read hello; echo \'{"id":1,"ok":true,"pid":1}\'; read load; kill -11 $$'
     again = f'"{tmp_path}/again"'  # the first process answers questions, the second is to load the model
     crashing = f'case "$*" in *infer*) if [ -e {again} ]; then {answers}; fi; touch {again};; esac; exec "{sys.executable}" "$@"'
     device = local(tmp_path, python=interpreter(tmp_path, crashing))
