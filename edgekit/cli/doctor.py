@@ -39,7 +39,8 @@ def doctor(
     if device is not None:
         then = ("benchmark on it:", f"edgekit bench ARTIFACT --device {device}")
     if found.failed:
-        then = ("look again once that is put right:", "edgekit doctor" + (f" --device {device}" if device is not None else ""))
+        again = "edgekit doctor" if device is None else f"edgekit doctor --device {device}"
+        then = ("look again once that is put right:", again)
     ui.result(
         schema="edgekit.doctor/1",
         data=found,
