@@ -122,7 +122,8 @@ def test_a_cold_start_has_its_own_joules_where_the_meter_resolves_them(run_edgek
     assert cold["starts"] == 3
     assert 0 < cold["first_inference_s"]["value"] < cold["load_s"]["value"]
     assert cold["load_j"]["boundary"] == "cpu_package"
-    assert cold["load_j"]["low"] <= 40.0 * cold["load_s"]["value"] <= cold["load_j"]["high"], "the package draws 40 W whatever happens"
+    watts = cold["load_j"]["value"] / cold["load_s"]["value"]
+    assert watts == pytest.approx(40.0, rel=0.2), "the package draws 40 W whatever happens; three loads tell it roughly"
     first = cold["first_inference_j"]
     assert first["value"] is not None or "takes" in first["reason"]
 

@@ -14,7 +14,7 @@ from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.errors import UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.quantity import Note, Origin
-from edgekit.core.run import RunRecord
+from edgekit.core.run import TENSORS, RunRecord
 from edgekit.core.sync import ASKED, Delay, SyncPlan
 from edgekit.core.trace import Reading
 from edgekit.core.window import Phase
@@ -74,6 +74,8 @@ class LateMeter:
 
 class Staged:
     """Give a benchmark its plan and its meter, as a replay does."""
+
+    inference = TENSORS
 
     def __init__(self, request: BenchRequest, device: SimDevice, spec: MeterSpec, sync: SyncPlan) -> None:
         planned = plan(replace(request, sync=sync), kind="sim")
