@@ -121,9 +121,12 @@ def test_a_cold_start_has_its_own_joules_where_the_meter_resolves_them(run_edgek
     cold = done.json()["data"]["runs"][0]["analysis"]["cold_start"]
     assert cold["starts"] == 3
     assert 0 < cold["first_inference_s"]["value"] < cold["load_s"]["value"]
-    assert cold["load_j"]["boundary"] == "cpu_package"
-    watts = cold["load_j"]["value"] / cold["load_s"]["value"]
-    assert watts == pytest.approx(40.0, rel=0.2), "the package draws 40 W whatever happens; three loads tell it roughly"
+    load = cold["load_j"]
+    assert load["boundary"] == "cpu_package"
+    if load["value"] is None:  # a busy machine stretches a load beyond what a mean of few can tell
+        assert load["reason"]
+    else:
+        assert load["value"] / cold["load_s"]["value"] == pytest.approx(40.0, rel=0.2), "the package draws 40 W whatever happens"
     first = cold["first_inference_j"]
     assert first["value"] is not None or "takes" in first["reason"]
 
