@@ -52,6 +52,20 @@ class Example:
     figures: tuple[Published, ...]
 
 
+def pi4(run: str, joules: float, seconds: float, row: str) -> Published:
+    """Return one of the published figures of a Raspberry Pi 4."""
+    return Published(
+        run=run,
+        device="Raspberry Pi 4B",
+        kind="pi",
+        boundary=Boundary.WALL,
+        joules=joules,
+        seconds=seconds,
+        idle_w=3.06 / 0.87,
+        source=f"MLPerf Inference v2.1 closed, {row}; idle 3.06 W (Raspberry Pi documentation) over an assumed charger efficiency of 87 %",
+    )
+
+
 H200 = Published(
     run="h200-node",
     device="8x H200 server",
@@ -87,17 +101,7 @@ EXAMPLES = (
         input=(1, 224, 224, 3),
         output=(1, 1000),
         figures=(
-            Published(
-                run="pi4-armnn",
-                device="Raspberry Pi 4B",
-                kind="pi",
-                boundary=Boundary.WALL,
-                joules=1.8608379,
-                seconds=0.332413892,
-                idle_w=3.06 / 0.87,
-                source="MLPerf Inference v2.1 closed, Krai rpi4-armnn-v22.05-neon, ResNet-50 SingleStream: 1860.8379 mJ, 332.41 ms; "
-                "idle 3.06 W (Raspberry Pi documentation) over an assumed charger efficiency of 87 %",
-            ),
+            pi4("pi4-armnn", 1.8608379, 0.332413892, "Krai rpi4-armnn-v22.05-neon, ResNet-50 SingleStream: 1860.8379 mJ, 332.41 ms"),
             H200,
         ),
     ),
@@ -107,17 +111,7 @@ EXAMPLES = (
         input=(1, 224, 224, 3),
         output=(1, 1000),
         figures=(
-            Published(
-                run="pi4-tflite",
-                device="Raspberry Pi 4B",
-                kind="pi",
-                boundary=Boundary.WALL,
-                joules=3.3566146,
-                seconds=0.587700397,
-                idle_w=3.06 / 0.87,
-                source="MLPerf Inference v2.1 closed, Krai rpi4-tflite-v2.7.1-ruy, ResNet-50 SingleStream: 3356.6146 mJ, 587.70 ms; "
-                "idle 3.06 W (Raspberry Pi documentation) over an assumed charger efficiency of 87 %",
-            ),
+            pi4("pi4-tflite", 3.3566146, 0.587700397, "Krai rpi4-tflite-v2.7.1-ruy, ResNet-50 SingleStream: 3356.6146 mJ, 587.70 ms"),
             H200,
         ),
     ),

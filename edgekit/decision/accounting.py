@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 
+ON_THE_WAY = (Slot.NETWORK, Slot.RADIO)
+
+
 class NotComputable(Exception):
     """Say which input a convention needs and nobody knows; `name` is its name."""
 
@@ -228,6 +231,11 @@ def total(slots: Slots) -> FloatArray:
     """Return the sum of all slots."""
     amounts = [amount.joules for amount in slots.values()]
     return sum(amounts[1:], start=amounts[0])
+
+
+def way(slots: Slots) -> FloatArray:
+    """Return the joules of what lies between device and cloud, which is where the device is: network and radio, 0 where none is counted."""
+    return sum((slots[slot].joules for slot in ON_THE_WAY if slot in slots), start=0.0 * total(slots))
 
 
 def inputs_of(slots: Slots) -> tuple[str, ...]:

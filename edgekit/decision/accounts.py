@@ -16,10 +16,9 @@ from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown, mer
 from edgekit.core.run import RunRecord
 from edgekit.core.units import Unit
 from edgekit.decision import embodied
-from edgekit.decision.accounting import Usage
-from edgekit.decision.totals import AT_DEVICE, carbon_of, gpu_money, scaled
+from edgekit.decision.accounting import ON_THE_WAY, Usage
+from edgekit.decision.totals import YEAR_S, carbon_of, gpu_money, money_unit, priced, scaled
 
-_YEAR_S = 365.25 * 86_400.0
 Factors = tuple[float | None, float | None]  # of the device's place and of the side's own
 
 
@@ -91,14 +90,14 @@ def water(side: Side, energy: Quantity, books: Books) -> Quantity:
         return scaled(energy, s.device_ewif_l_per_j, "L", (Origin.SOURCED,))
     if s.cloud_wue_l_per_j is None or s.cloud_ewif_l_per_j is None:
         return Unknown(reason="the scenario gives no cloud.wue and cloud.ewif", unit="L")
-    on_the_way = any(entry.side is side and entry.slot in AT_DEVICE and isinstance(entry.energy_j, Estimate) for entry in books.slots)
+    on_the_way = any(entry.side is side and entry.slot in ON_THE_WAY and isinstance(entry.energy_j, Estimate) for entry in books.slots)
     if on_the_way and s.device_ewif_l_per_j is None:
         return Unknown(reason="the scenario gives no device.ewif, which counts the network's electricity", unit="L")
     parts: list[Quantity] = []
     for entry in books.slots:
         if entry.side is not side or isinstance(entry.energy_j, Unknown):
             continue
-        at_device, facility = entry.slot in AT_DEVICE, entry.slot is Slot.COOLING
+        at_device, facility = entry.slot in ON_THE_WAY, entry.slot is Slot.COOLING
         per_j = (s.device_ewif_l_per_j or 0.0) if at_device else s.cloud_ewif_l_per_j + (0.0 if facility else s.cloud_wue_l_per_j)
         parts.append(scaled(entry.energy_j, per_j, "L", (Origin.SOURCED,)))
     return _sum(parts, "L")
@@ -113,12 +112,12 @@ def money(side: Side, energy: Quantity, books: Books) -> Quantity:
     if side is Side.DEVICE:
         if s.price_electricity is None:
             return Unknown(reason="the scenario gives no prices.electricity", unit="EUR")
-        parts.append(_priced(energy, s.price_electricity))
+        parts.append(priced(energy, s.price_electricity))
         share = (s.device_share or 1.0) if s.device_role == "shared" else 1.0
         if s.price_device is not None and s.device_role != "exists_anyway":
             parts.append(_exact(s.price_device, share / (s.rate_per_s * s.lifetime_s)))
         if s.price_device_year is not None:
-            parts.append(_exact(s.price_device_year, share / (s.rate_per_s * _YEAR_S)))
+            parts.append(_exact(s.price_device_year, share / (s.rate_per_s * YEAR_S)))
         return _sum(parts, parts[0].unit)
     if s.price_request is None and s.price_gpu is None:
         return Unknown(reason="the scenario gives neither prices.gpu_hour nor prices.request", unit="USD")
@@ -160,21 +159,13 @@ def _at_places(side: Side, energy: Quantity, books: Books, factors: Factors, uni
     if device is None or own is None:
         return Unknown(reason=f"the scenario gives no {words} for {'both sides' if side is Side.CLOUD else 'the device'}", unit=unit)
     entries = [entry for entry in books.slots if entry.side is side and isinstance(entry.energy_j, Estimate)]
-    parts = [scaled(entry.energy_j, device if entry.slot in AT_DEVICE else own, unit, (Origin.SOURCED,)) for entry in entries]
+    parts = [scaled(entry.energy_j, device if entry.slot in ON_THE_WAY else own, unit, (Origin.SOURCED,)) for entry in entries]
     return _sum(parts, unit)
-
-
-def _priced(energy: Quantity, price: Price) -> Quantity:
-    return scaled(energy, price.amount, _money_unit(price), (Origin.SOURCED,))
 
 
 def _exact(price: Price, count: float) -> Quantity:
     value = price.amount * count
-    return Estimate(value=value, low=value, high=value, unit=_money_unit(price), origins=(Origin.SOURCED,))
-
-
-def _money_unit(price: Price) -> Unit:
-    return "EUR" if price.currency == "EUR" else "USD"
+    return Estimate(value=value, low=value, high=value, unit=money_unit(price), origins=(Origin.SOURCED,))
 
 
 def _later(time: Estimate, seconds: float) -> Estimate:

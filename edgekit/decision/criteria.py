@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgekit.core.decision import Constant, Scenario, Side, Slot
+from edgekit.core.decision import Constant, Scenario, Side
 from edgekit.core.quantity import Origin, Quantity, Unknown
 from edgekit.core.weighing import Criterion
-from edgekit.decision.accounting import Convention, Drawn, NotComputable, Usage, cloud_slots, device_slots, total
-from edgekit.decision.montecarlo import probability
+from edgekit.decision.accounting import Convention, Drawn, NotComputable, Usage, cloud_slots, device_slots, total, way
+from edgekit.decision.montecarlo import SURE, probability
 from edgekit.decision.totals import grid_of
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
-
-SURE = 0.95
-_AT_DEVICE = (Slot.NETWORK, Slot.RADIO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +48,8 @@ def saved_kg(view: Convention, x: Drawn, use: Usage, grid: Grid) -> FloatArray:
     """Return kg CO2e of the cloud less kg CO2e of the device, per inference, without what making the hardware caused."""
     cloud = cloud_slots(view, x, use)
     device = total(device_slots(view, x, use))
-    way = sum((cloud[slot].joules for slot in _AT_DEVICE if slot in cloud), start=0.0 * device)
-    return (total(cloud) - way) * grid.cloud_kg_per_j + (way - device) * grid.device_kg_per_j
+    between = way(cloud)
+    return (total(cloud) - between) * grid.cloud_kg_per_j + (between - device) * grid.device_kg_per_j
 
 
 def carbon(known: Sequence[Convention], drawn: Drawn, use: Usage, found: Sequence[Grid]) -> tuple[Criterion, tuple[Quantity, ...]]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DRAWS = 200_000
 RANKED = 20_000  # draws behind a rank correlation: its error is then below 0.01
 SEED = 20261122
+SURE = 0.95  # the chance from which one side is taken to win
 _Z95 = 1.959964  # two-sided 95 % point of the normal distribution
 
 

@@ -12,12 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgekit.core.decision import Slot
-from edgekit.decision.accounting import Convention, Drawn, Usage, cloud_slots, device_slots, total
-from edgekit.decision.montecarlo import RANKED
-
-SURE = 0.95
-_WAY = (Slot.NETWORK, Slot.RADIO)
+from edgekit.decision.accounting import Convention, Drawn, Usage, cloud_slots, device_slots, total, way
+from edgekit.decision.montecarlo import RANKED, SURE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +32,7 @@ def regime_of(known: Sequence[Convention], drawn: Drawn, use: Usage) -> Regime:
     chances, factors = [], []
     for view in known:
         device, cloud = total(device_slots(view, drawn, use)), cloud_slots(view, drawn, use)
-        way = sum((cloud[slot].joules for slot in _WAY if slot in cloud), start=0.0 * device)
-        chances.append(float(np.mean(way > device)))
-        factors.append(float(np.median(way) / np.median(device)))
+        between = way(cloud)
+        chances.append(float(np.mean(between > device)))
+        factors.append(float(np.median(between) / np.median(device)))
     return Regime(upload_alone=min(chances) >= SURE, times=min(factors))

@@ -8,18 +8,17 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Scenario, Side, Slot, SlotEntry, SlotState
 from edgekit.core.quantity import Estimate, Origin, Quality, Quantity, Unknown, merge_origins
 from edgekit.core.run import TrainingRecord
-from edgekit.decision.accounting import Slots, Usage, bound
+from edgekit.decision.accounting import ON_THE_WAY, Slots, Usage, bound
 from edgekit.decision.embodied import Making
 from edgekit.decision.montecarlo import Inputs, summarise
 from edgekit.decision.numerals import count
+from edgekit.decision.totals import YEAR_S
 
 _NOT_STATED = {
     Slot.STORAGE: "the scenario states no storage.retention and storage.power",
     Slot.UPDATES: "the scenario states no updates",
 }
 _CARBON_ONLY = "making hardware is counted as carbon, not as energy"
-_YEAR_S = 365.25 * 86_400.0
-_ON_THE_WAY = (Slot.NETWORK, Slot.RADIO)
 
 
 def entries(side: Side, point: Slots, drawn: Slots, inputs: Inputs, use: Usage, quality: Quality) -> list[SlotEntry]:
@@ -35,7 +34,7 @@ def entries(side: Side, point: Slots, drawn: Slots, inputs: Inputs, use: Usage, 
                 boundary=_place(slot, side, use),
                 inputs=[inputs[name] for name in amount.inputs],
                 quality=quality,
-                notes=bound(use.device_at if side is Side.DEVICE else use.cloud_at) if slot not in _ON_THE_WAY else (),
+                notes=bound(use.device_at if side is Side.DEVICE else use.cloud_at) if slot not in ON_THE_WAY else (),
             ),
             how=amount.how,
             evidence=tuple(dict.fromkeys(inputs[name].evidence for name in amount.inputs)),
@@ -71,7 +70,7 @@ def retraining_slot(scenario: Scenario) -> SlotEntry | None:
     """Return central retraining per inference of the fleet; the same on both sides. None where the scenario states none."""
     if scenario.retraining_j is None or scenario.retrainings_per_year is None:
         return None
-    per_year = scenario.rate_per_s * scenario.fleet * _YEAR_S
+    per_year = scenario.rate_per_s * scenario.fleet * YEAR_S
     value = scenario.retraining_j * scenario.retrainings_per_year / per_year
     return SlotEntry(
         slot=Slot.UPDATES,
@@ -160,7 +159,7 @@ def training_slot(training: TrainingRecord | None, scenario: Scenario) -> SlotEn
 
 
 def _place(slot: Slot, side: Side, use: Usage) -> Boundary:
-    if slot in _ON_THE_WAY:
+    if slot in ON_THE_WAY:
         return Boundary.GRID
     if slot is Slot.INFERENCE_CLOUD:
         return use.cloud_metered_at

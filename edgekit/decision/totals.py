@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from edgekit.core.decision import Account, Constant, Scenario, Side, Slot, SlotEntry, Total
+from edgekit.core.decision import Account, Constant, Price, Scenario, Side, SlotEntry, Total
 from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown, merge_origins
 from edgekit.core.units import Unit
+from edgekit.decision.accounting import ON_THE_WAY
 
 _DAY_S = 86_400.0
-_YEAR_S = 365.25 * _DAY_S
-AT_DEVICE = frozenset({Slot.NETWORK, Slot.RADIO})  # the access network and the radio run where the device is
+YEAR_S = 365.25 * _DAY_S
 
 
 def totals(scenario: Scenario, accounts: Sequence[Account]) -> tuple[Total, ...]:
     """Return what each account comes to in a day, in a year and over a million inferences, of the whole fleet."""
     fleet_rate = scenario.rate_per_s * scenario.fleet
-    periods = {"day": fleet_rate * _DAY_S, "year": fleet_rate * _YEAR_S, "million inferences": 1e6}
+    periods = {"day": fleet_rate * _DAY_S, "year": fleet_rate * YEAR_S, "million inferences": 1e6}
     return tuple(
         Total(
             period=period,
@@ -49,6 +49,16 @@ def scaled(quantity: Quantity, factor: float, unit: Unit | None = None, origins:
     )
 
 
+def priced(quantity: Quantity, price: Price) -> Quantity:
+    """Return what a quantity costs at a price per unit of it, in the price's currency."""
+    return scaled(quantity, price.amount, money_unit(price), (Origin.SOURCED,))
+
+
+def money_unit(price: Price) -> Unit:
+    """Return the unit of a price's currency."""
+    return "EUR" if price.currency == "EUR" else "USD"
+
+
 def grid_of(scenario: Scenario, constants: Mapping[str, Constant], side: Side) -> tuple[float | None, str]:
     """Return (kg CO2e per joule, its source) at one side; None with the reason when the scenario names no region."""
     if scenario.grid_view == "marginal":
@@ -73,7 +83,7 @@ def carbon_of(
         return Unknown(reason=energy.reason, unit="kg")
     if here is None or device is None:
         return Unknown(reason=here_source if here is None else device_source, unit="kg")
-    parts = [(entry, device if entry.slot in AT_DEVICE else here) for entry in slots if entry.side is side]
+    parts = [(entry, device if entry.slot in ON_THE_WAY else here) for entry in slots if entry.side is side]
     known = [(entry.energy_j.value, grid) for entry, grid in parts if isinstance(entry.energy_j, Estimate)]
     mean = sum(joules * grid for joules, grid in known) / energy.value if energy.value else here
     found = scaled(energy, mean, "kg", (Origin.SOURCED,))
@@ -92,11 +102,4 @@ def gpu_money(scenario: Scenario, gpu_s_paid: Estimate | None) -> Quantity:
     price = scenario.price_gpu
     if price is None or gpu_s_paid is None:
         return Unknown(reason="the cloud run does not say how long one inference takes", unit="USD")
-    return Estimate(
-        value=price.amount * gpu_s_paid.value,
-        low=price.amount * gpu_s_paid.low,
-        high=price.amount * gpu_s_paid.high,
-        unit="EUR" if price.currency == "EUR" else "USD",
-        origins=merge_origins((Origin.SOURCED,), gpu_s_paid.origins),
-        quality=gpu_s_paid.quality,
-    )
+    return priced(replace(gpu_s_paid, notes=()), price)

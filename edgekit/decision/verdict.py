@@ -10,11 +10,11 @@ from edgekit.core.decision import Flip, Influence, Scenario, Side, Verdict, Verd
 from edgekit.core.weighing import Criterion, Gate, Worth
 from edgekit.decision.coverage import computed, name, robust_in
 from edgekit.decision.gates import ruled_out
+from edgekit.decision.montecarlo import SURE
 from edgekit.decision.numerals import amount, multiple
 from edgekit.decision.phrases import against, central, energy, factor, low_ratio, standing, times_less
 from edgekit.decision.regime import Regime
 
-SURE = 0.95
 # A lower bound on the device decides for the device only with this much room: the parts a package meter misses (memory, board,
 # power supply) add a few times what it sees under load. Our own judgement; the room itself is always printed.
 UNSEEN_ROOM = 10.0

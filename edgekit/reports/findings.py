@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from edgekit.core.decision import Side, SlotEntry, Total, View
 from edgekit.core.quantity import Estimate
 from edgekit.decision.coverage import stand_in
+from edgekit.decision.montecarlo import SURE
 from edgekit.decision.numerals import count, rate
 from edgekit.decision.totals import scaled
 from edgekit.reports.model import Report
@@ -145,7 +146,7 @@ def outcome(view: View) -> Cell:
     if not isinstance(view.p_edge, Estimate):
         return Cell("not computable", detail=view.p_edge.reason, tone="unknown")
     chance = view.p_edge.value
-    side, tone = ("device, sure", "edge") if chance >= 0.95 else ("cloud, sure", "cloud") if chance <= 0.05 else ("open", "open")
+    side, tone = ("device, sure", "edge") if chance >= SURE else ("cloud, sure", "cloud") if chance <= 1 - SURE else ("open", "open")
     return Cell(side, detail=f"P {_chance(chance)}", tags=tuple(origin.value for origin in view.p_edge.origins), tone=tone)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgekit.core.decision import Price, Side
-from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown
-from edgekit.core.units import Unit
-from edgekit.decision.totals import scaled
+from edgekit.core.quantity import Estimate, Quantity, Unknown
+from edgekit.decision.totals import priced, scaled
 from edgekit.reports.model import Report, RunRow
 from edgekit.reports.remarks import run_names
 from edgekit.reports.show import Cell, Column, Table, figure, marked, money, share
@@ -31,18 +30,7 @@ class Candidate:
 def candidates(report: Report) -> list[Candidate]:
     """Return every run with what it costs to run; where one beats another is told within one side and one boundary only."""
     found = [_candidate(row, report) for row in report.runs]
-    return [
-        Candidate(
-            run=item.run,
-            side=item.side,
-            energy_j=item.energy_j,
-            latency_s=item.latency_s,
-            accuracy=item.accuracy,
-            cost=item.cost,
-            beaten_by=next((other.run for other in found if _beats(other, item)), None),
-        )
-        for item in found
-    ]
+    return [replace(item, beaten_by=next((other.run for other in found if _beats(other, item)), None)) for item in found]
 
 
 def table(report: Report) -> Table:
@@ -93,10 +81,7 @@ def _cost(row: RunRow, report: Report) -> Quantity:
 
 
 def _priced(amount: Quantity, price: Price | None, key: str) -> Quantity:
-    unit: Unit = "USD" if price is not None and price.currency == "USD" else "EUR"
-    if price is None:
-        return Unknown(reason=f"the scenario gives no {key}", unit=unit)
-    return scaled(amount, price.amount, unit, (Origin.SOURCED,))
+    return priced(amount, price) if price is not None else Unknown(reason=f"the scenario gives no {key}", unit="EUR")
 
 
 def _beats(one: Candidate, other: Candidate) -> bool:
