@@ -22,7 +22,7 @@ from edgekit.decision.choose import energy_of, headline_channel
 from edgekit.decision.commands import somewhere
 from edgekit.decision.numerals import amount, multiple
 from edgekit.decision.ratio import energy_ratio
-from edgekit.decision.totals import grid_of
+from edgekit.decision.totals import average_grid
 
 if TYPE_CHECKING:
     pass
@@ -130,7 +130,7 @@ def _duty_cycle(device: RunRecord, scenario: Scenario, use: Usage) -> Iterator[A
 
 def _region(scenario: Scenario, constants: Mapping[str, Constant], inside: Quantity) -> Iterator[Advice]:
     """Yield the region with the cleanest grid among the constants, where the data may move there."""
-    here, source = grid_of(scenario, constants, Side.CLOUD)
+    here, source = average_grid(scenario, constants, Side.CLOUD)
     if here is None or scenario.privacy != "none" or not isinstance(inside, Estimate):
         return
     grids = {name.removeprefix("grid_"): item for name, item in constants.items() if name.startswith("grid_")}

@@ -14,7 +14,7 @@ from edgekit.core.quantity import Origin, Quantity, Unknown
 from edgekit.core.weighing import Criterion
 from edgekit.decision.accounting import Convention, Drawn, NotComputable, Usage, cloud_slots, device_slots, total, way
 from edgekit.decision.montecarlo import SURE, probability
-from edgekit.decision.totals import grid_of
+from edgekit.decision.totals import average_grid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,7 @@ class Grid:
 def grids(scenario: Scenario, constants: Mapping[str, Constant]) -> tuple[Grid, ...]:
     """Return the views of the grid that are known on both sides, the scenario's own first."""
     found = []
-    device, cloud = (grid_of(scenario, constants, side)[0] for side in (Side.DEVICE, Side.CLOUD))
+    device, cloud = (average_grid(scenario, constants, side)[0] for side in (Side.DEVICE, Side.CLOUD))
     if device is not None and cloud is not None:
         found.append(Grid(name="average", device_kg_per_j=device, cloud_kg_per_j=cloud))
     device, cloud = scenario.device_grid_marginal_kg_per_j, scenario.cloud_grid_marginal_kg_per_j

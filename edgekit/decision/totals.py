@@ -60,10 +60,15 @@ def money_unit(price: Price) -> Unit:
 
 
 def grid_of(scenario: Scenario, constants: Mapping[str, Constant], side: Side) -> tuple[float | None, str]:
-    """Return (kg CO2e per joule, its source) at one side; None with the reason when the scenario names no region."""
+    """Return (kg CO2e per joule, its source) at one side, by the scenario's view of the grid; None with the reason when it states none."""
     if scenario.grid_view == "marginal":
         marginal = scenario.device_grid_marginal_kg_per_j if side is Side.DEVICE else scenario.cloud_grid_marginal_kg_per_j
         return marginal, "user"
+    return average_grid(scenario, constants, side)
+
+
+def average_grid(scenario: Scenario, constants: Mapping[str, Constant], side: Side) -> tuple[float | None, str]:
+    """Return (kg CO2e per joule, its source) of the mean grid at one side; None with the reason when the scenario names no region."""
     stated = scenario.device_grid_kg_per_j if side is Side.DEVICE else scenario.cloud_grid_kg_per_j
     region = scenario.device_region if side is Side.DEVICE else scenario.cloud_region
     if stated is not None:

@@ -9,6 +9,7 @@ import pytest
 from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Side, VerdictKind
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Unknown
+from edgekit.decision.criteria import grids
 from edgekit.decision.decide import decide
 from edgekit.decision.montecarlo import draw, shared_terms
 from edgekit.decision.scenario import default_scenario, parse_scenario
@@ -207,3 +208,33 @@ def test_curves_hold_both_sides_and_cross_where_the_break_even_says(constants):
     assert all(low <= value <= high for series in (curve.edge_j, curve.cloud_j) for value, low, high in series)
     for at, edge, cloud in zip(curve.x, curve.edge_j, curve.cloud_j, strict=True):
         assert (cloud[0] > edge[0]) == (at > flip)
+
+
+MARGINAL = """
+[device]
+region = "NL"
+grid_marginal = "600 gCO2e/kWh"
+[cloud]
+region = "FR"
+grid_marginal = "500 gCO2e/kWh"
+"""
+
+
+@pytest.mark.parametrize("view", ["average", "marginal"])
+def test_a_view_of_the_grid_holds_its_own_factors_whichever_the_scenario_takes(constants, view):
+    scenario = parse_scenario(f'grid.view = "{view}"\n{MARGINAL}', where="s.toml", constants=constants)
+    found = {grid.name: (grid.device_kg_per_j, grid.cloud_kg_per_j) for grid in grids(scenario, constants)}
+    assert next(iter(found)) == view
+    assert found["average"] == (constants["grid_NL"].value, constants["grid_FR"].value)
+    assert found["marginal"] == pytest.approx((600 / 3.6e9, 500 / 3.6e9))
+
+
+def test_a_cleaner_region_is_found_by_mean_factors_alone(constants):
+    """The table of regions holds means: a marginal factor here beside a mean one there would promise what no move saves."""
+    pair = [edge_wall(), cloud_gpu()]
+
+    def promised(view):
+        advice = decided(pair, constants, f'grid.view = "{view}"\n{MARGINAL}').advice
+        return [(item.saves_kg, item.because) for item in advice if "run the cloud side in" in item.what]
+
+    assert promised("average") == promised("marginal") != []
