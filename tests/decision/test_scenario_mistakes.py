@@ -13,7 +13,6 @@ from edgekit.decision.fields import FIELDS
 from edgekit.decision.overrides import with_overrides
 from edgekit.decision.radio import DUTY_CYCLE, airtime_s, frame_s, lora_duty
 from edgekit.decision.scenario import parse_scenario
-from edgekit.decision.sci import carbon_per, disagreement
 from edgekit.decision.units import parse
 
 
@@ -83,12 +82,6 @@ def test_the_airtime_of_lora_is_that_of_its_calculators():
 def test_more_bytes_are_never_sooner_through(one, other, spreading_factor):
     few, many = sorted((one, other))
     assert 0 < airtime_s(few, spreading_factor) <= airtime_s(many, spreading_factor) * (1 + 1e-12)
-
-
-def test_printed_figures_that_are_wrong_are_flagged():
-    assert disagreement(0.13e-3, carbon_per(6500.0, 50e9, per=1e6)) == pytest.approx(1 / 1000)
-    assert disagreement(3000.0, carbon_per(75_000.0, 2.5e9, per=1e9)) == pytest.approx(0.1)
-    assert disagreement(28.5e-3, 1000.0 / (4 * 365 * 24)) is None
 
 
 def test_the_manual_holds_every_line():

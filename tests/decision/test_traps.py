@@ -13,13 +13,14 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Side, Slot, VerdictKind
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Estimate, Origin, Quality, Unknown
+from edgekit.decision import accounts
 from edgekit.decision.accounting import Convention, cloud_slots, conventions, idle_s
 from edgekit.decision.decide import decide
 from edgekit.decision.embodied import amortised_kg, of_cloud, of_device
 from edgekit.decision.montecarlo import Input, draw, summarise
 from edgekit.decision.ratio import energy_ratio
 from edgekit.decision.scenario import default_scenario, parse_scenario
-from edgekit.decision.sci import carbon_per, score_kg
+from edgekit.decision.totals import scaled
 from edgekit.decision.units import UnitProblem, parse
 from tests.decision.test_accounting_rules import PRIMARY, USE, cloud, device, inputs
 from tests.reports.records import artifact, cloud_gpu, edge_wall
@@ -233,9 +234,17 @@ def test_t21_an_idle_power_that_was_not_settled_is_unknown_and_not_used(constant
     assert isinstance(decision.views[0].cloud_j, Unknown)
 
 
+def exactly(value, unit):
+    return Estimate(value=value, low=value, high=value, unit=unit, origins=(Origin.SOURCED,))
+
+
 def test_t22_kilograms_are_not_grams_and_a_million_is_not_a_thousand():
-    assert carbon_per(6500.0, 50e9, per=1e6) * 1000 == pytest.approx(130.0)  # g per million tokens; printed as 0.13
-    assert carbon_per(75_000.0, 2.5e9, per=1e9) == pytest.approx(30_000.0)  # kg per billion parameters; printed as 3000 and as 30
+    tokens_kg = scaled(exactly(6500.0, "kg"), 1e6 / 50e9).value  # a million of them
+    assert tokens_kg * 1000 == pytest.approx(130.0)
+    assert 0.13e-3 / tokens_kg == pytest.approx(1 / 1000)  # as the specification prints it
+    parameters_kg = scaled(exactly(75_000.0, "kg"), 1e9 / 2.5e9).value  # a thousand million of them
+    assert parameters_kg == pytest.approx(30_000.0)
+    assert 3000.0 / parameters_kg == pytest.approx(0.1)  # as the specification prints it, and elsewhere as 30
     with pytest.raises(UnitProblem):
         parse("3 kg", "kgCO2e")
     assert parse("381 gCO2e/kWh", "kgCO2e/joule") == pytest.approx(0.381 / 3.6e6)
@@ -244,7 +253,8 @@ def test_t22_kilograms_are_not_grams_and_a_million_is_not_a_thousand():
 def test_the_specifications_own_example_of_making_a_server():
     hour, life = 3600.0, 4 * 365 * 24 * 3600.0
     assert 1000 * amortised_kg(1000.0, hour, life) == pytest.approx(28.5, abs=0.05)  # g CO2e
-    assert score_kg(energy_j=3.6e6, grid_kg_per_j=0.5 / 3.6e6, made_kg=0.1, units=2) == pytest.approx(0.3)
+    operational = scaled(exactly(3.6e6 / 2, "J"), 0.5 / 3.6e6, "kg")  # of two units
+    assert accounts.sci(operational, exactly(0.1 / 2, "kg")).value == pytest.approx(0.3)
 
 
 def test_there_is_one_test_for_every_trap():
