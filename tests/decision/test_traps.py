@@ -234,8 +234,8 @@ def test_t21_an_idle_power_that_was_not_settled_is_unknown_and_not_used(constant
     assert isinstance(decision.views[0].cloud_j, Unknown)
 
 
-def exactly(value, unit):
-    return Estimate(value=value, low=value, high=value, unit=unit, origins=(Origin.SOURCED,))
+def exactly(value, unit, boundary=None):
+    return Estimate(value=value, low=value, high=value, unit=unit, boundary=boundary, origins=(Origin.SOURCED,))
 
 
 def test_t22_kilograms_are_not_grams_and_a_million_is_not_a_thousand():
@@ -253,7 +253,7 @@ def test_t22_kilograms_are_not_grams_and_a_million_is_not_a_thousand():
 def test_the_specifications_own_example_of_making_a_server():
     hour, life = 3600.0, 4 * 365 * 24 * 3600.0
     assert 1000 * amortised_kg(1000.0, hour, life) == pytest.approx(28.5, abs=0.05)  # g CO2e
-    operational = scaled(exactly(3.6e6 / 2, "J"), 0.5 / 3.6e6, "kg")  # of two units
+    operational = scaled(exactly(3.6e6 / 2, "J", Boundary.GRID), 0.5 / 3.6e6, "kg")  # of two units
     assert accounts.sci(operational, exactly(0.1 / 2, "kg")).value == pytest.approx(0.3)
 
 
