@@ -17,6 +17,7 @@ def tiny(tmp_path):
     return write_onnx(tmp_path / "tiny.fp32.onnx")
 
 
+@pytest.mark.slow
 def test_each_batch_becomes_a_run_folder_that_can_be_read_alone(run_edgekit, tiny, tmp_path):
     done = run_edgekit(
         "--json",

@@ -126,6 +126,7 @@ def test_no_file_loses_its_place_to_a_capture(run_edgekit: Run, tmp_path: Path) 
     assert (tmp_path / "model.tflite").read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said(run_edgekit: Run, tiny_disk: Path) -> None:
     with emulated(EmulationRequest(kind="um25c")) as emulation:
         (tiny_disk / "filler").write_bytes(b"0" * 60_000)

@@ -125,6 +125,7 @@ def test_an_onnx_model_is_quantized_and_proved_without_tensorflow(desk: Path, ru
     assert (desk / rows[1]["path"]).is_file()
 
 
+@pytest.mark.slow
 def test_the_table_shows_the_proof_and_the_next_command(desk: Path, run_edgekit: Run) -> None:
     done = run_edgekit("convert", "tiny.onnx", "--calib", "calib.npz", "--eval", "test.npz", "--out", "a b", cwd=desk)
     assert done.returncode == 0, done.stderr
@@ -134,6 +135,7 @@ def test_the_table_shows_the_proof_and_the_next_command(desk: Path, run_edgekit:
     assert "edgekit bench 'a b/tiny.fp32.onnx' 'a b/tiny.int8.onnx'" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_table_fits_eighty_columns_with_every_column_it_has(desk: Path, run_edgekit: Run) -> None:
     words = ["--calib", "calib.npz", "--eval", "classes.npz", "--runtime-agreement", "--style", "rich", "--name", "a_name_of_20_letters"]
     with np.load(desk / "test.npz") as data:
@@ -146,6 +148,7 @@ def test_the_table_fits_eighty_columns_with_every_column_it_has(desk: Path, run_
         assert said in table
 
 
+@pytest.mark.slow
 def test_labelled_data_decides_where_the_user_lets_it(desk: Path, run_edgekit: Run) -> None:
     random = np.random.default_rng(1)
     x = random.uniform(-1, 1, size=(400, 8)).astype(np.float32)
@@ -165,6 +168,7 @@ def test_labelled_data_decides_where_the_user_lets_it(desk: Path, run_edgekit: R
     assert 0 < proof["mcnemar_p"] <= 1
 
 
+@pytest.mark.slow
 def test_without_data_the_record_says_so_and_keeps_no_samples(desk: Path, run_edgekit: Run) -> None:
     done = run_edgekit("convert", "tiny.onnx", "-r", "fp32", "--json", cwd=desk)
     artifact = done.json()["data"]["rows"][0]["artifact"]
@@ -173,6 +177,7 @@ def test_without_data_the_record_says_so_and_keeps_no_samples(desk: Path, run_ed
     assert not list((desk / "artifacts").glob("*.npz"))
 
 
+@pytest.mark.slow
 def test_a_percentile_without_anything_to_calibrate_is_told_of(desk: Path, run_edgekit: Run) -> None:
     done = run_edgekit("convert", "tiny.onnx", "-r", "fp32", "--percentile", "99.9", "--json", cwd=desk)
     assert "calibration.unused" in [note["code"] for note in done.json()["notes"]]
@@ -199,6 +204,7 @@ def test_of_many_calibration_inputs_some_are_kept_apart_to_test_on(desk: Path, r
     assert proof["calibration_max_abs_error"] is not None
 
 
+@pytest.mark.slow
 def test_only_what_was_verified_is_proposed_for_a_benchmark(desk: Path, run_edgekit: Run) -> None:
     done = run_edgekit("convert", "tiny.onnx", "--calib", "calib.npz", "--min-sqnr", "int8=200", cwd=desk)
     assert done.returncode == 3, done.stderr
@@ -207,6 +213,7 @@ def test_only_what_was_verified_is_proposed_for_a_benchmark(desk: Path, run_edge
     assert bench.split("edgekit bench ")[1] == "artifacts/tiny.fp32.onnx"
 
 
+@pytest.mark.slow
 def test_what_an_earlier_conversion_left_under_the_same_name_is_named(desk: Path, run_edgekit: Run) -> None:
     def stale(*words: str) -> list[str]:
         done = run_edgekit("convert", "tiny.onnx", "--json", *words, cwd=desk)

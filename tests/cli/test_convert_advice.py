@@ -23,6 +23,7 @@ def noted(done: Completed, code: str) -> dict[str, str]:
     return next(note for note in done.json()["notes"] if note["code"] == code)
 
 
+@pytest.mark.slow
 def test_what_is_left_out_without_data_is_named_and_the_command_makes_it(tmp_path: Path, run_edgekit: Run) -> None:
     write_onnx(tmp_path / "tiny.onnx")
     note = noted(run_edgekit("convert", "tiny.onnx", "--json", cwd=tmp_path), "calibration.missing")

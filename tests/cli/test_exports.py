@@ -36,6 +36,7 @@ def test_an_unknown_format_is_refused_with_the_nearest_before_anything_is_writte
     assert not list(runs.glob("report*"))
 
 
+@pytest.mark.slow
 def test_a_report_is_drawn_again_from_its_json_alone_with_the_same_bytes(runs, run_edgekit):
     run_edgekit("report", "edge", "cloud", "--format", "html,md,json,csv,parquet", "--out", "first", cwd=runs)
     (runs / "runs").rename(runs / "gone")
@@ -53,6 +54,7 @@ def test_a_finished_report_takes_no_scenario(runs, run_edgekit):
     assert "report.finished" in done.stderr
 
 
+@pytest.mark.slow
 def test_export_writes_a_run_or_a_report(runs, run_edgekit):
     assert run_edgekit("export", "boamps", "edge", cwd=runs).returncode == 0
     assert json.loads((runs / "edge.boamps.json").read_text())["task"]["taskStage"] == "inference"

@@ -157,6 +157,7 @@ def test_names_in_a_file_cannot_drive_the_terminal(desk: Path, run_edgekit: Run)
     assert "\\x1b[31mred" in done.stdout
 
 
+@pytest.mark.slow
 def test_an_ort_file_is_looked_into_as_well(desk: Path, run_edgekit: Run) -> None:
     done = run_edgekit("convert", "foreign.onnx", "-r", "fp32", "--to", "ort", "--min-sqnr", "fp32=60", cwd=desk)
     assert done.returncode == 0, done.stderr

@@ -120,6 +120,7 @@ def test_what_is_absent_is_shown_only_when_asked_for(run_edgekit: Run, tmp_path:
     assert "cannot be listed" in long.stdout
 
 
+@pytest.mark.slow
 def test_a_configured_name_stands_for_its_kind(run_edgekit: Run, tmp_path: Path) -> None:
     (tmp_path / "edgekit.toml").write_text('[meters.mine]\nkind = "sim"\n[meters.odd]\nkind = "siim"\n')
     found = {meter["name"]: meter for meter in run_edgekit("meters", "--device", "sim", "--json").json()["data"]["meters"]}

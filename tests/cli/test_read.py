@@ -23,6 +23,7 @@ from tests.conftest import Completed, clean_environment
 Run = Callable[..., Completed]
 
 
+@pytest.mark.slow
 def test_what_was_read_is_one_document(run_edgekit: Run) -> None:
     with emulated(EmulationRequest(kind="um25c", load="idle 5 W")) as emulation:
         document = run_edgekit("meters", "read", emulation.meter, "--seconds", "2", "--json").json()
@@ -48,6 +49,7 @@ def test_ctrl_c_prints_what_was_read() -> None:
     assert "at usb_input (emulated)" in said
 
 
+@pytest.mark.slow
 def test_a_meter_that_falls_silent_ends_the_look_with_what_came() -> None:
     with emulated(EmulationRequest(kind="um25c", load="idle 5 W", faults=("silent@2s",))) as emulation:
         found = read(Um25cMeter(emulation.address), seconds=60, show=lambda totals, points: None)

@@ -31,6 +31,7 @@ def test_report_prints_the_verdict_and_writes_three_files(runs, run_edgekit):
     assert sorted(path.name for path in runs.glob("made.*")) == ["made.html", "made.json", "made.md"]
 
 
+@pytest.mark.slow
 def test_the_commands_of_a_report_can_be_pasted_where_it_was_made(runs, run_edgekit):
     done = run_edgekit("report", "edge", "cloud", "--out", "made", "--json", cwd=runs)
     assert done.returncode == 0
@@ -41,6 +42,7 @@ def test_the_commands_of_a_report_can_be_pasted_where_it_was_made(runs, run_edge
     assert "runs/edge/run.json runs/other/run.json" in " ".join(refused.stderr.split())
 
 
+@pytest.mark.slow
 def test_report_as_json_is_one_document_with_files_and_figures(runs, run_edgekit):
     done = run_edgekit("report", "edge", "cloud", "--json", cwd=runs)
     assert done.returncode == 0, done.stderr
@@ -83,6 +85,7 @@ def test_missing_runs_and_files_end_with_2(runs, run_edgekit):
     assert run_edgekit("report", cwd=runs).returncode == 2
 
 
+@pytest.mark.slow
 def test_an_unwritable_folder_ends_with_6_and_leaves_nothing(runs, as_ordinary_user):
     locked = runs / "locked"
     locked.mkdir(mode=0o555)
@@ -92,6 +95,7 @@ def test_an_unwritable_folder_ends_with_6_and_leaves_nothing(runs, as_ordinary_u
     assert list(locked.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_with_6_and_leaves_nothing_half_written(runs, run_edgekit, tiny_disk):
     done = run_edgekit("report", "edge", "cloud", "--out", tiny_disk, cwd=runs)
     assert done.returncode == 6, done.stderr
@@ -108,6 +112,7 @@ def test_compare_prints_ratios_with_intervals(runs, run_edgekit):
     assert "edgekit report edge edge-fp32 cloud" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["80", "60"])
 def test_compare_and_report_can_be_read_on_a_narrow_terminal(runs, run_edgekit, width):
     for arguments in (("compare", "edge", "edge-fp32", "cloud"), ("report", "edge", "cloud")):

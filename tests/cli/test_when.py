@@ -109,6 +109,7 @@ def test_what_cannot_be_meant_is_one_clear_message(run_edgekit: Run, synthetic: 
     assert f"[{code}]" in done.stderr
 
 
+@pytest.mark.slow
 def test_bad_lines_half_years_and_other_regions_are_refused(run_edgekit: Run, synthetic: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.csv"
     bad.write_text("2025-07-01T00:00Z,100\n2025-07-01T01:00Z,a lot\n")

@@ -120,6 +120,7 @@ sys.meta_path.insert(0, Killer())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("site", "said"), [(ABSENT, "not installed"), (CRASH, "SIGSEGV")])
 def test_a_runtime_that_is_absent_or_crashes_takes_nothing_down(
     site: str, said: str, int8: tuple[Path, Any], tmp_path: Path, run_edgekit: Callable[..., Completed]

@@ -74,6 +74,7 @@ def wholes(folder: Path) -> Iterator[tuple[str, bytes]]:
         yield path.suffix[1:], path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_few_damaged_files_are_answered(seed: int, tmp_path: Path, run_edgekit: Run) -> None:
     for suffix, whole in wholes(tmp_path):

@@ -36,6 +36,7 @@ def test_operators_and_their_places_are_read_from_what_libraries_say(words: str,
     assert missing_operators(words) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "format", "layers", "named"),
     [

@@ -85,6 +85,7 @@ def test_a_board_of_another_make_is_driven(tiny: Open, energy: bool) -> None:
         assert window.clock == idle.clock == ("host" if energy else "board")
 
 
+@pytest.mark.slow
 def test_its_counter_wraps_and_the_clocks_still_join(tiny: Open) -> None:
     with tiny("-u", "1000", "-w", str(2**32 - 3_000_000)) as path, _session(path) as session:
         model = session.load(ARTIFACT, samples=None, plan=PLAN)

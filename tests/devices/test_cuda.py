@@ -84,6 +84,7 @@ def test_a_rehearsal_computes_on_the_processor_and_says_so_everywhere(tmp_path: 
         assert all(probe["emulated"] for probe in session.probe(["nvml", "rapl"]).values())
 
 
+@pytest.mark.slow
 def test_a_gpu_of_another_machine_is_reached_over_ssh(tmp_path: Path) -> None:
     python = tmp_path / "python"
     found = f"{FAKE_NVML}:{FAKE_ORT}"
@@ -106,6 +107,7 @@ def test_only_the_processor_can_stand_in(tmp_path: Path) -> None:
     assert caught.value.code == "config.invalid"
 
 
+@pytest.mark.slow
 def test_a_rehearsed_run_is_emulated_in_time_and_energy(tmp_path: Path, run_edgekit: Any) -> None:
     (tmp_path / "edgekit.toml").write_text('[devices.gpu]\nkind = "cuda"\noptions = { rehearsal = "cpu" }\n')
     times = ("--windows", "3", "--window", "0.25", "--idle", "0.3", "--warmup", "0", "--cooldown", "0", "--cold-starts", "0")

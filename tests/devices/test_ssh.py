@@ -93,6 +93,7 @@ def test_the_offset_of_its_clock_is_known_within_a_millisecond_and_the_bracket_c
     assert 0 < here_ns - (window.end_ns - 1000 * 10**9) < 1_000_000_000
 
 
+@pytest.mark.slow
 def test_a_second_benchmark_is_told_who_has_the_machine_until_that_one_is_gone(there, tmp_path):
     holding = f"""
 import sys, time
@@ -160,6 +161,7 @@ def test_what_is_there_is_not_sent_again_and_what_was_cut_off_goes_on(there, tmp
     assert not part.exists()
 
 
+@pytest.mark.slow
 def test_a_part_that_was_damaged_there_is_sent_anew(there, tmp_path):
     model = write_onnx(tmp_path / "damaged.onnx", width=512)
     with device(there).connect() as session:
@@ -303,6 +305,7 @@ def test_a_cable_that_is_pulled_is_noticed_here_and_everything_ends_there(there,
         wait_until(lambda: not left(), "the end of every runner there, with the link still silent", seconds=15)
 
 
+@pytest.mark.slow
 def test_a_machine_that_starts_anew_is_told_from_a_lost_link(there, tmp_path):
     (tmp_path / "sys" / "kernel" / "random").mkdir(parents=True)
     start = tmp_path / "sys" / "kernel" / "random" / "boot_id"
@@ -337,6 +340,7 @@ def test_a_slow_link_changes_no_window_and_the_brackets_say_that_it_is_slow(ther
     assert idle.start_ns > window.end_ns - clocks.bracket_ns
 
 
+@pytest.mark.slow
 def test_two_models_and_a_sampler_share_the_connection(there, tmp_path):
     readings = []
     with device(there).connect() as session:

@@ -91,6 +91,7 @@ def test_the_limit_is_that_of_the_binomial_distribution():
     assert fewest(2000) == pytest.approx(2000 * LEVEL + NormalDist().inv_cdf(ALPHA) * math.sqrt(2000 * LEVEL * (1 - LEVEL)), abs=3)
 
 
+@pytest.mark.slow
 def test_intervals_of_a_hundred_runs_hold_the_truth():
     judge(trials(range(100)))
 
@@ -105,6 +106,7 @@ def test_intervals_of_two_thousand_runs_hold_the_truth():
     judge([trial for trial in done if not trial.run.record.meters[0].accuracy.gain_rel], widest=1.75)
 
 
+@pytest.mark.slow
 def test_an_estimator_that_claims_too_much_is_noticed():
     class Bold(Trial):
         @property

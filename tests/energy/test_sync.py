@@ -49,6 +49,7 @@ def test_the_drift_is_found_where_the_arrivals_tell_it_and_not_invented_elsewher
     assert (short.drift, short.drift_u) == (0.0, 1e-4)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 1000), drift=st.floats(-1e-4, 1e-4))
 def test_collecting_finds_the_line_that_all_arrivals_give(seed: int, drift: float) -> None:
     device, arrival, true = _arrivals(seed, number=3_000, offset_ns=10**12, drift=drift, jitter_ns=1e6)

@@ -99,6 +99,7 @@ def test_what_cannot_be_installed_or_does_not_work_leaves_nothing(
     assert not place("onnx2tf", tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_half_way_it_is_not_used_and_can_be_made_again(
     run_edgekit: Edgekit, tmp_path: Path, pretending: tuple[str, ...], ending: signal.Signals

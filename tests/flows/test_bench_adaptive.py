@@ -137,6 +137,7 @@ def test_two_artifacts_end_in_time_whatever_their_warm_up_takes(model_file, opti
     assert "run.overrun" not in [note.code for note in told.notes]
 
 
+@pytest.mark.slow
 def test_a_time_in_which_nothing_can_be_measured_is_refused_with_one_that_can(run_edgekit, model_file):
     asked = ["bench", model_file, "--device", "sim", "--until", "2%"]
     refused = run_edgekit("--json", *asked, "--max-time", "20s")
@@ -211,6 +212,7 @@ def test_windows_meet_a_slow_sensor_at_random_phases(model_file):
     assert other != drawn
 
 
+@pytest.mark.slow
 def test_options_reach_the_record_and_the_document(run_edgekit, model_file):
     asked = ["--until", "5%", "--max-time", "10m", "--idle-between", "1"]
     done = run_edgekit("--json", "bench", model_file, "--device", "sim", "--runs", "runs", *asked)

@@ -67,6 +67,7 @@ def test_where_no_temperature_can_be_read_the_fixed_pause_stays(bench_hot):
     assert _temperatures(run) == [None] * 3
 
 
+@pytest.mark.slow
 def test_temperatures_are_shown_and_kept_by_a_new_analysis(run_edgekit, bench_hot, tmp_path):
     run = bench_hot("--cool-to", "+2C")
     path = tmp_path / "runs" / run["id"] / "run.json"

@@ -302,6 +302,7 @@ def _sampler(process):
     return next(pid for pid, line in descendants(process.pid).items() if line.split()[-1] == "sample")
 
 
+@pytest.mark.slow
 @pytest_linux
 def test_a_sampler_that_is_killed_ends_the_run_at_once_and_keeps_what_it_read(tiny, tmp_path):
     with _running(tmp_path, tiny, *LONG) as process:

@@ -73,6 +73,7 @@ def box(tmp_path, powercap):
 PLAN = ("--windows", "3", "--window", "0.5", "--idle", "0.5", "--warmup", "0.1", "--cooldown", "0.05")
 
 
+@pytest.mark.slow
 def test_rapl_is_chosen_counts_each_joule_once_and_survives_its_wrap(run_edgekit, tiny, box):
     done = run_edgekit("--json", "bench", tiny, "--device", box, "--runs", "runs", *PLAN)
     assert done.returncode == 0, done.stderr
@@ -115,6 +116,7 @@ def test_without_any_sensor_the_estimate_is_called_one(run_edgekit, tiny):
     assert 0 < watts / run_scale(done) <= 1.05
 
 
+@pytest.mark.slow
 def test_a_cold_start_has_its_own_joules_where_the_meter_resolves_them(run_edgekit, tiny, box):
     done = run_edgekit("--json", "bench", tiny, "--device", box, "--runs", "runs", *PLAN, "--cold-starts", "3")
     assert done.returncode == 0, done.stderr
@@ -131,6 +133,7 @@ def test_a_cold_start_has_its_own_joules_where_the_meter_resolves_them(run_edgek
     assert first["value"] is not None or "takes" in first["reason"]
 
 
+@pytest.mark.slow
 def test_a_rate_is_kept_by_the_runner_itself(run_edgekit, tiny, box):
     done = run_edgekit("--json", "bench", tiny, "--device", box, "--runs", "runs", *PLAN, "--rate", "50/s", "--cold-starts", "0")
     assert done.returncode == 0, done.stderr
@@ -151,6 +154,7 @@ def run_scale(done):
     return channel["scale"] * 1e9
 
 
+@pytest.mark.slow
 def test_each_record_names_the_engine_that_took_its_artifact(run_edgekit, tiny, tmp_path):
     (tmp_path / "copy.onnx").write_bytes(tiny.read_bytes())
     done = run_edgekit("--json", "bench", tiny, tmp_path / "copy.onnx", "--meter", "cputime", "--runs", "runs", *PLAN)
@@ -177,6 +181,7 @@ def _wait_for_windows(tmp_path, count, process):
 LONG = ("--windows", "200", "--window", "0.3", "--idle", "0.3", "--warmup", "0.1", "--cooldown", "0.02")
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_a_partial_record_that_can_be_read(run_edgekit, tiny, tmp_path):
     process = _start(tmp_path, "bench", tiny, "--meter", "cputime", "--runs", "runs", *LONG)
     _wait_for_windows(tmp_path, 3, process)
@@ -193,6 +198,7 @@ def test_ctrl_c_ends_with_130_and_a_partial_record_that_can_be_read(run_edgekit,
     assert not (tmp_path / "runs" / ".open").exists()
 
 
+@pytest.mark.slow
 def test_nothing_is_left_running_after_ctrl_c(tiny, tmp_path):
     process = _start(tmp_path, "bench", tiny, "--meter", "cputime", "--runs", "runs", *LONG)
     _wait_for_windows(tmp_path, 1, process)
@@ -203,6 +209,7 @@ def test_nothing_is_left_running_after_ctrl_c(tiny, tmp_path):
     assert [pid for pid in children if Path(f"/proc/{pid}/stat").exists()] == []
 
 
+@pytest.mark.slow
 def test_a_killed_bench_is_recovered_by_the_next_one(run_edgekit, tiny, tmp_path):
     process = _start(tmp_path, "bench", tiny, "--meter", "cputime", "--runs", "runs", *LONG)
     _wait_for_windows(tmp_path, 3, process)
@@ -215,6 +222,7 @@ def test_a_killed_bench_is_recovered_by_the_next_one(run_edgekit, tiny, tmp_path
     assert statuses == ["complete", "interrupted"]
 
 
+@pytest.mark.slow
 def test_a_runner_that_dies_leaves_a_partial_record(tiny, tmp_path):
     process = _start(tmp_path, "bench", tiny, "--meter", "cputime", "--runs", "runs", *LONG)
     _wait_for_windows(tmp_path, 3, process)

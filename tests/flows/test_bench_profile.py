@@ -31,6 +31,7 @@ def chain(tmp_path):
     return tiny.chain_onnx(tmp_path / "chain.onnx", (64, 1024, 1024))
 
 
+@pytest.mark.slow
 def test_operators_are_printed_kept_and_found_again_from_raw_data(run_edgekit, chain, tmp_path):
     done = run_edgekit("--json", "bench", chain, "--profile", "--runs", "runs", "--batch", "8", *PLAN)
     assert done.returncode == 0, done.stderr
@@ -72,6 +73,7 @@ def test_an_engine_without_operator_times_costs_a_note_and_nothing_else(run_edge
     assert [note["code"] for note in run["notes"]].count("profile.unsupported") == 1
 
 
+@pytest.mark.slow
 def test_power_that_follows_real_operators_is_found_in_each_of_them(run_edgekit, tmp_path):
     """Give each operator of a real profile a power of its own, and look for it in what a counter would have read."""
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -138,6 +140,7 @@ def plant(record: RunRecord, traces: dict[str, Trace], watts: dict[str, float]) 
     return replace(record, meters=(meter,)), truth
 
 
+@pytest.mark.slow
 def test_the_record_can_be_read_by_json_alone(run_edgekit, chain, tmp_path):
     done = run_edgekit("bench", chain, "--profile", "--runs", "runs", *PLAN)
     assert done.returncode == 0, done.stderr

@@ -80,6 +80,7 @@ def test_rates_that_cannot_be_meant(run_edgekit, model_file, options, code):
     assert (done.returncode, done.json()["data"]["code"]) == (2, code)
 
 
+@pytest.mark.slow
 def test_a_run_at_a_rate_compares_with_its_like_alone(run_edgekit, model_file):
     back_to_back = _bench(run_edgekit, model_file, "--quick")
     paced = [_bench(run_edgekit, model_file, "--quick", "--rate", "10/s") for _ in range(2)]
@@ -90,6 +91,7 @@ def test_a_run_at_a_rate_compares_with_its_like_alone(run_edgekit, model_file):
     assert "at 10/s with the idle in between" in unlike["energy"]["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [("--rate", "10/s"), ("--rate", "20/s", "--batch", "4")])
 def test_reanalysing_gives_the_same_bytes_and_a_replay_the_same_figures(run_edgekit, model_file, tmp_path, options):
     recorded = _bench(run_edgekit, model_file, "--quick", *options)

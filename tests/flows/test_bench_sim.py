@@ -288,6 +288,7 @@ def test_full_disk_stops_the_run_and_says_so(run_edgekit, model_file, tiny_disk)
     assert done.json()["data"]["code"] == "output.disk_full"
 
 
+@pytest.mark.slow
 def test_a_tag_or_a_session_means_all_of_its_runs(run_edgekit, model_file, tmp_path):
     other = model_file.with_name("other.tflite")
     other.write_bytes(model_file.read_bytes() + bytes(1000))

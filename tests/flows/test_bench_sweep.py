@@ -97,6 +97,7 @@ def test_after_a_ctrl_c_the_runs_so_far_are_named() -> None:
     assert caught.value.data["runs"] == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_a_sweep_from_the_command_line_and_the_batch_that_serves(run_edgekit: Any, model_file: Path, tmp_path: Path) -> None:
     done = run_edgekit("--json", "bench", model_file, "--device", "sim", "--batch", "1,4,16", "--quick")
     assert done.returncode == 0, done.stderr

@@ -40,6 +40,7 @@ def make(tmp_path, known, *, references=(), **changes):
     return report(request, progress=Silent(), load=shelf(*known, *references), references=lambda family: list(references))
 
 
+@pytest.mark.slow
 def test_three_files_are_written_and_hold_the_same_verdict(tmp_path):
     result = make(tmp_path, [edge_rapl(), cloud_gpu()])
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.html", "report.md", "report.json"}
@@ -50,18 +51,21 @@ def test_three_files_are_written_and_hold_the_same_verdict(tmp_path):
     assert stored.decision.verdict.headline in result.files["md"].read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes(tmp_path):
     first = {kind: path.read_bytes() for kind, path in make(tmp_path, [edge_rapl(), cloud_gpu()]).files.items()}
     second = {kind: path.read_bytes() for kind, path in make(tmp_path, [edge_rapl(), cloud_gpu()]).files.items()}
     assert first == second
 
 
+@pytest.mark.slow
 def test_a_reference_run_of_the_family_is_the_cloud_side_and_is_named(tmp_path):
     result = make(tmp_path, [edge_rapl()], references=[cloud_gpu()])
     assert [row.run for row in result.report.runs if row.side is Side.CLOUD] == ["20260420-h100-fp32-d4"]
     assert any(note.code == "cloud.reference" and "20260420-h100-fp32-d4" in note.text for note in result.report.decision.notes)
 
 
+@pytest.mark.slow
 def test_an_own_cloud_run_outranks_references_and_none_leaves_the_cloud_out(tmp_path):
     own = make(tmp_path, [edge_rapl(), cloud_gpu("own")], references=[cloud_gpu()])
     assert {row.run for row in own.report.runs} == {"20260504-edge-int8-b2", "own"}
@@ -71,6 +75,7 @@ def test_an_own_cloud_run_outranks_references_and_none_leaves_the_cloud_out(tmp_
     assert {row.run for row in named.report.runs} == {"20260504-edge-int8-b2", "other"}
 
 
+@pytest.mark.slow
 def test_scenario_and_training_are_read_from_their_files(tmp_path):
     scenario = tmp_path / "s.toml"
     scenario.write_text('name = "door counter"\nfleet = 7\n', encoding="utf-8")
@@ -83,11 +88,13 @@ def test_scenario_and_training_are_read_from_their_files(tmp_path):
     assert f"--scenario {scenario}" in result.report.commands[0][1]
 
 
+@pytest.mark.slow
 def test_without_a_scenario_the_default_is_used_and_said(tmp_path):
     result = make(tmp_path, [edge_rapl(), cloud_gpu()])
     assert any(note.code == "scenario.default" for note in result.report.decision.notes)
 
 
+@pytest.mark.slow
 def test_a_training_record_of_another_model_is_said(tmp_path):
     cost = tmp_path / "t.json"
     cost.write_text(dump_record(replace(training(), family="0" * 64)), encoding="utf-8")
@@ -130,6 +137,7 @@ def test_runs_of_two_models_are_refused_with_both_hashes(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_file_in_the_way_is_a_set_up_error(tmp_path):
     (tmp_path / "out").write_text("in the way", encoding="utf-8")
     with pytest.raises(SetupError):
@@ -144,6 +152,7 @@ def test_a_missing_extra_is_named_before_anything_is_written(tmp_path, monkeypat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_json_file_is_one_document(tmp_path):
     data = json.loads(make(tmp_path, [edge_rapl(), cloud_gpu()]).files["json"].read_text(encoding="utf-8"))
     assert data["schema"] == "edgekit.report/1"

@@ -257,6 +257,7 @@ def test_a_library_with_a_part_time_sensor_is_found_out(tmp_path, fraction):
     assert "edgekit meters selftest nvml" in listed.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the emulated powercap tree is Linux's")
 def test_ctrl_c_ends_the_load_and_stores_nothing(tmp_path):
     zone = tmp_path / "powercap" / "intel-rapl:0"

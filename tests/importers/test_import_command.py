@@ -69,6 +69,7 @@ def test_imported_runs_compare_and_say_that_their_weights_are_unknown(run_edgeki
     assert "different weights" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_report_on_imported_runs_names_why_it_cannot_decide(run_edgekit, board):
     run_id = run_edgekit("import", "mlperf-tiny", board, "--json").json()["data"]["runs"][0]["id"]
     done = run_edgekit("report", run_id, "--cloud", "none")

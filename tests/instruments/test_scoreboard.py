@@ -70,6 +70,7 @@ def test_a_row_that_misses_the_bar_is_named():
     ]
 
 
+@pytest.mark.slow
 def test_edgekit_plays_a_row(tmp_path):
     (row,) = [row for row in rows() if row.name == "D13"]
     found = run.play(row, "edgekit", sys.executable, tmp_path, seed=0)

@@ -153,6 +153,7 @@ def test_a_parent_that_dies_closes_the_childs_input() -> None:
     assert gone(int(done.stdout))
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_moment_before_a_wait_is_heard_long_before_its_end() -> None:
     # A signal that another thread of this program takes interrupts no wait of the main one, just as one that comes before it.
     with contextlib.closing(LocalShell().spawn([sys.executable, "-c", "import time; time.sleep(60)"])) as process:

@@ -67,6 +67,7 @@ def plugin(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_its_watts_become_joules_beside_those_of_the_built_in_meters(run_edgekit, plugin, tmp_path):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     pytest.importorskip("onnx", reason="onnx is not installed")
@@ -89,6 +90,7 @@ def _bench(run_edgekit, plugin, *args):
     return run_edgekit("--json", "bench", *args, *PLAN, env={"PYTHONPATH": str(plugin)})
 
 
+@pytest.mark.slow
 def test_a_configured_meter_gets_its_address_and_options(run_edgekit, plugin, tmp_path, model_file):
     (tmp_path / "edgekit.toml").write_text('[meters.desk]\nkind = "supply"\naddress = "usb:7"\noptions = { range = "3A" }\n')
     for name, detail in (("desk", "usb:7 3A"), ("supply:usb:9", "usb:9 auto"), ("supply", "bench:0 auto")):

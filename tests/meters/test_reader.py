@@ -61,6 +61,7 @@ def serve(stack: ExitStack, link: Path, *faults: str) -> None:
     stack.enter_context(emulated(EmulationRequest(kind="um25c", load="idle 6 W", link=link, faults=faults)))
 
 
+@pytest.mark.slow
 def test_a_cable_that_is_pulled_and_put_back_leaves_a_gap(tmp_path: Path, watch: Watch) -> None:
     link = tmp_path / "meter"
     meter = Um25cMeter(str(link), {"emulated": "yes"})
@@ -84,6 +85,7 @@ def test_a_cable_that_is_pulled_and_put_back_leaves_a_gap(tmp_path: Path, watch:
     assert [note.code for note in watch.notes] == ["meter.unplugged", "meter.replugged"]
 
 
+@pytest.mark.slow
 def test_a_cable_that_stays_out_ends_the_readings_with_the_reason(tmp_path: Path, watch: Watch) -> None:
     link = tmp_path / "meter"
     meter = Um25cMeter(str(link))
@@ -114,6 +116,7 @@ def test_bytes_that_are_no_frame_make_no_reading(tmp_path: Path, watch: Watch, f
     assert max(steps) > 1_000_000_000, "and the time without any stays empty"
 
 
+@pytest.mark.slow
 def test_silence_is_an_error_with_a_remedy(tmp_path: Path, watch: Watch) -> None:
     with ExitStack() as stack:
         serve(stack, tmp_path / "meter", "silent@1.5s")

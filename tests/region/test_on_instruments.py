@@ -47,6 +47,7 @@ def regions(spec: dict[str, Any], folder: Path, meter: str, *, rounds: int, seco
     return ended.json(), ended.plant
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("machine", "meter", "rails", "rounds", "seconds", "widths"),
     [

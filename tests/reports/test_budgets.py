@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from edgekit.core.quantity import BudgetTerm, Estimate, Origin
 from edgekit.reports import evidence
 from edgekit.reports.show import figure
@@ -33,6 +35,7 @@ def test_each_term_carries_the_origin_of_its_run():
     assert len(emulated) >= 2
 
 
+@pytest.mark.slow
 def test_what_no_interval_holds_is_said_of_runs_that_were_not_chosen_too():
     report = made(edge_rapl(joules=1e-5), without_gain(edge_rapl("20260504-other", joules=9e-5)), cloud_gpu())
     other = next(row for row in report.runs if row.run == "20260504-other")

@@ -48,6 +48,7 @@ def test_emulated_joules_say_so_in_every_rendering():
     assert "emulated" in operators.lines(report)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [3, 20])
 def test_every_operator_is_on_the_page_and_long_lists_fold(count):
     report = made(profiled(edge_rapl(), operators=count), cloud_gpu())
@@ -62,6 +63,7 @@ def test_every_operator_is_on_the_page_and_long_lists_fold(count):
     assert "block_0/" in text.render(report)
 
 
+@pytest.mark.slow
 def test_names_from_a_model_cannot_break_out():
     record = profiled(edge_rapl(), operators=2)
     evil = replace(record.analysis.operators[0], name="<script>alert(1)</script>")

@@ -66,6 +66,7 @@ def test_a_thinned_counter_is_its_mean_power_and_keeps_its_energy():
     assert np.sum(watts * np.diff(t_ns, prepend=0)) / 1e9 == pytest.approx(joules[-1] - joules[0], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_power_of_a_run_is_drawn_with_its_windows_from_the_json_alone():
     record = with_trace(edge_rapl())
     found = power_trace(record, {"rapl0": trace(np.linspace(2.0, 4.0, 10_000))})
@@ -80,6 +81,7 @@ def test_a_run_without_readings_has_no_drawing():
     assert power_trace(with_trace(edge_rapl()), {}) is None
 
 
+@pytest.mark.slow
 def test_page_one_holds_what_four_readers_look_for():
     text = page(made(edge_rapl(), cloud_gpu())).split('id="slots"')[0]
     for words in (
@@ -103,6 +105,7 @@ def test_a_device_year_is_a_year_of_the_fleet_over_its_devices():
     assert rows["per year"][0].detail == "3.16 billion inferences"
 
 
+@pytest.mark.slow
 def test_every_reference_leads_to_a_run_or_a_constant_on_the_page():
     text = page(made(edge_rapl(), cloud_gpu()))
     ids = set(re.findall(r' id="([^"]+)"', text))
@@ -129,6 +132,7 @@ def test_the_picture_shows_what_lies_outside_of_each_meter():
     assert outside(edge_rapl()) == 3
 
 
+@pytest.mark.slow
 def test_a_stale_constant_is_told_on_page_one_and_in_its_row():
     report = made(edge_rapl(), cloud_gpu())
     aged = tuple(replace(item, stale=not place) for place, item in enumerate(report.decision.constants))
@@ -176,12 +180,14 @@ def test_more_payload_never_helps_the_cloud_anywhere_in_the_grid():
             assert list(plane.p_edge) == sorted(plane.p_edge)
 
 
+@pytest.mark.slow
 def test_the_data_in_the_page_leaves_out_nothing_but_defaults():
     inside = re.search(r'id="report-data">(.*?)</script>', page(made(edge_emulated(), cloud_gpu())), re.DOTALL).group(1)
     assert "\n" not in inside
     assert json.loads(inside)["schema"] == "edgekit.report/1"
 
 
+@pytest.mark.slow
 def test_a_page_with_every_chart_stays_below_400_kb_and_comes_out_the_same_twice():
     noisy = {"rapl0": trace(np.random.default_rng(1).normal(4.0, 1.0, 50_000))}
     record = with_trace(profiled(edge_rapl()))

@@ -61,6 +61,7 @@ def rendered(report) -> dict[str, str]:
     return {"html": page(report), "md": markdown.render(report), "text": text.render(report), "json": dump_record(report)}
 
 
+@pytest.mark.slow
 def test_the_same_report_gives_the_same_bytes_also_when_it_is_read_back_from_its_json(report, rendered):
     again = load_record(Report, rendered["json"], where="report.json")
     assert again == report
@@ -120,6 +121,7 @@ def test_the_page_carries_its_own_data(report, rendered):
     assert load_record(Report, inside.group(1), where="page") == report
 
 
+@pytest.mark.slow
 def test_charts_are_labelled_themed_and_share_no_ids(report):
     drawn = charts.draw(report)
     assert {"runs", "slots", "views", "fronts", "anchors"} <= set(drawn)
@@ -135,6 +137,7 @@ def test_charts_are_labelled_themed_and_share_no_ids(report):
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 def test_charts_come_out_the_same_twice(report):
     assert charts.draw(report) == charts.draw(report)
 
@@ -151,6 +154,7 @@ def test_ids_colours_and_labels_of_a_drawing_are_rewritten():
     )
 
 
+@pytest.mark.slow
 def test_hostile_names_are_shown_as_text():
     model = artifact(model=HOSTILE, path=f"{HOSTILE}.tflite")
     hostile = made(
@@ -168,12 +172,14 @@ def test_hostile_names_are_shown_as_text():
     assert all(len(re.findall(r"(?<!\\)\|", row)) <= 9 for row in rows)
 
 
+@pytest.mark.slow
 def test_a_control_character_in_a_stored_name_does_not_bring_the_chart_renderer_down():
     model = artifact(model="a\x1bb", recipe="int\x1b8", path="a\x1bb.tflite")
     found = page(made(replace(edge_rapl("odd", model=model), device=replace(edge_rapl().device, name="d\x1be")), cloud_gpu()))
     assert "<svg" in found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["html", "md", "text"])
 def test_emulated_runs_carry_a_banner_no_renderer_can_drop(kind):
     emulated = made(edge_emulated(), cloud_gpu())
@@ -278,6 +284,7 @@ def test_totals_go_from_day_to_year_to_a_million_with_both_sides_in_one_row(repo
     assert all(len(row) == len(table.columns) for row in table.rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["html", "md", "text"])
 def test_carbon_says_that_its_interval_leaves_the_grid_factor_out(kind):
     placed = parse_scenario('device.region = "DE"\ncloud.region = "NL"', where="s.toml", constants=CONSTANTS)
@@ -306,6 +313,7 @@ def test_a_view_that_cannot_be_computed_says_why_in_its_row():
     assert all(sum(cell.span for cell in row) == len(table.columns) for row in table.rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["html", "md", "text"])
 def test_an_interrupted_run_is_stated_before_the_verdict(kind):
     cut = made(replace(edge_rapl("cut"), status=RunStatus.INTERRUPTED), cloud_gpu())
@@ -316,6 +324,7 @@ def test_an_interrupted_run_is_stated_before_the_verdict(kind):
     assert kind != "html" or "<strong>Interrupted</strong>" in lead
 
 
+@pytest.mark.slow
 def test_no_chart_calls_a_view_primary_that_is_not():
     own = charts.draw(made(edge_rapl(), cloud_gpu()))["slots"][0].caption
     assert own.startswith("The primary accounting view.")

@@ -164,6 +164,7 @@ def test_another_board_or_a_user_without_the_right_is_refused(tmp_path: Path, an
     assert remedy in " ".join(command for _, command in found["do"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("does", "why"),
     [

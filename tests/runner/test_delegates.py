@@ -134,6 +134,7 @@ BENCH = ("--windows", "1", "--window", "0.2", "--idle", "0.2", "--warmup", "0", 
 Edgekit = Callable[..., Completed]
 
 
+@pytest.mark.slow
 def test_bench_passes_a_delegate_and_its_options_on_and_records_what_it_took(run_edgekit: Edgekit, tmp_path: Path, library: Path) -> None:
     (tmp_path / library.name).write_bytes(library.read_bytes())
     done = run_edgekit("bench", chain(tmp_path), "--delegate", library.name, "--delegate-option", "mode=all", *BENCH)
@@ -144,6 +145,7 @@ def test_bench_passes_a_delegate_and_its_options_on_and_records_what_it_took(run
     assert "engine.delegate_unused" not in [note["code"] for note in run["notes"]]
 
 
+@pytest.mark.slow
 def test_bench_remarks_on_a_delegate_that_took_nothing(run_edgekit: Edgekit, tmp_path: Path, library: Path) -> None:
     done = run_edgekit("bench", chain(tmp_path), "--delegate", library, *BENCH)
     assert done.returncode == 0, done.stderr

@@ -72,6 +72,7 @@ def test_litert_says_how_long_each_of_xnnpacks_operators_takes(tmp_path: Path, t
     assert "interpreter" in reply["method"], "it is another execution than the measured one, and says so"
 
 
+@pytest.mark.slow
 def test_torch_is_timed_around_each_operator(tmp_path: Path, onnx_model: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
     reply = profiled(tmp_path, onnx_model, engine="torch_onnx", batch=4)
