@@ -82,6 +82,7 @@ def imported(path: Path) -> Iterator[str]:
             yield node.module or ""
 
 
+@pytest.mark.slow
 def test_click_is_never_imported_because_typer_bundles_its_own() -> None:
     assert [str(path) for path in sources() if any(name.split(".")[0] == "click" for name in imported(path))] == []
 

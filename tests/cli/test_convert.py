@@ -185,11 +185,13 @@ def test_a_percentile_without_anything_to_calibrate_is_told_of(desk: Path, run_e
     assert "calibration.unused" not in [note["code"] for note in done.json()["notes"]]
 
 
+@pytest.mark.slow
 def test_samples_from_calibration_data_are_called_that(desk: Path, run_edgekit: Run) -> None:
     done = run_edgekit("convert", "tiny.onnx", "--calib", "calib.npz", "--json", cwd=desk)
     assert done.json()["data"]["rows"][0]["artifact"]["samples_origin"] == "30 calibration inputs"
 
 
+@pytest.mark.slow
 def test_of_many_calibration_inputs_some_are_kept_apart_to_test_on(desk: Path, run_edgekit: Run) -> None:
     done = run_edgekit("convert", "tiny.onnx", "-r", "int8", "--calib", "many.npz", "--json", cwd=desk)
     assert done.returncode == 0, done.stderr

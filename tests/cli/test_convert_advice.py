@@ -34,6 +34,7 @@ def test_what_is_left_out_without_data_is_named_and_the_command_makes_it(tmp_pat
     assert {row["recipe"] for row in done.json()["data"]["rows"]} == {"fp32", "int8"}
 
 
+@pytest.mark.slow
 def test_a_conversion_that_was_asked_for_leaves_nothing_out(tmp_path: Path, run_edgekit: Run) -> None:
     write_onnx(tmp_path / "tiny.onnx")
     done = run_edgekit("convert", "tiny.onnx", "-r", "fp32", "--json", cwd=tmp_path)

@@ -6,6 +6,7 @@ from edgekit.campaigns.demo import DemoResult
 from edgekit.cli.demo import _with_tables
 
 
+@pytest.mark.slow
 def test_the_figures_of_every_run_stand_above_the_verdict(run_edgekit, model_file, tmp_path):
     ids = [run_edgekit("--json", "bench", model_file, "--device", "sim", "--quick").json()["data"]["runs"][0]["id"] for _ in range(2)]
     result = DemoResult(headline="h", verdict="v", report={}, runs=tuple(ids), commands=(), notes=())

@@ -103,6 +103,7 @@ def test_a_report_against_itself_has_no_difference(reports, run_edgekit):
     assert (done.returncode, done.stdout) == (0, "nothing changed\n")
 
 
+@pytest.mark.slow
 def test_diff_refuses_reports_of_two_models_and_what_is_no_report(reports, run_edgekit):
     run_edgekit("report", "other", "--format", "json", "--out", "other", "--cloud", "none", cwd=reports)
     done = run_edgekit("diff", "before.json", "other.json", cwd=reports)

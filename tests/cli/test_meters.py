@@ -112,6 +112,7 @@ def test_counters_are_found_through_the_runner(run_edgekit: Run, machine_with_ra
     assert "emulated at cpu_package" in run_edgekit("meters", "--device", "box").stdout
 
 
+@pytest.mark.slow
 def test_what_is_absent_is_shown_only_when_asked_for(run_edgekit: Run, tmp_path: Path) -> None:
     (tmp_path / "edgekit.toml").write_text(f'[devices.box]\nkind = "local"\noptions = {{ powercap_root = "{tmp_path}/none" }}\n')
     short, long = run_edgekit("meters", "--device", "box"), run_edgekit("meters", "--device", "box", "--all")

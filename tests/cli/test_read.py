@@ -34,6 +34,7 @@ def test_what_was_read_is_one_document(run_edgekit: Run) -> None:
     assert data["charge_mah"] == pytest.approx(data["seconds"] / 3.6, rel=0.01)
 
 
+@pytest.mark.slow
 def test_ctrl_c_prints_what_was_read() -> None:
     with emulated(EmulationRequest(kind="um25c", load="idle 5 W")) as emulation:
         command = [sys.executable, "-m", "edgekit", "--style", "plain", "meters", "read", emulation.meter]

@@ -79,6 +79,7 @@ def test_runs_of_two_models_end_with_2_and_both_hashes(runs, run_edgekit):
     assert "f4" * 32 in done.stderr.replace("\n", "").replace(" ", "")
 
 
+@pytest.mark.slow
 def test_missing_runs_and_files_end_with_2(runs, run_edgekit):
     assert run_edgekit("report", "nobody", cwd=runs).returncode == 2
     assert run_edgekit("report", "edge", "--scenario", "missing.toml", cwd=runs).returncode == 2

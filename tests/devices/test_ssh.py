@@ -240,6 +240,7 @@ def test_a_newer_python_beside_an_old_one_is_found(tmp_path):
         assert session.facts().python
 
 
+@pytest.mark.slow
 def test_the_environment_that_setup_made_comes_before_the_systems_python(tmp_path):
     with loopback() as server:
         venv = server.home / ".cache" / "edgekit" / "venv" / "bin"
@@ -273,6 +274,7 @@ def test_a_runner_of_another_protocol_is_refused(there, tmp_path):
     wait_until(lambda: not there.sessions(), "the end of every process there", seconds=10)
 
 
+@pytest.mark.slow
 def test_a_runner_that_is_killed_costs_its_model_and_leaves_the_machine(there, tmp_path):
     with device(there).connect() as session:
         model = session.load(write_onnx(tmp_path / "m.onnx"), samples=None, plan=PLAN)

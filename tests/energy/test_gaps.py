@@ -45,6 +45,7 @@ def test_time_that_steps_back_is_not_bridged():
     assert found.mean == pytest.approx(10.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", list(Rule))
 @pytest.mark.parametrize("size", [1, 7, 1000, 70_000])
 def test_pieces_give_the_same_energy_as_the_whole(rule, size):

@@ -49,6 +49,7 @@ def test_cold_starts_are_shown(run_edgekit, model_file):
     assert "steady 130 µs an inference" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_headline_is_that_of_the_windows_alone(run_edgekit, model_file):
     with_them, without = (_bench(run_edgekit, model_file, "--cold-starts", count) for count in ("3", "0"))
     same = ("energy_j_per_inference", "time_s_per_inference", "inferences")
@@ -56,6 +57,7 @@ def test_the_headline_is_that_of_the_windows_alone(run_edgekit, model_file):
     assert with_them["analysis"]["inferences"] == without["analysis"]["inferences"]
 
 
+@pytest.mark.slow
 def test_reanalysing_gives_the_same_bytes(run_edgekit, model_file, tmp_path):
     recorded = _bench(run_edgekit, model_file)
     path = tmp_path / "runs" / recorded["id"] / "run.json"

@@ -21,6 +21,7 @@ def test_a_plan_opens_no_device_and_makes_no_folder(run_edgekit, model_file, tmp
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

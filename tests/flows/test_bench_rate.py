@@ -55,6 +55,7 @@ def test_a_rate_that_the_device_cannot_make_is_refused_with_what_it_makes(run_ed
     assert "7690/s is the most" in done.json()["data"]["why"]
 
 
+@pytest.mark.slow
 def test_windows_that_did_not_keep_their_rate_have_no_figure(run_edgekit, model_file):
     # Without a warm-up nobody knows beforehand.
     run = _bench(run_edgekit, model_file, "--quick", "--rate", "9000/s", "--warmup", "0", "--window", "0.4")

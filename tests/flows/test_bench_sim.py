@@ -83,6 +83,7 @@ def test_windows_of_several_artifacts_are_interleaved(run_edgekit, model_file):
     assert all(b < a for a, b in zip(starts[0][1:], starts[1][:-1], strict=True))
 
 
+@pytest.mark.slow
 def test_replay_through_the_meter_gives_the_recorded_numbers_again(run_edgekit, model_file):
     recorded = _bench(run_edgekit, model_file)["data"]["runs"][0]
     replayed = _bench(run_edgekit, model_file, "--meter", f"replay:{recorded['id']}")["data"]["runs"][0]
@@ -90,6 +91,7 @@ def test_replay_through_the_meter_gives_the_recorded_numbers_again(run_edgekit, 
     assert replayed["meters"] == recorded["meters"]
 
 
+@pytest.mark.slow
 def test_replay_of_several_meters_keeps_the_one_behind_the_headline(run_edgekit, model_file, tmp_path):
     # Rebuild a run that was also read by a second, weaker meter, listed first.
     recorded = _bench(run_edgekit, model_file, "--quick")["data"]["runs"][0]
@@ -104,6 +106,7 @@ def test_replay_of_several_meters_keeps_the_one_behind_the_headline(run_edgekit,
     assert replayed["analysis"]["energy_j_per_inference"] == recorded["analysis"]["energy_j_per_inference"]
 
 
+@pytest.mark.slow
 def test_a_replay_says_of_the_machine_what_the_recording_said(run_edgekit, model_file, tmp_path):
     recorded = _bench(run_edgekit, model_file, "--quick")["data"]["runs"][0]
     path = tmp_path / "runs" / recorded["id"] / "run.json"
@@ -115,6 +118,7 @@ def test_a_replay_says_of_the_machine_what_the_recording_said(run_edgekit, model
     assert (replayed["facts_before"], replayed["load"]) == (stored["facts_before"], stored["load"])
 
 
+@pytest.mark.slow
 def test_replay_does_not_pass_joules_on_to_another_model(run_edgekit, model_file):
     recorded = _bench(run_edgekit, model_file, "--quick")["data"]["runs"][0]
     other = model_file.with_name("other.tflite")
@@ -143,6 +147,7 @@ def test_analysing_a_modeled_run_again_does_not_erase_it(run_edgekit, tmp_path):
     assert (modeled / "run.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_reanalysing_gives_the_same_bytes(run_edgekit, model_file, tmp_path):
     recorded = _bench(run_edgekit, model_file)["data"]["runs"][0]
     path = tmp_path / "runs" / recorded["id"] / "run.json"
@@ -154,6 +159,7 @@ def test_reanalysing_gives_the_same_bytes(run_edgekit, model_file, tmp_path):
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_throttled_run_says_so(run_edgekit, model_file, tmp_path):
     recorded = _bench(run_edgekit, model_file, "--quick")["data"]["runs"][0]
     assert "run.throttled" not in [note["code"] for note in recorded["analysis"]["notes"]]
@@ -165,6 +171,7 @@ def test_a_throttled_run_says_so(run_edgekit, model_file, tmp_path):
     assert "run.throttled" in [note["code"] for note in again["analysis"]["notes"]]
 
 
+@pytest.mark.slow
 def test_random_inputs_and_missing_proof_are_said(run_edgekit, model_file):
     done = run_edgekit("bench", model_file, "--device", "sim", "--runs", "runs")
     assert "artifact.unverified" in run_edgekit("--json", "bench", model_file, "--device", "sim", "--runs", "runs").stdout
@@ -319,6 +326,7 @@ def test_compare_and_report_take_a_tag_for_all_runs_of_its_session(run_edgekit, 
     assert {compared["baseline"], *(row["run"] for row in compared["rows"])} == {run["id"] for run in runs}
 
 
+@pytest.mark.slow
 def test_the_offered_analysis_is_of_all_runs_and_is_not_offered_after_it(run_edgekit, model_file):
     other = model_file.with_name("other.tflite")
     other.write_bytes(model_file.read_bytes() + bytes(1000))
@@ -329,6 +337,7 @@ def test_the_offered_analysis_is_of_all_runs_and_is_not_offered_after_it(run_edg
     assert "--reanalyse" not in again.stdout
 
 
+@pytest.mark.slow
 def test_intervals_are_called_what_they_are_and_a_batch_is_told_from_an_inference(run_edgekit, model_file):
     done = run_edgekit("bench", model_file, "--device", "sim", "--quick", "--runs", "runs", "--batch", "8")
     assert "/batch" in done.stdout

@@ -148,6 +148,7 @@ def test_a_replay_keeps_the_markers(model_file: Path, run_edgekit) -> None:
     assert [step["method"] for step in replayed["analysis"]["channels"][0]["sync"]] == ["S3"]
 
 
+@pytest.mark.slow
 def test_the_command_says_how_windows_were_dated_and_refuses_what_is_not_known_well_enough(model_file: Path, run_edgekit) -> None:
     run = _run(model_file, SyncPlan())
     again = run_edgekit("bench", "--reanalyse", run.id, "--runs", "runs")

@@ -68,6 +68,7 @@ def test_one_slow_invocation_is_late_for_the_next_ones_and_moves_none_after_them
     assert len(kept.durations) == 12
 
 
+@pytest.mark.slow
 def test_a_schedule_that_cannot_be_kept_is_given_up() -> None:
     loop = Dated(5 * MS)
     begin = time.monotonic()

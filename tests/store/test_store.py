@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from edgekit.links.files import sha256_of
 from edgekit.store.journal import Journal, read_events
 from edgekit.store.runs import RunStore, load_run
 from edgekit.store.traces import TraceWriter, compact, read_trace
+from tests.conftest import clean_environment
 
 
 def _readings(count, start=0):
@@ -64,10 +66,20 @@ def test_full_disk_is_said_with_what_to_do(tiny_disk):
     assert caught.value.code == "output.disk_full"
 
 
-@pytest.fixture
-def two_runs(tmp_path, run_edgekit, model_file):
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Return a folder with two runs, recorded once for all tests that read or spoil a copy."""
+    folder = tmp_path_factory.mktemp("recorded")
+    (folder / "model.tflite").write_bytes(b"\0\0\0\0TFL3" + bytes(2992))
+    words = ["bench", "model.tflite", "--device", "sim", "--runs", "runs", "--tag", "base"]
     for _ in range(2):
-        assert run_edgekit("bench", model_file, "--device", "sim", "--runs", tmp_path / "runs", "--tag", "base").returncode == 0
+        subprocess.run([sys.executable, "-m", "edgekit", *words], cwd=folder, env=clean_environment(), capture_output=True, check=True)
+    return folder / "runs"
+
+
+@pytest.fixture
+def two_runs(tmp_path, recorded):
+    shutil.copytree(recorded, tmp_path / "runs")
     return RunStore(tmp_path / "runs")
 
 
