@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from edgekit.campaigns.demo import DemoResult
 from edgekit.cli.demo import _with_tables
 
