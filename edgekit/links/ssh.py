@@ -11,6 +11,7 @@ word of its own first. No word of a command reaches a shell unquoted.
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import shlex
 import shutil
@@ -31,7 +32,7 @@ from edgekit.links.ssh_errors import explain, lost
 CONNECT_S = 10
 LOGIN_S = 60.0
 LOST = 255  # ssh's own exit status; what it runs ends with another
-_LONGEST_FOLDER = 60  # the path of a Unix socket holds 104 bytes, and ssh appends to it
+_PLAIN_FOLDER = re.compile(r"[\w/.-]{1,60}", re.ASCII)  # a Unix socket's path holds 104 bytes, ssh appends to it, and reads % $ and spaces
 _QUIET = {"SSH_ASKPASS_REQUIRE": "never"}  # with no terminal either, nothing can ask
 
 
@@ -257,5 +258,5 @@ def _with(env: Mapping[str, str] | None) -> list[str]:
 
 
 def _short_folder() -> str | None:
-    """Return a folder for a socket: the system's own, or /tmp where that one has too long a name."""
-    return None if len(tempfile.gettempdir()) <= _LONGEST_FOLDER else "/tmp"  # noqa: S108 -- a private folder is made in it
+    """Return a folder for a socket: the system's own, or /tmp where that one has a name that is too long, or that ssh takes apart."""
+    return None if _PLAIN_FOLDER.fullmatch(tempfile.gettempdir()) else "/tmp"  # noqa: S108 -- a private folder is made in it

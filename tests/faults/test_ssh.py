@@ -115,33 +115,6 @@ def test_a_runner_killed_there_ends_the_run_with_its_windows(there, tiny, tmp_pa
     is_empty(there)
 
 
-@pytest.mark.parametrize("stage", ["connect", "load", "window"])
-def test_ctrl_c_leaves_nothing_there(there, tiny, tmp_path, stage):
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(loopback(login="sleep 2")) if stage == "connect" else there
-        model = tiny
-        if stage == "load":
-            model = tmp_path / "large.onnx"
-            model.write_bytes(os.urandom(5_000_000))
-            between = stack.enter_context(relay(there.port, rate=1e6))
-            toml = there.toml(address="ssh://localhost", ssh_config=str(there.through(between.port)))
-        else:
-            toml = server.toml()
-        running = stack.enter_context(bench(tmp_path, model, toml, "--meter", "cputime"))
-        if stage == "connect":
-            wait_until(lambda: bool(server.sessions()), "a login")
-        elif stage == "load":
-            wait_until(lambda: bool(list(there.home.rglob("large.onnx.part"))), "the upload")
-        else:
-            running.reaches(2)
-        running.process.send_signal(signal.SIGINT)
-        status, data = running.ends()
-        assert (status, data["code"]) in ((130, "bench.interrupted"), (130, "run.interrupted"))
-        if stage == "window":
-            assert running.kept() >= 2
-        is_empty(server)
-
-
 def test_a_wall_clock_that_steps_there_changes_no_figure_and_marks_the_run(there, tiny, tmp_path):
     flag = tmp_path / "stepped"
     shift = f"static long shift_s(clockid_t id) {{ return id == CLOCK_REALTIME && !access({json.dumps(str(flag))}, F_OK) ? 3600 : 0; }}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import signal
 import subprocess
@@ -262,3 +263,19 @@ def test_an_address_with_two_ports_is_refused_in_words_of_its_own():
     with pytest.raises(UsageError) as caught:
         ssh_address("ssh://a:b:c")
     assert "it reads ssh://USER@HOST" in caught.value.why
+
+
+@pytest.mark.parametrize("name", ["a b", "%h", "x" * 70])
+def test_a_folder_for_temporary_files_that_ssh_cannot_name_is_done_without(there, tmp_path, name):
+    (tmp_path / name).mkdir()
+    program = f"""
+from edgekit.links.ssh import SshLink
+from edgekit.links.ssh_address import ssh_address
+link = SshLink(ssh_address({there.address!r}), config={str(there.config)!r})
+link.open()
+print(link.run(["echo", "in"]).stdout, end="")
+link.close()
+"""
+    env = {**os.environ, "TMPDIR": str(tmp_path / name)}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False)
+    assert done.stdout == "in\n", done.stderr
