@@ -30,12 +30,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--hardware", action="store_true", help="also run the tests that need a real instrument")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist then reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if _shares_a_fixture(item) and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     if not config.getoption("--hardware"):
         skip = pytest.mark.skip(reason="needs a real instrument: run with --hardware")
         for item in items:
             if "hardware" in item.keywords:
                 item.add_marker(skip)
+
+
+def _shares_a_fixture(item: pytest.Item) -> bool:
+    """Say whether a fixture of the item's module is made once for its tests: one worker is to run them, or each would make its own."""
+    if not isinstance(item, pytest.Function):
+        return False
+    module = item.nodeid.partition("::")[0]
+    known = item._fixtureinfo.name2fixturedefs.values()
+    return any(found[-1].scope != "function" and found[-1].baseid == module for found in known)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from edgekit.links.files import sha256_of
 from tests.conftest import Completed
 from tests.converters.digits import Digits
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("digits")]
 
 KEYS = ["fp32.tflite", "fp16.tflite", "int8.tflite", "fp32.onnx", "int8.onnx"]
 
