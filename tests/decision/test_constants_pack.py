@@ -72,5 +72,5 @@ def test_a_wrong_entry_is_refused_at_load(old, new, words):
 
 
 def test_the_manual_lists_every_region(constants):
-    manual = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding="utf-8")
+    manual = (Path(__file__).parents[2] / "docs" / "scenario.md").read_text(encoding="utf-8")
     assert f"factor: {', '.join(regions(constants))}." in manual
