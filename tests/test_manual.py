@@ -66,9 +66,8 @@ def test_every_page_of_the_manual_is_found_from_the_readme() -> None:
 
 
 def test_the_tables_of_a_scenario_hold_every_line_and_no_other() -> None:
-    rows = re.findall(
-        r"^\| `([\w.]+) = (.+?)` \| (.+?) \| (.+?) \| (.+?) \|$", (DOCS / "scenario.md").read_text("utf-8"), flags=re.MULTILINE
-    )
+    line = r"^\| `([\w.]+) = (.+?)` \| (.+?) \| (.+?) \| (.+?) \|$"
+    rows = re.findall(line, (DOCS / "scenario.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     documented = {key: (example, unit, default, about) for key, example, unit, default, about in rows if key in KEYS or "." not in key}
     assert {entry.key: (entry.example, entry.about) for entry in FIELDS} == {
         key: (example, about) for key, (example, _, _, about) in documented.items()

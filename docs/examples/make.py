@@ -1,4 +1,4 @@
-"""Make the worked examples again: `python docs/examples/make.py [FOLDER]` writes inputs and outputs of all three.
+"""Make the worked examples again: `python docs/examples/make.py [FOLDER]` writes inputs, outputs, and the answer on the page of each.
 
 Nobody recorded these runs. Each record re-expresses one published figure (MLPerf, cited in its notes) as a small run record, so that a
 verdict can be followed from its inputs; the interval of 5 % is an assumption of the example, for the sources state none.
@@ -15,15 +15,20 @@ from pathlib import Path
 from edgekit.api import Silent
 from edgekit.core.artifact import ModelArtifact, SourceModel, TensorSpec
 from edgekit.core.boundary import Boundary
+from edgekit.core.decision import Decision, Side
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
-from edgekit.core.jsonio import dump_record
+from edgekit.core.jsonio import dump_record, load_record
 from edgekit.core.quantity import Estimate, Note, Origin, Unknown
 from edgekit.core.run import Analysis, ChannelAnalysis, RunPlan, RunRecord, RunStatus
 from edgekit.core.units import Unit
+from edgekit.decision.totals import YEAR_S, scaled
 from edgekit.flows.report import ReportRequest, report
+from edgekit.reports.model import Report
+from edgekit.reports.show import Cell, carbon, electricity, money
 
 HERE = Path(__file__).resolve().parent
 SPREAD = 0.05
+BEGIN, END = "<!-- answer: written by docs/examples/make.py -->", "<!-- end -->"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +211,7 @@ def _estimate(value: float, unit: Unit, boundary: Boundary | None, *, half: floa
 
 
 def make(out: Path, examples: Sequence[Example] = EXAMPLES) -> None:
-    """Write runs and reports of the examples below `out`; the scenario of each lies beside this script."""
+    """Write runs, reports and pages of the examples below `out`; scenario and prose of each lie beside this script."""
     for example in examples:
         folder = out / example.folder
         for figure in example.figures:
@@ -216,6 +221,37 @@ def make(out: Path, examples: Sequence[Example] = EXAMPLES) -> None:
         scenario = HERE / example.folder / "scenario.toml"
         (folder / "scenario.toml").write_bytes(scenario.read_bytes())
         report(_request(folder, example), progress=Silent())
+        stored = load_record(Report, (folder / "report.json").read_bytes(), where=example.folder)
+        page = (HERE / example.folder / "README.md").read_text(encoding="utf-8")
+        before, after = page.split(BEGIN)[0], page.split(END)[1]
+        (folder / "README.md").write_text(f"{before}{BEGIN}\n{answer(stored.decision)}{END}{after}", encoding="utf-8")
+
+
+def answer(decision: Decision) -> str:
+    """Return the verdict, what both sides come to, and where the answer turns, as Markdown."""
+    verdict, rate = decision.verdict, decision.scenario.rate_per_s
+    sides = {item.side: item for item in decision.accounts}
+    device, cloud = sides[Side.DEVICE], sides[Side.CLOUD]
+    million = (
+        ("electricity", electricity, "energy_j"),
+        ("carbon of operation, E x I", carbon, "operational_kg"),
+        ("making the hardware, M", carbon, "embodied_kg"),
+        ("**SCI**, (E x I + M) / R", carbon, "sci_kg"),
+        ("money", money, "money"),
+    )
+    rows = [(name, *(_shown(show(scaled(getattr(item, axis), 1e6))) for item in (device, cloud))) for name, show, axis in million]
+    yearly = (_shown(money(scaled(item.money, rate * YEAR_S))) for item in (device, cloud))
+    rows.append(("money of one device in a year", *yearly))
+    lines = [f"**{verdict.headline}**", "", verdict.sentence, "", verdict.condition, ""]
+    lines += ["| a million inferences | device | cloud |", "| --- | ---: | ---: |"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    turns = [flip for flip in decision.flips if flip.value is not None and flip.name != "cloud factor"]
+    lines += ["", "The answer turns at:", "", *(f"- {flip.name}: {flip.text}" for flip in turns)] if turns else []
+    return "\n".join(lines) + "\n"
+
+
+def _shown(cell: Cell) -> str:
+    return f"{cell.text}<br>{cell.detail}" if cell.detail else cell.text
 
 
 def _request(folder: Path, example: Example) -> ReportRequest:
