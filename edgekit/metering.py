@@ -271,7 +271,7 @@ def open_host_meter(choice: MeterChoice, around: Surroundings | None = None) -> 
 def located(choice: MeterChoice, meter: type[Any], around: Surroundings | None = None) -> MeterChoice:
     """Return the choice with the place of the instrument; what sits behind a pseudo-terminal is marked as emulated."""
     if discoverable(meter) and not (choice.address and is_place(choice.address)):
-        found: Attached = locate(choice.kind, choice.address, discover({choice.kind: meter}, around))
+        found: Attached = locate(choice.kind, choice.address, discover({choice.kind: meter}, around), meter)
         serial = {"serial": found.serial} if found.serial else {}
         return replace(choice, address=found.address, options={**serial, **choice.options})
     if choice.address and os.path.realpath(choice.address).startswith("/dev/pts/"):

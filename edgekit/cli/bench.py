@@ -79,7 +79,14 @@ def bench(
         typer.Option(metavar="fp32|tf32|fp16|int8", help="How a GPU computes 32-bit floats.", show_default="fp32, int8 if quantized"),
     ] = None,
     threads: Annotated[int, typer.Option(help="Threads of the engine.")] = 1,
-    engine: Annotated[str | None, typer.Option(help="Engine on the device.", show_default="by format")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Engine on the device: litert, tflite_runtime, onnxruntime[-cuda|-tensorrt], torch_onnx[-cuda], torch_pt2[-cuda].",
+            show_default="by format",
+        ),
+    ] = None,
     delegate: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="LiteRT delegate: a shared library on the device, such as libedgetpu.so.1.", show_default=False),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
-from edgekit.cli.output import current
+from edgekit.cli.output import between_words, current
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from edgekit.core.run import RunRecord
     from edgekit.flows.bench import BenchResult, Outline, PlannedStep
+
+_TIMES = 14  # columns of "10 x 60 s", so that what is said of steps stands in line
 
 
 def show(result: BenchResult, *, again: bool = True) -> None:
@@ -35,10 +38,12 @@ def show(result: BenchResult, *, again: bool = True) -> None:
         compared = {"baseline": result.comparison.baseline.id, "rows": result.comparison.rows}
     current().result(
         schema="edgekit.bench/1",
-        data={"runs": result.runs, "runs_dir": folder, "comparison": compared},
+        data={"runs": result.runs, "runs_dir": folder, "comparison": compared, "dropped": result.dropped},
         text=_tables(result),
         next_commands=commands,
-        notes=[*result.notes, *run_notes(result.runs)],
+        notes=[*result.notes, *(item.note for item in result.dropped), *run_notes(result.runs)],
+        status="partial" if result.dropped else "ok",
+        exit_code=result.dropped[0].exit_code if result.dropped else 0,
     )
 
 
@@ -65,21 +70,37 @@ def _tables(result: BenchResult) -> RenderableType:
 
 def show_plan(found: Outline, batches: Sequence[int]) -> None:
     """Print the steps of a benchmark that was not made; all of it is done for each of several `batches`."""
-    lines = [_line(number, step) for number, step in enumerate(found.steps, 1)]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    names = max((len(step.artifact or "") for step in found.steps), default=0)
+    lines = [line for number, step in enumerate(found.steps, 1) for line in _lines(number, step, names, width)]
     longest = "" if found.most_s is None or found.most_s <= found.expected_s else f", {_long(found.most_s)} at most"
     least = "" if found.least_s >= found.expected_s else f" ({_long(found.least_s)} at least)"
-    ending = [f"\ntakes about {_long(found.expected_s)}{longest}{least}", *(f"not counted: {what}" for what in found.unknown)]
+    ending = [f"takes about {_long(found.expected_s)}{longest}{least}", *(f"not counted: {what}" for what in found.unknown)]
     if len(batches) > 1:
         ending.append(f"all of this for each of {len(batches)} batches: {', '.join(map(str, batches))}, as far as the memory lasts")
+    if width is not None:
+        ending = [part for line in ending for part in between_words(line, width, "  ")]
     data = {name: getattr(found, name) for name in ("steps", "rounds", "least_s", "expected_s", "most_s", "unknown")}
-    current().result(schema="edgekit.bench.plan/1", data={**data, "batches": batches}, text="\n".join([*lines, *ending]))
+    current().result(schema="edgekit.bench.plan/1", data={**data, "batches": batches}, text="\n".join([*lines, "", *ending]))
 
 
-def _line(number: int, step: PlannedStep) -> str:
+def _lines(number: int, step: PlannedStep, names: int, width: int | None) -> list[str]:
+    """Return a step on one line; where that is wider than `width`, what there is to say of it below, and the artifact above its length."""
+    start, length = f"{number:>3}  {step.phase:<10}  ", _length(step)
+    whole = f"{start}{step.artifact or '':<{names}}  {length:<{_TIMES if step.note else 0}}  {step.note}".rstrip()
+    if width is None or len(whole) <= width:
+        return [whole]
+    if len(start) + names + 2 + _TIMES <= width:
+        first = [f"{start}{step.artifact or '':<{names}}  {length}".rstrip()]
+    else:
+        first = [f"{start}{step.artifact or length}", *([" " * len(start) + length] if step.artifact and length else [])]
+    return [*first, *(" " * len(start) + line for line in between_words(step.note, width - len(start), ""))]
+
+
+def _length(step: PlannedStep) -> str:
     times = f"{step.times} x " if step.times > 1 else ""
     length = "" if step.seconds is None else f"{times}{step.seconds:g} s"
-    length = length or (f"{step.times} times" if step.times > 1 else "")
-    return f"{number:>3}  {step.phase:<10}  {step.artifact or '':<28}  {length:<14}  {step.note}".rstrip()
+    return length or (f"{step.times} times" if step.times > 1 else "")
 
 
 def _long(seconds: float) -> str:

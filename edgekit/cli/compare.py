@@ -96,11 +96,16 @@ def blocks(result: CompareResult, width: int) -> str:
     from edgekit.reports.text import wrapped
 
     first = result.baseline
+    sizes = {first.plan.batch, *(row.batch for row in result.rows)}
+
+    def named(artifact: str, batch: int) -> str:
+        return f"{artifact}, batch {batch}" if len(sizes) > 1 else artifact
+
     time = first.analysis.time_s_per_inference if first.analysis is not None else None
     own = [("energy", one_line(figure(energy_of(first))))]
     own += [("time", one_line(figure(time)))] if time is not None else []
     own += [("accuracy", one_line(share(accuracy_of(first))))]
-    blocks = [_block(f"{first.artifact.path}: the baseline", first.id, flaws(first), own, width)]
+    blocks = [_block(f"{named(first.artifact.path, first.plan.batch)}: the baseline", first.id, flaws(first), own, width)]
     for row in result.rows:
         lines = [
             ("energy", one_line(figure(row.energy_j))),
@@ -109,7 +114,7 @@ def blocks(result: CompareResult, width: int) -> str:
             ("", row.speed_words),
             ("accuracy", f"{one_line(points(row.accuracy))} against the baseline"),
         ]
-        blocks.append(_block(row.artifact, row.run, row.flaws, lines, width))
+        blocks.append(_block(named(row.artifact, row.batch), row.run, row.flaws, lines, width))
     title = "\n".join(wrapped("Per inference. A factor says how much more or less a run takes than the baseline.", width))
     return "\n\n".join([title, *blocks]) + "\n"
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 import typer
 
-from edgekit.cli.output import current
+from edgekit.cli.output import between_words, current
 from edgekit.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,13 +65,18 @@ def _text(result: SetupResult) -> str:
     if plan.needed and not result.changed:
         return f"{_steps(plan)}\nnothing was changed"
     verb = f"{plan.device} is ready" if result.changed else f"{plan.device} was ready: nothing to do"
-    return f"{verb}: {there}\n{plan.site}, environment {plan.venv}"
+    return "\n".join([*_sentence(f"{verb}: {there}"), *_sentence(f"{plan.site}, environment {plan.venv}")])
+
+
+def _sentence(text: str, rest: str = "  ") -> list[str]:
+    """Return a sentence in lines that fit the terminal; commands are never broken, and a log keeps one line for each."""
+    return between_words(text, get_terminal_size().columns, rest) if sys.stdout.isatty() else [text]
 
 
 def _steps(plan: SetupPlan) -> str:
-    lines = [f"{plan.device}: {plan.site}; the environment will be {plan.venv}"]
+    lines = _sentence(f"{plan.device}: {plan.site}; the environment will be {plan.venv}")
     for number, step in enumerate(plan.steps, 1):
-        lines.append(f"  {number}. {step.title}{' (done before)' if step.done else ''}")
+        lines += _sentence(f"  {number}. {step.title}{' (done before)' if step.done else ''}", rest="     ")
         lines += [f"       {shlex.quote(str(wheel))}" for wheel in step.send]
         lines += [f"       {step.command}"] if step.argv else []
     return "\n".join(lines)

@@ -7,12 +7,13 @@ import shlex
 import sys
 import traceback
 from collections.abc import Sequence
+from shutil import get_terminal_size
 from typing import Any
 
 import typer
 
-from edgekit.cli.commands import COMMANDS
-from edgekit.cli.output import Ui, printable
+from edgekit.cli.commands import COMMANDS, load
+from edgekit.cli.output import Ui, between_words, paired, printable
 from edgekit.core.errors import EdgekitError, InterruptedRun, SetupError, UsageError
 
 _RED, _BOLD, _DIM, _OFF = "\033[31;1m", "\033[1m", "\033[2m", "\033[0m"
@@ -23,7 +24,8 @@ def report(error: EdgekitError, ui: Ui) -> int:
     """Print `error` in the form the user asked for and return the exit code."""
     ui.close_progress(finished=False)
     if not (ui.json and not ui.printed and _print_document(error, ui)):
-        sys.stderr.write(as_text(error, colour=ui.is_rich(sys.stderr)))
+        width = get_terminal_size().columns if sys.stderr.isatty() else None
+        sys.stderr.write(as_text(error, colour=ui.is_rich(sys.stderr), width=width))
     if ui.verbose:
         sys.stderr.write(str(error.data.get("log", "")))  # the last words of a child process
         traceback.print_exception(error.__cause__ or error, file=sys.stderr)
@@ -54,19 +56,17 @@ def as_document(error: EdgekitError) -> dict[str, object]:
     return document
 
 
-def as_text(error: EdgekitError, *, colour: bool = False) -> str:
-    """Return the error as lines: error, why, do, more."""
+def as_text(error: EdgekitError, *, colour: bool = False, width: int | None = None) -> str:
+    """Return the error as lines: error, why, do, more; reasons and advice are broken between words where they are wider than `width`."""
     red, bold, dim, off = (_RED, _BOLD, _DIM, _OFF) if colour else ("", "", "", "")
+    beside = None if width is None else width - 7
     lines = [f"{red}error:{off} {bold}{printable(error.what)}{off}"]
-    lines += [f"  {dim}{'why' if not n else '   '}{off}  {line}" for n, line in enumerate(printable(error.why).splitlines())]
-    lines += [f"  {dim}{'do' if not n else '  '}{off}   {line}" for n, line in enumerate(_advice_lines(error.do))]
+    why = [part for line in printable(error.why).splitlines() for part in (between_words(line, beside, "") if beside else [line])]
+    lines += [f"  {dim}{'why' if not n else '   '}{off}  {line}" for n, line in enumerate(why)]
+    do = map(printable, paired(error.do, width=beside))
+    lines += [f"  {dim}{'do' if not n else '  '}{off}   {line}" for n, line in enumerate(do)]
     lines.append(f"  {dim}more docs/troubleshooting.md#{error.code.replace('.', '-')}   [{error.code}]{off}")
     return "\n".join(lines) + "\n"
-
-
-def _advice_lines(do: Sequence[tuple[str, str]]) -> list[str]:
-    width = max((len(advice) for advice, command in do if command), default=0)
-    return [printable(f"{advice:<{width}}   {command}" if command else advice) for advice, command in do]
 
 
 def is_help(error: typer.TyperException) -> bool:
@@ -109,10 +109,19 @@ def with_advice(error: EdgekitError, args: Sequence[str]) -> EdgekitError:
     if not error.do and isinstance(error, InterruptedRun):
         error.do = (("start again:", shlex.join(["edgekit", *args])),)
     elif not error.do:
-        command = next((word for word in args if word in COMMANDS), None)
-        takes = ("see what the command takes:", " ".join(filter(None, ("edgekit", command, "--help"))))
+        path = " ".join(("edgekit", *_command(args)))
+        takes = (f"see what {path} takes:", f"{path} --help")
         error.do = (takes if isinstance(error, UsageError) else ("check this machine:", "edgekit doctor"),)
     return error
+
+
+def _command(args: Sequence[str]) -> list[str]:
+    """Return the command that `args` name, and the one below it where it has some: "meters read"."""
+    place = next((place for place, word in enumerate(args) if word in COMMANDS), None)
+    if place is None:
+        return []
+    below = getattr(load(args[place], markup=None), "commands", {})
+    return [args[place], *[word for word in args[place + 1 :] if word in below][:1]]
 
 
 def from_system(error: OSError | MemoryError) -> SetupError:

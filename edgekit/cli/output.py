@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # forty dataclasses take longer to define than the help page 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CONTROL_BUT_COLOUR = re.compile(r"(?!\x1b\[[0-9;]*m)[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_NARROWEST = 60  # below, a table would lose its figures; wrapped lines keep them
+_NARROWEST = 40  # below, a figure and its label share no line; lines that the terminal wraps keep both
 _PIPE_WIDTH = 160  # wide enough that a table piped into grep keeps one row on one line
 
 
@@ -145,8 +145,11 @@ class Ui:
         from rich.console import Console, Group
         from rich.table import Table
 
+        from edgekit.cli.stacked import fitted
+
         rich = self.is_rich(sys.stdout)
-        for part in renderable.renderables if isinstance(renderable, Group) else (renderable,):
+        parts = list(renderable.renderables) if isinstance(renderable, Group) else [renderable]
+        for part in parts:
             if isinstance(part, Table) and not rich:
                 part.box = None
                 part.pad_edge = False
@@ -154,26 +157,36 @@ class Ui:
         width = max(width, _NARROWEST)
         console = Console(file=StringIO(), width=width, force_terminal=rich, no_color=not rich, highlight=False, emoji=False)
         with console.capture() as drawn:
-            console.print(renderable)
+            console.print(Group(*(fitted(part, width) if isinstance(part, Table) else part for part in parts)))
         sys.stdout.write(printable(drawn.get(), styled=rich))
 
     def _print_next(self, commands: Sequence[tuple[str, str]]) -> None:
         if not commands:
             return
-        width = max(len(advice) for advice, _ in commands)
-        lines = [printable(f"  {advice:<{width}}   {command}".rstrip()) for advice, command in commands]
-        sys.stdout.write("\nnext\n" + "\n".join(lines) + "\n")
+        columns = get_terminal_size().columns if sys.stdout.isatty() else None
+        lines = [f"  {line}".rstrip() for line in paired(commands, width=columns and columns - 2)]
+        sys.stdout.write("\nnext\n" + "\n".join(map(printable, lines)) + "\n")
+
+
+def paired(do: Sequence[tuple[str, str]], *, width: int | None = None) -> list[str]:
+    """Return each advice with its command beside it; where one is wider than `width`, all commands stand below, so that none is broken."""
+    longest = max((len(advice) for advice, command in do if command), default=0)
+    beside = [f"{advice:<{longest}}   {command}" if command else advice for advice, command in do]
+    if width is None or max(map(len, beside), default=0) <= width:
+        return beside
+    return [line for advice, command in do for line in (*between_words(advice, width, ""), *([f"  {command}"] if command else []))]
 
 
 def note_lines(note: Note, *, width: int | None = None) -> str:
     """Return one remark as lines for stderr, broken between words where they are wider than `width`."""
     found = [f"note: {note.text}", *([f"  do   {note.advice}"] if note.advice else [])]
     if width is not None:
-        found = [line for text, rest in zip(found, ("      ", "       "), strict=False) for line in _between_words(text, width, rest)]
+        found = [line for text, rest in zip(found, ("      ", "       "), strict=False) for line in between_words(text, width, rest)]
     return printable("\n".join(found) + "\n")
 
 
-def _between_words(text: str, width: int, rest: str) -> list[str]:
+def between_words(text: str, width: int, rest: str) -> list[str]:
+    """Return `text` in lines of `width` columns, all but the first of each paragraph beginning with `rest`; no word is broken."""
     lines = (
         textwrap.wrap(line, width, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False) for line in text.split("\n")
     )

@@ -27,7 +27,7 @@ def sweep(request: BenchRequest, sizes: Sequence[int]) -> None:
     compare = ["edgekit", "compare", result.tag, "--runs", str(result.runs_dir)]
     current().result(
         schema="edgekit.bench/1",
-        data={"runs": result.runs, "runs_dir": str(result.runs_dir), "tag": result.tag, "ended": ended},
+        data={"runs": result.runs, "runs_dir": str(result.runs_dir), "tag": result.tag, "ended": ended, "dropped": result.dropped},
         text=batches_table(result.runs, [(ended.batch, ended.what)] if ended is not None else []),
         next_commands=[
             ("choose the batch that serves a rate:", shlex.join([*compare, "--rate", "100/s", "--latency-limit", "50ms"])),

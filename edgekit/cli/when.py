@@ -24,6 +24,8 @@ app = typer.Typer(invoke_without_command=True)
 
 _Zone = Annotated[str | None, typer.Option(help="Time zone of timestamps without one: Europe/Amsterdam.", show_default="UTC")]
 _Column = Annotated[str | None, typer.Option(help="Column of the CSV that holds g CO2e/kWh.", show_default="the one that is named so")]
+_Unit = Annotated[str | None, typer.Option(help="What the values are in: kg/MWh, lb/kWh.", show_default="what the column's name says, else g/kWh")]
+_Ends = Annotated[bool, typer.Option("--ends", help="Timestamps mark the end of their interval, not its beginning.")]
 
 
 @app.callback()
@@ -45,6 +47,8 @@ def when(
     start: Annotated[str | None, typer.Option(help="Earliest start: 2026-03-01T22:00.", show_default="now")] = None,
     zone: _Zone = None,
     column: _Column = None,
+    unit: _Unit = None,
+    ends: _Ends = False,
 ) -> None:
     """Say when work that can wait costs the least CO2e: the best window, what it saves with its spread, or that waiting is not worth it.
 
@@ -70,6 +74,8 @@ def when(
         start=start,
         zone=zone,
         column=column,
+        unit=unit,
+        ends=ends,
     )
     result = find(request)
     used = result.profile
@@ -103,6 +109,8 @@ def condense(
     out: Annotated[Path | None, typer.Option(help="Where to write it.", show_default="your data folder, for --region")] = None,
     zone: _Zone = None,
     column: _Column = None,
+    unit: _Unit = None,
+    ends: _Ends = False,
 ) -> None:
     """Condense a year of hourly figures to 24 hours x 12 months (median, P10, P90), with what following them would have saved.
 

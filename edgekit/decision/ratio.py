@@ -19,12 +19,13 @@ class Comparison:
     """Hold how one run stands against the baseline: `energy` and `speed` are baseline over this run, so more than 1 is better.
 
     `energy_words` and `speed_words` say the same in a few words; `accuracy` is this run less the baseline; `flaws` are what lessens
-    the worth of the run's figures.
+    the worth of the run's figures; `batch` is how many inputs one invocation took.
     """
 
     run: str
     baseline: str
     artifact: str
+    batch: int
     energy_j: Quantity
     time_s: Quantity
     energy: Quantity
@@ -46,6 +47,7 @@ def compare(run: RunRecord, baseline: RunRecord) -> Comparison:
         run=run.id,
         baseline=baseline.id,
         artifact=run.artifact.path,
+        batch=run.plan.batch,
         energy_j=energy_of(run),
         time_s=time,
         energy=energy,

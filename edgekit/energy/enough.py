@@ -13,6 +13,8 @@ from edgekit.energy.window_energy import WindowEnergy
 
 LEAST_WINDOWS = 3
 LEAST_S = 100.0  # of measured time for each artifact
+METHOD_WINDOWS, METHOD_WINDOW_S, METHOD_WINDOW_GPU_S = 10, 10.0, 60.0
+_SLACK = 1 - 1e-9  # windows of whole periods add up to their time but for rounding
 
 
 def usable(windows: Sequence[Window]) -> list[Window]:
@@ -20,15 +22,26 @@ def usable(windows: Sequence[Window]) -> list[Window]:
     return [window for window in windows if window.phase is Phase.MEASURE and window.invalid is None and window.inferences]
 
 
-def is_quick(windows: Sequence[Window]) -> bool:
+def is_quick(windows: Sequence[Window], plan: RunPlan) -> bool:
     """Return whether what was measured is less than the method asks for, whatever was planned."""
     measured = usable(windows)
-    return len(measured) < LEAST_WINDOWS or sum(window.duration_s for window in measured) < LEAST_S
+    return len(measured) < LEAST_WINDOWS or sum(window.duration_s for window in measured) < _SLACK * _least_s(plan)
 
 
 def is_short(plan: RunPlan) -> bool:
     """Return whether a plan measures less than the method asks for."""
-    return plan.windows < LEAST_WINDOWS or plan.windows * plan.window_s < LEAST_S
+    window_s = max(plan.window_s, _at_rate_s(plan))
+    return plan.windows < LEAST_WINDOWS or plan.windows * window_s < _SLACK * _least_s(plan)
+
+
+def _at_rate_s(plan: RunPlan) -> float:
+    """Return how long a window lasts at least at the rate of a plan, to hold its inferences; 0 back to back."""
+    return plan.min_inferences / plan.rate_hz if plan.rate_hz is not None else 0.0
+
+
+def _least_s(plan: RunPlan) -> float:
+    """Return the measured time that the method asks for: at a slow rate its windows are longer."""
+    return max(LEAST_S, METHOD_WINDOWS * _at_rate_s(plan))
 
 
 def measured_s(record: RunRecord) -> float:
@@ -40,7 +53,8 @@ def how_quick(record: RunRecord) -> str:
     """Return what a quick run measured, in words, and what the method's plan measures."""
     count = len(usable(record.windows)) if record.windows else record.plan.windows
     each = f" of {measured_s(record) / count:.3g} s" if count else ""
-    return f"{counted(count, 'window')}{each} instead of 10 windows of 10 s"
+    usual_s = max(METHOD_WINDOW_GPU_S if record.device.kind == "cuda" else METHOD_WINDOW_S, _at_rate_s(record.plan))
+    return f"{counted(count, 'window')}{each} instead of {METHOD_WINDOWS} windows of {usual_s:.3g} s"
 
 
 def short_of(energy: WindowEnergy, window: Window, spec: MeterSpec, steps: tuple[SyncStep, ...], sync: SyncPlan) -> str | None:

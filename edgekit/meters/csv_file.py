@@ -1,10 +1,12 @@
 """Read a file that another program has finished writing when the run ends: seconds and watts, or volts and amperes, row by row.
 
-The rows are read once, when the meter is stopped; those that fall into the run become its readings.
+The rows are read when the meter is stopped; those that fall into the run become its readings. What is there before is looked at first,
+so that a wrong name or a damaged file costs no measurement.
 """
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Final
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, MeterSpec
-from edgekit.core.errors import EdgekitError, HardwareError
+from edgekit.core.errors import EdgekitError, HardwareError, UsageError
 from edgekit.core.protocols import Clock, ReadingSink, ReadingWatch
 from edgekit.core.quantity import Origin
 from edgekit.core.sync import Delay
@@ -61,9 +63,13 @@ class CsvMeter:
         self._started: tuple[ReadingSink, ReadingWatch | None, int, int] | None = None
 
     def spec(self) -> MeterSpec:
-        """Return the spec of what the file's header names; of a file that is still to come, of what the option `quantities` says."""
+        """Return the spec of what the file's header names; of a file that is still to come, of what the option `quantities` says.
+
+        Raises:
+            UsageError: there is no file, and `quantities` does not announce one; or it is damaged.
+        """
         path = Path(self.address)
-        found = quantities(read_text(path, "the readings"), where=self.address) if path.exists() else frozenset(self._told.split())
+        found = self._there(path) if path.exists() else self._announced(path)
         stated = self._gain_rel if self._gain_rel >= 0 else None
         return MeterSpec(
             kind=self.kind,
@@ -75,6 +81,26 @@ class CsvMeter:
             max_power_w=self._most_w,
             detail=path.name,
             delay=Delay(seconds=0.0, half_s=0.0, source=f"the times in the file, time={self._time}"),
+        )
+
+    def _there(self, path: Path) -> frozenset[str]:
+        text = read_text(path, "the readings")
+        found = quantities(text, where=self.address)
+        parse_table(text, where=self.address, growing=True)
+        return found
+
+    def _announced(self, path: Path) -> frozenset[str]:
+        if "quantities" in self.options and path.parent.is_dir():
+            return frozenset(self._told.split())
+        folder = "" if path.parent.is_dir() else f": there is no folder {path.parent}"
+        raise UsageError(
+            f"the readings {self.address} do not exist",
+            code="csv.absent",
+            why=f"a meter that is a file is looked at before anything is measured{folder}",
+            do=[
+                ("look at what is there:", "ls -l"),
+                ("or say what it will hold when it comes:", f"--meter {shlex.quote(f'csv:{self.address},quantities={self._told}')}"),
+            ],
         )
 
     def start(self, sink: ReadingSink, watch: ReadingWatch | None = None) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.core.errors import HardwareError, SetupError, UsageError
+from edgekit.sim.emulators.kinds import EMULATED
 
 Remedy = tuple[tuple[str, str], ...]
 _UDEV: Remedy = (("allow it for good:", "edgekit meters udev | sudo sh"),)
@@ -87,8 +88,11 @@ def discoverable(driver: type[Any]) -> bool:
     return _by_serial(driver) or bool(getattr(driver, "hid_ids", ()) or getattr(driver, "bulk_ids", ()))
 
 
-def locate(kind: str, wanted: str | None, found: Sequence[Attached]) -> Attached:
-    """Return the one instrument of a kind, or the one whose serial number is `wanted`; raise HardwareError or UsageError."""
+def locate(kind: str, wanted: str | None, found: Sequence[Attached], driver: type[Any] | None = None) -> Attached:
+    """Return the one instrument of a kind, or the one whose serial number is `wanted`; raise HardwareError or UsageError.
+
+    `driver` is the class that reads the kind, which knows what its addresses look like.
+    """
     here = [item for item in found if item.kind == kind]
     if wanted:
         here = [item for item in here if item.serial == wanted]
@@ -111,10 +115,21 @@ def locate(kind: str, wanted: str | None, found: Sequence[Attached]) -> Attached
         why="no port of this machine looks like one",
         do=[
             ("see what is present:", "edgekit meters --all"),
-            ("or say where it is:", f"edgekit bench ARTIFACT --meter {kind}:/dev/ttyACM0"),
-            ("or rehearse without one:", f"edgekit meters emulate {kind}"),
+            ("or say where it is:", f"edgekit bench ARTIFACT --meter {kind}:{_example(driver)}"),
+            *([("or rehearse without one:", f"edgekit meters emulate {kind}")] if kind in EMULATED else []),
         ],
     )
+
+
+def _example(driver: type[Any] | None) -> str:
+    """Return what an address of such an instrument looks like: a serial port, a Bluetooth one, a HID interface, a USB device."""
+    if names := getattr(driver, "serial_names", ()):
+        return f"/dev/{names[0]}0" if names[0] == "rfcomm" else f"/dev/{names[0]}"
+    if getattr(driver, "hid_ids", ()):
+        return "/dev/hidraw0"
+    if not getattr(driver, "usb_ids", ()) and (ids := getattr(driver, "bulk_ids", ())):
+        return f"usb://{ids[0][0]:04x}:{ids[0][1]:04x}/SERIAL"
+    return "/dev/ttyACM0"
 
 
 def is_place(address: str) -> bool:

@@ -28,9 +28,14 @@ def quantities(text: str, *, where: str) -> frozenset[str]:
     return frozenset(columns.values())
 
 
-def parse_table(text: str, *, where: str) -> tuple[Row, ...]:
-    """Return the rows of a table in order of time; raise UsageError that names the line where it is none."""
+def parse_table(text: str, *, where: str, growing: bool = False) -> tuple[Row, ...]:
+    """Return the rows of a table in order of time; raise UsageError that names the line where it is none.
+
+    A `growing` one may hold no rows yet, and the last line of it may be half written.
+    """
     place, unit_ns, columns, rows = _header(text, where)
+    if growing and not text.endswith("\n"):
+        rows = rows[:-1]
     made: list[Row] = []
     for line, fields in rows:
         if not any(field.strip() for field in fields):
@@ -43,7 +48,7 @@ def parse_table(text: str, *, where: str) -> tuple[Row, ...]:
         if made and t_ns <= made[-1].t_ns:
             raise _wrong(where, f"line {line}: its time is not later than that of the row before")
         made.append(Row(t_ns=t_ns, values=values))
-    if not made:
+    if not made and not growing:
         raise _wrong(where, "it holds no rows")
     return tuple(made)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.core.quantity import Estimate, Quantity, Unknown
-from edgekit.core.run import ColdStart, RunRecord
+from edgekit.core.run import RunRecord
 from edgekit.core.units import format_scaled
 from edgekit.decision.choose import headline_channel
 from edgekit.energy.enough import usable
@@ -20,7 +20,7 @@ def beside(record: RunRecord, *, several: bool = False, width: int = 100) -> lis
     if record.analysis is None:
         return []
     lines = [
-        *(_cold(record.analysis.cold_start) if record.analysis.cold_start is not None else ()),
+        *_cold(record),
         *dating_lines(record),
         *_paced(record),
         *_warm(record),
@@ -31,7 +31,10 @@ def beside(record: RunRecord, *, several: bool = False, width: int = 100) -> lis
     return [record.artifact.path, *shown] if several and shown else shown
 
 
-def _cold(cold: ColdStart) -> list[str]:
+def _cold(record: RunRecord) -> list[str]:
+    cold = record.analysis.cold_start if record.analysis is not None else None
+    if cold is None or not record.plan.cold_starts:
+        return []
     times = f", {cold.starts} times" if cold.starts > 1 else ""
     return [
         f"cold start     load {_time(cold.load_s)}, {_energy(cold.load_j)}{times}",

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from edgekit.cli.commands import COMMANDS
+from edgekit.cli.errors import with_advice
+from edgekit.core.errors import UsageError
 from tests.conftest import Completed, clean_environment
 
 Run = Callable[..., Completed]
@@ -238,6 +240,20 @@ def test_what_the_system_refuses_is_no_bug(tmp_path: Path, how: str, code: str) 
 def test_an_error_without_advice_of_its_own_says_where_to_look(tmp_path: Path) -> None:
     body = "from edgekit.core.errors import UsageError; raise UsageError('no', code='usage.value')"
     assert run_program(acting(body), "--json", "act", cwd=tmp_path).json()["data"]["do"][0]["command"] == "edgekit act --help"
+
+
+@pytest.mark.parametrize(
+    ("args", "path"),
+    [
+        (["--style", "plain", "meters", "selftest", "--load", "nope"], "meters selftest"),
+        (["meters"], "meters"),
+        (["bench", "read"], "bench"),
+        (["nothing"], ""),
+    ],
+)
+def test_the_place_to_look_is_the_help_of_the_very_command(args: list[str], path: str) -> None:
+    (found,) = with_advice(UsageError("no", code="usage.value"), args).do
+    assert found[1] == f"edgekit {path} --help".replace("  ", " ")
 
 
 def test_a_failing_result_is_still_printed_and_sets_the_exit_code(tmp_path: Path) -> None:

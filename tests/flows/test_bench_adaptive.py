@@ -12,6 +12,7 @@ from edgekit.cli.amounts import seconds, share
 from edgekit.core.errors import UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.devices.sim import SimDevice
+from edgekit.energy.enough import how_quick
 from edgekit.flows.bench import BenchRequest, bench
 from edgekit.flows.bench.limit import require_round
 from edgekit.flows.bench.plan import plan, waits, with_sensors
@@ -168,6 +169,15 @@ def test_a_run_is_quick_by_what_it_measured(model_file):
     assert (len(_measured(cut)), cut.plan.quick) == (3, True)
     (enough,) = _bench(model_file, quick=True, windows=11, window_s=10.0)
     assert not enough.plan.quick
+    (paced,) = _bench(model_file, quick=True, rate_hz=10 / 60)
+    assert paced.plan.quick, "three windows of ten inferences each, however long these take"
+    assert "quick: 3 windows of 60 s instead of 10 windows of 60 s" in [note.text for note in paced.analysis.notes]
+
+
+def test_on_a_gpu_a_quick_run_is_held_against_windows_of_a_minute(model_file):
+    (run,) = _bench(model_file, quick=True)
+    gpu = replace(run, device=replace(run.device, kind="cuda"))
+    assert how_quick(gpu) == "3 windows of 2 s instead of 10 windows of 60 s"
 
 
 def test_the_estimate_is_shown_between_windows(model_file):

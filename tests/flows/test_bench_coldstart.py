@@ -7,6 +7,7 @@ import json
 import pytest
 
 from edgekit.core.errors import ModelError
+from edgekit.reports.starts import beside
 from tests.flows.test_bench_faults import Troubled
 from tests.flows.test_bench_faults import _bench as bench_on_sim
 
@@ -47,6 +48,12 @@ def test_cold_starts_are_shown(run_edgekit, model_file):
     done = run_edgekit("bench", model_file, "--device", "sim", "--quick", "--runs", "runs")
     assert "cold start     load 50.0 ms, 250 mJ (emulated, at usb_input)" in done.stdout
     assert "steady 130 µs an inference" in done.stdout
+
+
+def test_cold_starts_that_nobody_wanted_are_not_shown(model_file):
+    with_them, without = (bench_on_sim(model_file, quick=True, cold_starts=count)[0] for count in (1, 0))
+    assert beside(with_them)[0].startswith("cold start")
+    assert beside(without) == []
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edgekit.core.errors import HardwareError, InterruptedRun, ModelError, UsageError
+from edgekit.flows.bench.dropped import dropped
 from edgekit.flows.bench.plan import BenchRequest
 from edgekit.flows.bench.sweep import batches, sweep
 from edgekit.links.clock import SystemClock
@@ -52,7 +53,7 @@ def swept(*answers: Any, sizes: tuple[int, ...] = (1, 2, 4)) -> tuple[Any, list[
         answer = answers[len(asked) - 1]
         if isinstance(answer, Exception):
             raise answer
-        return SimpleNamespace(runs=(SimpleNamespace(id=answer),), notes=())
+        return SimpleNamespace(runs=(SimpleNamespace(id=answer),), notes=(), dropped=())
 
     request = BenchRequest(artifacts=(Path("m.onnx"),), tags=("mine",))
     return sweep(request, sizes, device=None, progress=Quiet(), date=SystemClock(), measure=measure), asked  # type: ignore[arg-type]
@@ -111,8 +112,28 @@ def test_a_sweep_from_the_command_line_and_the_batch_that_serves(run_edgekit: An
     assert service["best"] in [run["id"] for run in data["runs"]]
     assert "would wait 7.50 s" in service["points"][2]["point"]["reason"]
     words = run_edgekit("compare", data["tag"], "--rate", "2/s", "--latency-limit", "3s").stdout
+    assert [line for line in words.splitlines() if line.startswith("model.tflite")] == [
+        "model.tflite, batch 1: the baseline",
+        "model.tflite, batch 4",
+        "model.tflite, batch 16",
+    ]
     assert "Service of 2 requests/s within 3.00 s (p99): batch" in " ".join(words.split())
     table = run_edgekit("bench", model_file, "--device", "sim", "--batch", "1,4", "--quick")
     assert "edgekit compare sweep-" in table.stdout
     half = run_edgekit("--json", "compare", data["tag"], "--rate", "2/s")
     assert (half.returncode, half.json()["data"]["code"]) == (2, "usage.missing")
+
+
+def test_an_artifact_that_ends_early_leaves_the_sweep_to_the_others() -> None:
+    asked: list[tuple[int, tuple[str, ...]]] = []
+
+    def measure(request: BenchRequest, **_: Any) -> Any:
+        asked.append((request.batch, tuple(map(str, request.artifacts))))
+        gone = [dropped("b.onnx", "load", memory(2))] if request.batch == 2 else []
+        return SimpleNamespace(runs=tuple(SimpleNamespace(id=str(path)) for path in request.artifacts), notes=(), dropped=gone)
+
+    request = BenchRequest(artifacts=(Path("a.onnx"), Path("b.onnx")))
+    result = sweep(request, (1, 2, 4), device=None, progress=Quiet(), date=SystemClock(), measure=measure)  # type: ignore[arg-type]
+    assert asked == [(1, ("a.onnx", "b.onnx")), (2, ("a.onnx", "b.onnx")), (4, ("a.onnx",))]
+    assert [item.artifact for item in result.dropped] == ["b.onnx"]
+    assert "from batch 2 on" in result.notes[0].text

@@ -8,6 +8,7 @@ import pytest
 
 from edgekit.core.errors import HardwareError, UsageError
 from edgekit.meters.discover import Attached, SerialEntry, Surroundings, discover, locate
+from edgekit.registry import meter_class
 
 
 class Profiler:
@@ -71,7 +72,25 @@ def test_nothing_connected_says_how_to_rehearse(tmp_path: Path) -> None:
     with pytest.raises(HardwareError) as refused:
         locate("profiler", None, discover(CLASSES, around(tmp_path)))
     assert refused.value.code == "meter.absent"
-    assert "edgekit meters emulate profiler" in [command for _, command in refused.value.do]
+    assert not any("emulate" in command for _, command in refused.value.do), "nothing emulates it"
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "emulated"),
+    [
+        ("um25c", "/dev/rfcomm0", True),
+        ("ppk2", "/dev/ttyACM0", True),
+        ("fnb58", "/dev/hidraw0", True),
+        ("km003c", "usb://5fc9:0063/SERIAL", True),
+        ("joulescope", "usb://16d0:10ba/SERIAL", False),
+    ],
+)
+def test_an_absent_meter_shows_what_its_address_looks_like_and_what_can_be_rehearsed(kind: str, address: str, emulated: bool) -> None:
+    with pytest.raises(HardwareError) as refused:
+        locate(kind, None, (), meter_class(kind))
+    commands = [command for _, command in refused.value.do]
+    assert f"edgekit bench ARTIFACT --meter {kind}:{address}" in commands
+    assert (f"edgekit meters emulate {kind}" in commands) is emulated
 
 
 def test_hid_instruments_are_found_below_sys(tmp_path: Path) -> None:

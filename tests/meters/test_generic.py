@@ -221,6 +221,35 @@ def test_a_file_that_is_finished_with_the_run_holds_the_true_joules(
 
 
 @pytest.mark.parametrize(
+    ("text", "options", "code"),
+    [
+        (None, {}, "csv.absent"),
+        (None, {"quantities": "volts amps"}, None),
+        ("t_s,temperature\n", {}, "csv.format"),
+        ("t_s,watts\n1,2\n1,3\n", {}, "csv.format"),
+        ("t_s,watts\n1,2\n2,nan\n", {}, "csv.format"),
+        ("t_s,watts\n", {}, None),
+        ("t_s,watts\n1,2\n2,3.", {}, None),
+        ("t_s,watts\n1,2\n2,", {}, None),
+    ],
+)
+def test_a_file_is_looked_at_before_anything_is_measured(
+    tmp_path: Path, text: str | None, options: dict[str, str], code: str | None
+) -> None:
+    path = tmp_path / "power.csv"
+    if text is not None:
+        path.write_text(text)
+    if code is None:
+        assert CsvMeter(str(path), options).spec().channels
+        return
+    with pytest.raises(UsageError) as refused:
+        CsvMeter(str(path), options).spec()
+    assert refused.value.code == code
+    with pytest.raises(UsageError):
+        CsvMeter(str(tmp_path / "none" / "power.csv"), {"quantities": "watts"}).spec()
+
+
+@pytest.mark.parametrize(
     ("text", "code"),
     [
         ("", "csv.format"),

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.core.errors import UsageError
+from edgekit.flows.bench.plan import ENGINES, BenchRequest, plan
 from edgekit.runner import engines
 from edgekit.runner.engines.inputs import prepare
 from edgekit.runner.wire import Refusal
@@ -101,6 +103,14 @@ def test_a_model_that_loads_but_does_not_run_is_refused(tmp_path: Path) -> None:
         assert reply["error"]["code"] == "model.refused"
         assert "does not run" in reply["error"]["what"]
         assert "Reshape" in reply["error"]["why"]
+
+
+def test_the_host_knows_the_engines_of_the_runner(tmp_path: Path) -> None:
+    assert set(ENGINES) == {name for tried, named in engines._BY_ENDING.values() for name in tried + named}
+    with pytest.raises(UsageError) as caught:
+        plan(BenchRequest(artifacts=(tmp_path / "m.tflite",), engine="litertt"), kind="sim")
+    assert (caught.value.code, caught.value.do[0][0]) == ("engine.unknown", "did you mean litert?")
+    assert plan(BenchRequest(artifacts=(tmp_path / "m.x",), engine="theirs"), kind="acme").run.engine == "theirs"
 
 
 @pytest.mark.parametrize(

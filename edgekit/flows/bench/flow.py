@@ -19,6 +19,7 @@ from edgekit.energy.analyse import analyse
 from edgekit.energy.enough import is_quick
 from edgekit.flows.bench.conduct import conduct, load_all
 from edgekit.flows.bench.course import Stage
+from edgekit.flows.bench.dropped import Dropped
 from edgekit.flows.bench.functions import functions_note, with_functions
 from edgekit.flows.bench.inputs import Subject, open_subject
 from edgekit.flows.bench.limit import require_time, require_windows
@@ -41,13 +42,15 @@ from edgekit.store.runs import RECORD, RunStore, open_traces, read_record, write
 class BenchResult:
     """Hold the run records of one session, analysed, in the order of the artifacts, and every other one against the first of them.
 
-    There is no comparison of artifacts of different networks, nor of runs that are only analysed again.
+    There is no comparison of artifacts of different networks, nor of runs that are only analysed again. `dropped` are the artifacts that
+    were not measured, or not to the end; such a run is there where it has a window.
     """
 
     runs: tuple[RunRecord, ...]
     runs_dir: Path
     notes: tuple[Note, ...] = ()
     comparison: CompareResult | None = None
+    dropped: tuple[Dropped, ...] = ()
 
 
 def bench(
@@ -59,7 +62,10 @@ def bench(
     replay: Replay | None = None,
     store: RunStore | None = None,
 ) -> BenchResult:
-    """Benchmark artifacts and return their records; raise InterruptedRun after a Ctrl-C, with the partial records saved."""
+    """Benchmark artifacts and return their records; raise InterruptedRun after a Ctrl-C, with the partial records saved.
+
+    One of several artifacts that does not fit, or that its engine refuses, is left out and told; the others are measured.
+    """
     subjects = [open_subject(path) for path in request.artifacts]
     store = store or RunStore(request.runs_dir)
     planned = plan(request, kind=device.spec.kind) if replay is None else replay.plan()
@@ -88,7 +94,8 @@ def bench(
                 require_windows(planned, request, chosen.specs)
                 steps = in_step(planned.run, chosen.specs, window_s=planned.window_s)
                 require_time(planned, request)
-            models = load_all(session, subjects, planned.run, progress=progress, stack=stack)
+            subjects, models, others = load_all(session, subjects, planned.run, progress=progress, stack=stack)
+            planned = replace(planned, artifacts=len(subjects))
             told = [
                 *steps,
                 *_unused_delegate(planned, subjects, models),
@@ -114,6 +121,7 @@ def bench(
                 session=session,
                 models=models,
                 names=names,
+                paths=[str(subject.path) for subject in subjects],
                 recorder=recorder,
                 running=running,
                 progress=progress,
@@ -121,13 +129,21 @@ def bench(
                 start_c=header.facts.temperature_c,
                 host_clock=session.clock_map().target,
             )
-            conduct(planned, stage=stage, chosen=chosen)
-        runs = _close(store, session_id)
+            others += conduct(planned, stage=stage, chosen=chosen)
+        runs = _measured(store, _close(store, session_id)) if others else _close(store, session_id)
     except KeyboardInterrupt as stop:
         raise _interrupted(store, session_id) from stop
     except EdgekitError as error:
         raise _with_what_is_kept(error, store, session_id) from error.__cause__
-    return BenchResult(runs=tuple(runs), runs_dir=request.runs_dir, notes=tuple(notes), comparison=_compared(runs))
+    return BenchResult(runs=tuple(runs), runs_dir=request.runs_dir, notes=tuple(notes), comparison=_compared(runs), dropped=tuple(others))
+
+
+def _measured(store: RunStore, records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the records that have a window, and remove the others: they say nothing, and would stand among runs later."""
+    for record in records:
+        if not measured_windows(record):
+            store.discard(record)
+    return [record for record in records if measured_windows(record)]
 
 
 def reanalyse(name: str, *, runs_dir: Path) -> BenchResult:
@@ -251,7 +267,7 @@ def _close(store: RunStore, session_id: str | None) -> list[RunRecord]:
 
 def _analysed(store: RunStore, record: RunRecord) -> RunRecord:
     # What counts is what was measured: a run may end early, and one with --until ends when it likes. Imported runs have rules of their own.
-    own = record if record.plan.whole_windows else replace(record, plan=replace(record.plan, quick=is_quick(record.windows)))
+    own = record if record.plan.whole_windows else replace(record, plan=replace(record.plan, quick=is_quick(record.windows, record.plan)))
     analysed = replace(own, analysis=analyse(own, open_traces(store.root / record.id, own)))
     store.save(analysed)
     return analysed
@@ -284,11 +300,9 @@ def reanalyse_command(runs: Sequence[RunRecord], runs_dir: Path) -> str:
 
 def _interrupted(store: RunStore, session_id: str | None) -> InterruptedRun:
     """Return what is to be said of a run that was stopped. One without a single window says nothing, and would stand among others later."""
-    records = _close(store, session_id)
+    records = _measured(store, _close(store, session_id))
     windows = sum(measured_windows(record) for record in records)
-    for record in () if windows else records:
-        store.discard(record)
-    kept = [record.id for record in records] if windows else []
+    kept = [record.id for record in records]
     return InterruptedRun(
         "the benchmark was stopped",
         code="bench.interrupted",

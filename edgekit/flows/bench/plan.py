@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgekit.core.channel import MeterSpec
-from edgekit.core.errors import UsageError
+from edgekit.core.errors import UsageError, unknown_name
 from edgekit.core.run import RunPlan, RunStatus
 from edgekit.core.sync import SyncPlan
 from edgekit.core.window import Phase
-from edgekit.energy.enough import is_short
+from edgekit.energy.enough import METHOD_WINDOW_GPU_S, METHOD_WINDOW_S, METHOD_WINDOWS, is_short
 from edgekit.energy.marker import marker_s
 from edgekit.energy.stop import LEAST_WINDOWS
 
@@ -34,8 +34,10 @@ class Timing:
     min_inferences: int = 10
 
 
-METHOD = Timing(windows=10, window_s=10.0, idle_s=10.0, warmup_s=3.0, cooldown_s=1.0, idle_between_s=2.0, cold_starts=3)
-METHOD_GPU = Timing(windows=10, window_s=60.0, idle_s=60.0, warmup_s=10.0, cooldown_s=1.0, idle_between_s=5.0, cold_starts=3)
+METHOD = Timing(
+    windows=METHOD_WINDOWS, window_s=METHOD_WINDOW_S, idle_s=10.0, warmup_s=3.0, cooldown_s=1.0, idle_between_s=2.0, cold_starts=3
+)
+METHOD_GPU = replace(METHOD, window_s=METHOD_WINDOW_GPU_S, idle_s=60.0, warmup_s=10.0, idle_between_s=5.0)
 QUICK = Timing(windows=3, window_s=2.0, idle_s=3.0, warmup_s=1.0, cooldown_s=0.2, idle_between_s=0.0, cold_starts=1)
 _LONGEST_S = 86_400.0
 SETTLE_S = 0.3  # readings begin this long before the first window and go on as long after the last: its edges lie between two of them
@@ -45,6 +47,11 @@ UNTIL_AT_MOST_S = 3600.0  # how long windows are added for --until when nobody s
 COOL_AT_MOST_S = 120.0
 MOST_INVOCATIONS = 1_000_000  # of one window at a rate: the time of each is kept until its end
 PRECISIONS = ("fp32", "tf32", "fp16", "int8")
+ENGINES = (  # those of the runner that goes to the device; a test holds them against its own list
+    *("litert", "tflite_runtime", "onnxruntime", "onnxruntime-cuda", "onnxruntime-tensorrt"),
+    *("torch_onnx", "torch_onnx-cuda", "torch_pt2", "torch_pt2-cuda"),
+)
+_WITH_RUNNER = ("local", "cuda", "ssh", "pi", "jetson", "sim")  # devices of other packages may have engines of their own
 WARMUP_PIECES = 6
 WARMUP_CAP = 5.0
 
@@ -164,8 +171,10 @@ class BenchPlan:
 
 
 def plan(request: BenchRequest, *, kind: str) -> BenchPlan:
-    """Return the plan for a device of `kind`; raise UsageError for times that cannot be meant."""
+    """Return the plan for a device of `kind`; raise UsageError for times that cannot be meant, and for engines that do not exist."""
     base = QUICK if request.quick else METHOD_GPU if kind == "cuda" else METHOD
+    if request.engine is not None and kind in _WITH_RUNNER and request.engine not in ENGINES:
+        raise unknown_name("engine", request.engine, ENGINES, list_command="edgekit bench --help")
     until = request.until_rel is not None
     idle_s = _given(request.idle_s, base.idle_s)
     run = RunPlan(

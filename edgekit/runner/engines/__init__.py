@@ -52,7 +52,7 @@ def choose(path: str, name: Optional[str]) -> List[str]:
     """Return the engines to try, the preferred one first; raise Refusal when `name` is unknown or does not read such a file."""
     known = [engine for tried, named in _BY_ENDING.values() for engine in tried + named]
     if name is not None and name not in known:
-        raise Refusal("engine.unknown", f"no engine is called {name!r}", "known: " + ", ".join(known))
+        raise Refusal("engine.unknown", f"no engine is called {name!r}", "known: " + ", ".join(dict.fromkeys(known)))
     tried, named = _BY_ENDING.get(os.path.splitext(path)[1].lower(), ([], []))
     if name is None and tried:
         return tried
