@@ -110,7 +110,7 @@ def read_events(folder: Path) -> list[tuple[str, Any]]:
     return events
 
 
-def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, where: str) -> list[RunRecord]:
+def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, where: str) -> list[RunRecord]:  # noqa: PLR0912 -- a branch for each event
     """Return one record per artifact from a session's events; a session without an end is marked interrupted."""
     header: SessionHeader | None = None
     placed: list[Placed] = []
@@ -120,6 +120,7 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
     notes: list[Note] = []
     gaps: list[Gap] = []
     profiles: dict[int, Profile] = {}
+    dropped: dict[int, Note] = {}
     sampler: dict[str, float] = {}
     facts_after: DeviceFacts | None = None
     status = RunStatus.INTERRUPTED
@@ -136,6 +137,8 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
             maps.append(jsonio.validate(ClockMap, value, where=where))
         elif kind == "note":
             notes.append(jsonio.validate(Note, value, where=where))
+        elif kind == "dropped":
+            dropped[value["artifact"]] = jsonio.validate(Note, value["note"], where=where)
         elif kind == "gap":
             gaps.append(Gap(start_ns=value["start_ns"], end_ns=value["end_ns"], clock=value.get("clock")))
         elif kind == "profile":
@@ -151,7 +154,7 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
     return [
         replace(
             record,
-            status=status,
+            status=RunStatus.FAILED if index in dropped else status,
             traces=traces,
             windows=tuple(_touched(item.window, gaps, maps) for item in placed if item.artifact in (None, index)),
             facts_before=replace(header.facts, **engines.get(index, {})),
@@ -160,7 +163,7 @@ def fold(events: Iterable[tuple[str, Any]], traces: tuple[TraceFile, ...], *, wh
             load=loads.get(index),
             sampler=sampler,
             profile=profiles.get(index),
-            notes=(*header.notes, *notes),
+            notes=(*header.notes, *notes, *([dropped[index]] if index in dropped else ())),
         )
         for index, record in enumerate(opening(header))
     ]

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from edgekit.core.errors import HardwareError, InterruptedRun, SetupError
+from edgekit.core.errors import HardwareError, InterruptedRun, ModelError, SetupError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.trace import ClockMap
 from edgekit.core.window import Phase
@@ -397,3 +398,73 @@ def test_a_wall_clock_that_jumps_changes_no_duration(run_edgekit, tiny, tmp_path
     assert all(0.4 <= length < took for length in lengths)
     assert (record.windows[-1].end_ns - record.windows[0].start_ns) / 1e9 < took
     assert record.analysis.energy_j_per_inference.value > 0
+
+
+def _three(model_file):
+    paths = [model_file.with_name(f"{name}.tflite") for name in "abc"]
+    for path in paths:
+        path.write_bytes(model_file.read_bytes())
+    return paths
+
+
+def _troubled_at(name, phase, at, error):
+    """Return a device whose artifact `name` fails when it is loaded (phase None), or in one of its windows."""
+
+    def load(real, path, **options):
+        if path.name == name and phase is None:
+            raise error
+        model = real(path, **options)
+
+        def run(found, stage, index, **how):
+            if path.name == name and (stage, index) == (phase, at):
+                raise error
+            return found(stage, index, **how)
+
+        return Session(model, {"run": run})
+
+    return Troubled(load=load)
+
+
+NO_ROOM = HardwareError("b.tflite does not fit into the memory", code="device.memory", why="8 GB", do=[("make it smaller:", "edgekit x")])
+
+
+@pytest.mark.parametrize(
+    ("phase", "at", "error", "kept"),
+    [
+        (None, 0, NO_ROOM, 0),
+        (Phase.WARMUP, 1, ModelError("the model runs no more", code="model.memory"), 0),
+        (Phase.MEASURE, 1, HardwareError("the runner died", code="runner.died", why="signal 9"), 1),
+    ],
+    ids=["load", "warm-up", "window"],
+)
+@pytest.mark.parametrize("first", [False, True])
+def test_one_artifact_that_does_not_fit_does_not_cost_the_others(model_file, phase, at, error, kept, first):
+    paths = _three(model_file)
+    name = "a.tflite" if first else "b.tflite"
+    request = BenchRequest(artifacts=tuple(paths), device="sim", runs_dir=model_file.parent / "runs", quick=True, cold_starts=1)
+    result = bench(request, device=_troubled_at(name, phase, at, error), progress=Told(), date=SystemClock())
+    (lost,) = result.dropped
+    assert (Path(lost.artifact).name, lost.code, lost.exit_code) == (name, error.code, error.exit_code)
+    assert name in lost.note.text
+    runs = {record.artifact.path: record for record in result.runs}
+    assert sorted(runs) == sorted(path.name for path in paths if kept or path.name != name)
+    assert {record.id for record in _kept(model_file)} == {record.id for record in result.runs}, "a run without a window is not kept"
+    for path, record in runs.items():
+        complete = path != name
+        assert (record.status, len(_measured(record))) == (("complete", 3) if complete else ("failed", kept))
+        assert (error.code in [note.code for note in record.notes]) != complete
+        if complete:
+            assert record.analysis.energy_j_per_inference.value == pytest.approx(6.5e-4)
+            assert [window.phase for window in record.windows].count(Phase.FIRST) == 1
+
+
+def test_where_every_artifact_is_refused_or_the_machine_is_lost_the_run_fails(model_file):
+    def refuse(real, path, **options):
+        raise ModelError(f"no {path.name}", code="model.refused")
+
+    request = BenchRequest(artifacts=tuple(_three(model_file)), device="sim", runs_dir=model_file.parent / "runs", quick=True)
+    with pytest.raises(ModelError, match=r"no a\.tflite"):
+        bench(request, device=Troubled(load=refuse), progress=Told(), date=SystemClock())
+    lost = _troubled_at("b.tflite", None, 0, HardwareError("gone", code="ssh.lost"))
+    with pytest.raises(HardwareError, match="gone"):
+        bench(request, device=lost, progress=Told(), date=SystemClock())

@@ -11,6 +11,7 @@ from edgekit.core.protocols import DeviceSession, LoadedModel, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan, RunStatus
 from edgekit.flows.bench.course import Course, Stage
+from edgekit.flows.bench.dropped import Dropped, dropped
 from edgekit.flows.bench.inputs import Subject
 from edgekit.flows.bench.plan import SETTLE_S, BenchPlan
 from edgekit.flows.bench.recorder import Recorder
@@ -20,20 +21,43 @@ from edgekit.store.journal import ENGINE_FACTS
 
 def load_all(
     session: DeviceSession, subjects: Sequence[Subject], plan: RunPlan, *, progress: Progress, stack: ExitStack
-) -> list[LoadedModel]:
-    """Load every artifact into a process of its own; they end with `stack`."""
-    models = []
+) -> tuple[list[Subject], list[LoadedModel], list[Dropped]]:
+    """Load every artifact into a process of its own; they end with `stack`. Return those that loaded, their models, and the others.
+
+    Raises what the first of them met where none can be loaded.
+    """
+    models: list[LoadedModel] = []
+    loaded: list[Subject] = []
+    others: list[Dropped] = []
+    first: EdgekitError | None = None
     for subject in subjects:
         progress.step(f"load {subject.path.name}")
-        model = session.load(subject.file, samples=subject.samples, plan=plan)
+        try:
+            model = session.load(subject.file, samples=subject.samples, plan=plan)
+        except EdgekitError as error:
+            found = dropped(str(subject.path), "load", error)
+            if found is None or len(subjects) == 1:
+                raise
+            first = first or error
+            others.append(found)
+            progress.fail()
+            progress.note(found.note)
+            continue
         stack.callback(model.close)
         models.append(model)
-    return models
+        loaded.append(subject)
+    if first is not None and not models:
+        raise first
+    return loaded, models, others
 
 
-def conduct(plan: BenchPlan, *, stage: Stage, chosen: Chosen) -> None:
-    """Run every step while the meters are read; record each window as it ends. Interruptions and failures are recorded and raised again."""
+def conduct(plan: BenchPlan, *, stage: Stage, chosen: Chosen) -> Sequence[Dropped]:
+    """Run every step while the meters are read; record each window as it ends, and return the artifacts that failed on the way.
+
+    Interruptions, and failures that no artifact is left after or that concern all, are recorded and raised again.
+    """
     session, recorder = stage.session, stage.recorder
+    course = Course(plan, stage)
     try:
         for index, model in enumerate(stage.models):
             recorder.event(
@@ -41,7 +65,7 @@ def conduct(plan: BenchPlan, *, stage: Stage, chosen: Chosen) -> None:
             )
         recorder.event("clock_map", session.clock_map())
         with _reading(plan.run, stage=stage, chosen=chosen):
-            Course(plan, stage).run()
+            course.run()
             session.idle(-1, SETTLE_S)
         recorder.check()
         recorder.event("clock_map", session.clock_map())
@@ -53,6 +77,7 @@ def conduct(plan: BenchPlan, *, stage: Stage, chosen: Chosen) -> None:
         _end(recorder, RunStatus.FAILED, Note(code=error.code, text=f"the run ended early: {error}"))
         raise
     recorder.event("end", plan.status)
+    return course.dropped
 
 
 def _end(recorder: Recorder, status: RunStatus, note: Note | None = None) -> None:

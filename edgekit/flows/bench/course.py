@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgekit.core.errors import EdgekitError
 from edgekit.core.hardware import DeviceFacts
 from edgekit.core.protocols import DeviceSession, LoadedModel, Progress
 from edgekit.core.quantity import Note
@@ -19,6 +20,7 @@ from edgekit.energy.stop import Standing, judge, percent, unreachable
 from edgekit.energy.warmup import steady_from
 from edgekit.flows.bench.coldstart import Reload, start_cold
 from edgekit.flows.bench.cooling import Cooling, looked_at, too_warm
+from edgekit.flows.bench.dropped import Dropped, dropped
 from edgekit.flows.bench.limit import overrun, require_round, round_and_rest_s, warmup_cap_s
 from edgekit.flows.bench.plan import IDLE_EVERY, SETTLE_S, WARMUP_PIECES, BenchPlan, Step, waits
 from edgekit.flows.bench.profiling import profile_one
@@ -32,13 +34,14 @@ from edgekit.flows.bench.sync import drive
 class Stage:
     """Hold what a benchmark acts on: an open device with its loaded models (`names` for people), and where everything is kept.
 
-    `reload` loads an artifact anew; `start_c` is the temperature before anything ran, `host_clock` what dates the readings of instruments
-    on this host.
+    `paths` are the artifacts as they were given, `reload` loads one anew; `start_c` is the temperature before anything ran, `host_clock`
+    what dates the readings of instruments on this host.
     """
 
     session: DeviceSession
     models: Sequence[LoadedModel]
     names: Sequence[str]
+    paths: Sequence[str]
     recorder: Recorder
     running: Running
     progress: Progress
@@ -63,6 +66,8 @@ class Course:
         self._warned: set[int] = set()
         self._cooling = Cooling(plan.run, stage.session, stage.start_c)
         self._too_warm: set[int] = set()
+        self._left = list(range(plan.artifacts))
+        self.dropped: list[Dropped] = []
 
     def run(self) -> None:
         """Do everything that is planned; what is done so far is recorded at any moment."""
@@ -92,7 +97,7 @@ class Course:
                 self._keep(model.run(step.phase, step.index, seconds=step.seconds, min_inferences=1), step.artifact)
 
     def _open(self) -> None:
-        for artifact in range(self._bench.artifacts):
+        for artifact in tuple(self._left):
             if self._plan.warmup_s > 0:
                 self._warm_up(artifact)
         if self._plan.warmup_s <= 0:
@@ -102,7 +107,7 @@ class Course:
 
     def _warm_up(self, artifact: int) -> None:
         """Infer in short pieces until the time per inference shows no trend any more, or five times the planned warm-up is over."""
-        model, cap_s = self._stage.models[artifact], warmup_cap_s(self._bench, artifact, elapsed_s=self._elapsed_s)
+        cap_s = warmup_cap_s(self._bench, artifact, elapsed_s=self._elapsed_s)
         paces: list[float] = []
         spent_s = 0.0
         while steady_from(paces) is None:
@@ -111,17 +116,34 @@ class Course:
                 return
             self._say(self._title(f"warm up for {self._plan.warmup_s:.3g} s", artifact))
             piece_s = self._plan.warmup_s / WARMUP_PIECES
-            window = model.run(Phase.WARMUP, len(paces), seconds=piece_s, min_inferences=1)
+            window = self._infer(artifact, Phase.WARMUP, len(paces), seconds=piece_s, min_inferences=1)
+            if window is None:
+                return
             self._keep(window, artifact)
             paces.append(window.duration_s / (window.inferences or 1))
             spent_s += window.duration_s
             self._paces[artifact] = paces[-1]
 
+    def _infer(self, artifact: int, phase: Phase, index: int, *, seconds: float, min_inferences: int) -> Window | None:
+        """Return a window of one artifact; None where the artifact failed and the run goes on with the others."""
+        try:
+            return self._stage.models[artifact].run(phase, index, seconds=seconds, min_inferences=min_inferences)
+        except EdgekitError as error:
+            found = dropped(self._stage.paths[artifact], phase.value, error)
+            if found is None or self._left == [artifact]:
+                raise
+            self._left.remove(artifact)
+            self._paces.pop(artifact, None)
+            self.dropped.append(found)
+            self._stage.recorder.event("dropped", {"artifact": artifact, "note": found.note})
+            self._stage.progress.note(found.note)
+            return None
+
     def _mark(self, index: int) -> None:
         """Drive a marker load where the plan has any."""
         if self._plan.sync.chip_s > 0:
             self._say("marker load")
-            for window in drive(self._stage.models[0], self._stage.session, index, self._plan.sync.chip_s):
+            for window in drive(self._stage.models[self._left[0]], self._stage.session, index, self._plan.sync.chip_s):
                 self._keep(window, None)
 
     def _go_round(self) -> None:
@@ -129,10 +151,10 @@ class Course:
         require_round(self._bench, list(self._paces.values()), elapsed_s=self._elapsed_s)
         while True:
             begun_ns = self._last_ns
-            for artifact in range(self._bench.artifacts):
+            for artifact in tuple(self._left):
                 self._measure(artifact)
             self._record_clock()
-            self._rounds.append(tuple(self._stage.running.standing(artifact) for artifact in range(self._bench.artifacts)))
+            self._rounds.append(tuple(self._stage.running.standing(artifact) for artifact in self._left))
             self._warn()
             next_s = round_and_rest_s(self._bench, (self._last_ns - begun_ns) / 1e9, done=len(self._rounds))
             verdict = judge(self._rounds, self._plan, elapsed_s=self._elapsed_s, next_s=next_s)
@@ -154,8 +176,9 @@ class Course:
         if wait_s > 0:
             self._pause(wait_s)
         self._stage.running.begin()
-        model = self._stage.models[artifact]
-        window = model.run(Phase.MEASURE, index, seconds=self._plan.window_s, min_inferences=self._plan.min_inferences)
+        window = self._infer(artifact, Phase.MEASURE, index, seconds=self._plan.window_s, min_inferences=self._plan.min_inferences)
+        if window is None:
+            return
         self._keep(marked(looked_at(window, before, self._stage.session.condition())), artifact)
         if self._plan.cooldown_s > 0:
             self._pause(self._plan.cooldown_s)
@@ -176,7 +199,8 @@ class Course:
     def _start_cold(self) -> None:
         """Load each artifact anew where that was asked and --max-time leaves room for it."""
         stage, starts = self._stage, self._plan.cold_starts
-        for artifact, name in enumerate(stage.names if starts else ()):
+        for artifact in self._left if starts else ():
+            name = stage.names[artifact]
             timing = stage.models[artifact].timing
             if timing is None:
                 self._tell(Note(code="coldstart.flashed", text=f"{name} is not started cold: it is part of a firmware"))
@@ -192,10 +216,12 @@ class Course:
 
     def _profile(self) -> None:
         """Time the operators of each artifact where that was asked, after everything that is measured."""
-        for artifact, model in enumerate(self._stage.models if self._bench.profile else ()):
+        for artifact in self._left if self._bench.profile else ():
             name, stage = self._stage.names[artifact], self._stage
             self._say(f"time the operators of {name}")
-            profile_one(model, name, artifact, seconds=self._plan.window_s, recorder=stage.recorder, progress=stage.progress)
+            profile_one(
+                stage.models[artifact], name, artifact, seconds=self._plan.window_s, recorder=stage.recorder, progress=stage.progress
+            )
 
     def _rest(self, seconds: float) -> None:
         standing = self._stage.running.standing(0) if self._bench.artifacts == 1 and not self._bench.script else None
@@ -225,7 +251,7 @@ class Course:
         """Say once, as soon as it is known, that a limit lies below what windows can do anything about."""
         if self._plan.until_rel is None:
             return
-        for artifact, standing in enumerate(self._rounds[-1]):
+        for artifact, standing in zip(self._left, self._rounds[-1], strict=True):
             note = unreachable(standing, self._plan.until_rel) if standing is not None else None
             if note is not None and artifact not in self._warned:
                 self._warned.add(artifact)

@@ -12,6 +12,7 @@ from edgekit.core.errors import EdgekitError, InterruptedRun, UsageError
 from edgekit.core.protocols import Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord
+from edgekit.flows.bench.dropped import Dropped
 from edgekit.flows.bench.flow import BenchResult, bench
 from edgekit.flows.bench.plan import BenchRequest
 from edgekit.links.clock import SystemClock
@@ -66,15 +67,19 @@ def sweep(
 ) -> SweepResult:
     """Benchmark at each of `sizes` in turn; a batch that does not fit ends the sweep, and what was measured before it stays.
 
+    One of several artifacts that does not fit is left out of larger batches, for which the others go on.
+
     Raises what a single benchmark raises where that happens at the first batch, or has nothing to do with the size of the batch.
     """
     tag = f"{SWEEP}{re.sub(r'[^0-9T]', '', date.now_utc())}"
     runs: list[RunRecord] = []
     notes: list[Note] = []
     ended: Ended | None = None
+    gone: list[Dropped] = []
     for place, size in enumerate(sizes, 1):
         progress.step(f"batch {size}, {place} of {len(sizes)}")
-        one = replace(request, batch=size, tags=(*request.tags, tag))
+        lost = {item.artifact for item in gone}
+        one = replace(request, batch=size, tags=(*request.tags, tag), artifacts=tuple(a for a in request.artifacts if str(a) not in lost))
         try:
             result = measure(one, device=device, progress=progress, date=date)
         except InterruptedRun as stop:
@@ -89,8 +94,15 @@ def sweep(
             progress.fail()
             break
         runs += result.runs
-        notes += result.notes
-    return SweepResult(runs=tuple(runs), runs_dir=Path(request.runs_dir), notes=tuple(dict.fromkeys(notes)), tag=tag, ended=ended)
+        notes += [*result.notes, *(_drop_note(item, size) for item in result.dropped)]
+        gone += result.dropped
+    return SweepResult(
+        runs=tuple(runs), runs_dir=Path(request.runs_dir), notes=tuple(dict.fromkeys(notes)), tag=tag, ended=ended, dropped=tuple(gone)
+    )
+
+
+def _drop_note(item: Dropped, size: int) -> Note:
+    return replace(item.note, text=f"from batch {size} on, {item.note.text}")
 
 
 def _end_note(ended: Ended, error: EdgekitError) -> Note:
