@@ -24,6 +24,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # What self-tests of the developer's own instruments found out must not reach a test, nor the other way round.
 NO_SELF_TESTS = tempfile.TemporaryDirectory(prefix="edgekit-tests-data-")
 os.environ["XDG_DATA_HOME"] = NO_SELF_TESTS.name
+# Thousands of processes are started here: where none kept its byte code, each would compile edgekit anew, a fifth of its time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
