@@ -21,8 +21,8 @@ def diff(
 ) -> None:
     """Say what changed between two reports of one model: verdict, gates, scenario, constants, runs, slots, accounting views.
 
-    A difference smaller than the two intervals allow is called "within uncertainty". Exit status 0, whatever changed: `edgekit gate`
-    is the command that fails a build.
+    A difference smaller than the two intervals allow is called "within uncertainty". Exit status 0, whatever changed; programs read
+    `data.verdict_changed` of --json.
     """
     from edgekit.flows.diff import diff as compare
 
