@@ -100,8 +100,6 @@ class Amount:
     how: str
 
 
-_ROLES = {"exists_anyway": ("gross", "incremental"), "dedicated": ("dedicated", "gross"), "shared": ("shared", "incremental")}
-_DEVICES = {"woken": ("woken",), "deep_sleep": ("duty_cycled", "woken"), "streaming": ("dedicated", "gross")}
 Drawn = Mapping[str, "FloatArray"]
 Slots = dict[Slot, Amount]
 
@@ -125,11 +123,29 @@ def ratio_bound(use: Usage) -> tuple[Note, ...]:
 
 def conventions(scenario: Scenario) -> Iterator[Convention]:
     """Yield every combination of conventions that may be argued for; the first is the primary one."""
-    devices = _DEVICES.get(scenario.device_power) or _ROLES[scenario.device_role]
     clouds = (scenario.cloud_shape, "shared" if scenario.cloud_shape == "dedicated" else "dedicated")
     networks = ("none",) if scenario.network == "none" else ("marginal", "average")
-    for network, device, cloud in itertools.product(networks, devices, clouds):
+    for network, device, cloud in itertools.product(networks, _devices(scenario), clouds):
         yield Convention(network, device, cloud)
+
+
+def _devices(scenario: Scenario) -> tuple[str, ...]:
+    """Return what the device may be charged with, the scenario's own way first.
+
+    No way leaves out a wake-up that happens, or charges a device that exists anyway with an idle power it would have drawn anyway; a stream
+    is listened to without a pause, so that idle time is its own unless the device exists anyway or is shared.
+    """
+    if scenario.device_power == "woken":
+        return ("woken",)
+    if scenario.device_power == "deep_sleep":
+        return "duty_cycled", "woken"
+    if scenario.device_role == "shared":
+        return "shared", "incremental", "gross"
+    if scenario.device_role == "dedicated":
+        return "dedicated", "gross"
+    if scenario.device_power == "streaming":
+        return ("dedicated", "gross", "incremental") if "device.role" in scenario.given else ("dedicated", "gross")
+    return "gross", "incremental"
 
 
 def device_slots(view: Convention, x: Drawn, use: Usage) -> Slots:

@@ -8,31 +8,33 @@ time    device: p99, and the wake-up where it is woken; cloud: p99, batch, round
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edgekit.core.decision import Account, Constant, Price, Scenario, Side, Slot, SlotEntry
-from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown, merge_origins
+from edgekit.core.decision import Account, Constant, Scenario, Side, Slot
+from edgekit.core.quantity import Note, Origin, Quantity, Unknown, merge_origins
 from edgekit.core.run import RunRecord
-from edgekit.core.units import Unit
-from edgekit.decision import embodied
-from edgekit.decision.accounting import ON_THE_WAY, Usage
-from edgekit.decision.totals import YEAR_S, carbon_of, gpu_money, money_unit, priced, scaled
+from edgekit.decision import answering, embodied, money
+from edgekit.decision.accounting import ON_THE_WAY, Convention, Usage
+from edgekit.decision.ledger import Ledger, Page
+from edgekit.decision.tally import Tally, of_slots
+from edgekit.decision.totals import grid_of, scaled
 
 Factors = tuple[float | None, float | None]  # of the device's place and of the side's own
+_GRID_EXACT = Note(code="carbon.grid", text="the interval is that of the energy: yearly country factors state no range")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """Hold what accounts are made from: the scenario, the constants, the chosen runs, the usage, and the slots of the primary view."""
+    """Hold what accounts are made from: the scenario, the constants, the chosen runs, and the ledger with the view that is shown."""
 
     scenario: Scenario
     constants: Mapping[str, Constant]
-    use: Usage | None
-    slots: Sequence[SlotEntry]
     device: RunRecord | None
     cloud: RunRecord | None
-    gpu_s_paid: Estimate | None
+    making: Mapping[Side, embodied.Making]
+    ledger: Ledger | None
+    view: Convention | None
 
 
 def accounts(books: Books, sides: Mapping[Side, Quantity]) -> tuple[Account, ...]:
@@ -41,94 +43,110 @@ def accounts(books: Books, sides: Mapping[Side, Quantity]) -> tuple[Account, ...
 
 
 def account(side: Side, energy: Quantity, books: Books) -> Account:
-    """Return the account of one side per inference; what is not known says why and is never 0."""
-    s = books.scenario
-    operational = carbon_of(s, books.constants, side, energy, tuple(books.slots))
-    making = making_of(side, books).co2e_kg
-    marginal = (s.device_grid_marginal_kg_per_j, s.cloud_grid_marginal_kg_per_j if side is Side.CLOUD else s.device_grid_marginal_kg_per_j)
-    market = (s.device_grid_market_kg_per_j, s.cloud_grid_market_kg_per_j if side is Side.CLOUD else s.device_grid_market_kg_per_j)
+    """Return the account of one side per inference; what is not known says why and is never 0.
+
+    All figures of a side are made of the same draws, so that the interval of a sum is that of the sum.
+    """
+    s, making = books.scenario, books.making[side]
+    page = _page(side, energy, books)
+    here, there = grid_of(s, books.constants, Side.DEVICE), grid_of(s, books.constants, side)
+    reason = here[1] if here[0] is None else there[1]
+    operational = _carbon(page, (here[0], there[0]), reason)
+    cloud = side is Side.CLOUD
+    marginal = (s.device_grid_marginal_kg_per_j, s.cloud_grid_marginal_kg_per_j if cloud else s.device_grid_marginal_kg_per_j)
+    market = (s.device_grid_market_kg_per_j, s.cloud_grid_market_kg_per_j if cloud else s.device_grid_market_kg_per_j)
+    whose = "both sides" if cloud else "the device"
     return Account(
         side=side,
         energy_j=energy,
-        operational_kg=operational,
-        embodied_kg=making,
-        sci_kg=sci(operational, making),
-        marginal_kg=_at_places(side, energy, books, marginal, "kg", "marginal grid factors"),
-        market_kg=_at_places(side, energy, books, market, "kg", "market-based grid factors"),
-        water_l=water(side, energy, books),
-        money=money(side, energy, books),
+        operational_kg=_shown(operational, page, (_GRID_EXACT,)),
+        embodied_kg=making.co2e_kg,
+        sci_kg=_sci(operational, making, page),
+        marginal_kg=_shown(_carbon(page, marginal, f"the scenario gives no marginal grid factors for {whose}"), page),
+        market_kg=_shown(_carbon(page, market, f"the scenario gives no market-based grid factors for {whose}"), page),
+        water_l=_water(side, page, s),
+        money=_money(side, page, books),
         latency_s=latency(side, books),
-        power_w=scaled(energy, s.rate_per_s * (s.fleet if side is Side.CLOUD else 1), "W"),
+        power_w=scaled(energy, s.rate_per_s * (s.fleet if cloud else 1), "W"),
     )
 
 
-def making_of(side: Side, books: Books) -> embodied.Making:
+def making_of(
+    side: Side, scenario: Scenario, constants: Mapping[str, Constant], use: Usage | None, *, draws: int, seed: int
+) -> embodied.Making:
     """Return the carbon of making the hardware of one side, per inference."""
     if side is Side.DEVICE:
-        return embodied.of_device(books.scenario, books.constants)
-    if books.use is None or books.cloud is None:
+        return embodied.of_device(scenario, constants, draws=draws, seed=seed)
+    if use is None or use.gpu_s <= 0:
         return embodied.Making(co2e_kg=Unknown(reason="no pair of runs qualifies", unit="kg"))
-    return embodied.of_cloud(books.scenario, books.constants, books.use)
+    return embodied.of_cloud(scenario, constants, use, draws=draws, seed=seed)
 
 
-def sci(operational: Quantity, making: Quantity) -> Quantity:
+def _page(side: Side, energy: Quantity, books: Books) -> Page | Unknown:
+    """Return the page of the view that is shown; Unknown where the side's own energy is."""
+    if isinstance(energy, Unknown):
+        return energy
+    assert books.ledger is not None
+    assert books.view is not None
+    return books.ledger.device(books.view) if side is Side.DEVICE else books.ledger.cloud(books.view)
+
+
+def _carbon(page: Page | Unknown, factors: Factors, reason: str) -> Tally | Unknown:
+    """Return kg CO2e: each slot times the factor of the place where its electricity is bought."""
+    device, own = factors
+    if isinstance(page, Unknown):
+        return Unknown(reason=page.reason, unit="kg")
+    if device is None or own is None:
+        return Unknown(reason=reason, unit="kg")
+    return of_slots(page, lambda slot: device if slot in ON_THE_WAY else own)
+
+
+def _shown(found: Tally | Unknown, page: Page | Unknown, notes: tuple[Note, ...] = ()) -> Quantity:
+    if isinstance(found, Unknown) or isinstance(page, Unknown):
+        assert isinstance(found, Unknown)
+        return found
+    return found.estimate("kg", quality=page.energy_j.quality, notes=(*page.energy_j.notes, *notes))
+
+
+def _sci(operational: Tally | Unknown, making: embodied.Making, page: Page | Unknown) -> Quantity:
     """Return (E x I + M) per inference in kg; Unknown where either is, because a score without M is not the SCI."""
-    for part, name in ((operational, "E x I"), (making, "M")):
-        if isinstance(part, Unknown):
-            return Unknown(reason=f"{name} is not included: {part.reason}", unit="kg")
-    return _sum([operational, making], "kg")
+    if isinstance(operational, Unknown):
+        return Unknown(reason=f"E x I is not included: {operational.reason}", unit="kg")
+    if making.tally is None:
+        reason = making.co2e_kg.reason if isinstance(making.co2e_kg, Unknown) else "not counted"
+        return Unknown(reason=f"M is not included: {reason}", unit="kg")
+    return _shown(operational + making.tally, page)
 
 
-def water(side: Side, energy: Quantity, books: Books) -> Quantity:
+def _water(side: Side, page: Page | Unknown, s: Scenario) -> Quantity:
     """Return litres per inference: WUE on the joules of the IT equipment, EWIF on all joules; PUE is counted once."""
-    s = books.scenario
-    if isinstance(energy, Unknown):
-        return Unknown(reason=energy.reason, unit="L")
+    if isinstance(page, Unknown):
+        return Unknown(reason=page.reason, unit="L")
+    at_device = s.device_ewif_l_per_j
     if side is Side.DEVICE:
-        if s.device_ewif_l_per_j is None:
+        if at_device is None:
             return Unknown(reason="the scenario gives no device.ewif", unit="L")
-        return scaled(energy, s.device_ewif_l_per_j, "L", (Origin.SOURCED,))
-    if s.cloud_wue_l_per_j is None or s.cloud_ewif_l_per_j is None:
+        return of_slots(page, lambda _: at_device).estimate("L", quality=page.energy_j.quality, notes=page.energy_j.notes)
+    wue, ewif = s.cloud_wue_l_per_j, s.cloud_ewif_l_per_j
+    if wue is None or ewif is None:
         return Unknown(reason="the scenario gives no cloud.wue and cloud.ewif", unit="L")
-    on_the_way = any(entry.side is side and entry.slot in ON_THE_WAY and isinstance(entry.energy_j, Estimate) for entry in books.slots)
-    if on_the_way and s.device_ewif_l_per_j is None:
+    if at_device is None and any(slot in ON_THE_WAY for slot in page.stated):
         return Unknown(reason="the scenario gives no device.ewif, which counts the network's electricity", unit="L")
-    parts: list[Quantity] = []
-    for entry in books.slots:
-        if entry.side is not side or isinstance(entry.energy_j, Unknown):
-            continue
-        at_device, facility = entry.slot in ON_THE_WAY, entry.slot is Slot.COOLING
-        per_j = (s.device_ewif_l_per_j or 0.0) if at_device else s.cloud_ewif_l_per_j + (0.0 if facility else s.cloud_wue_l_per_j)
-        parts.append(scaled(entry.energy_j, per_j, "L", (Origin.SOURCED,)))
-    return _sum(parts, "L")
+
+    def per_j(slot: Slot) -> float:
+        return (at_device or 0.0) if slot in ON_THE_WAY else ewif + (0.0 if slot is Slot.COOLING else wue)
+
+    return of_slots(page, per_j).estimate("L", quality=page.energy_j.quality, notes=page.energy_j.notes)
 
 
-def money(side: Side, energy: Quantity, books: Books) -> Quantity:
+def _money(side: Side, page: Page | Unknown, books: Books) -> Quantity:
     """Return the money of one inference in the currency of the side's prices; Unknown without its main price."""
-    s = books.scenario
-    if isinstance(energy, Unknown):
-        return Unknown(reason=energy.reason, unit="EUR")
-    parts: list[Quantity] = []
-    if side is Side.DEVICE:
-        if s.price_electricity is None:
-            return Unknown(reason="the scenario gives no prices.electricity", unit="EUR")
-        parts.append(priced(energy, s.price_electricity))
-        share = (s.device_share or 1.0) if s.device_role == "shared" else 1.0
-        if s.price_device is not None and s.device_role != "exists_anyway":
-            parts.append(_exact(s.price_device, share / (s.rate_per_s * s.lifetime_s)))
-        if s.price_device_year is not None:
-            parts.append(_exact(s.price_device_year, share / (s.rate_per_s * YEAR_S)))
-        return _sum(parts, parts[0].unit)
-    if s.price_request is None and s.price_gpu is None:
-        return Unknown(reason="the scenario gives neither prices.gpu_hour nor prices.request", unit="USD")
-    parts.append(_exact(s.price_request, 1.0) if s.price_request is not None else gpu_money(s, books.gpu_s_paid))
-    if isinstance(parts[0], Unknown):
-        return parts[0]
-    if s.price_data is not None and books.use is not None:
-        parts.append(_exact(s.price_data, books.use.payload_bytes))
-    left_out = "" if s.price_data is not None else "no data transfer, "
-    found = _sum(parts, parts[0].unit)
-    return replace(found, notes=(Note(code="money.cloud", text=f"rent alone: {left_out}no people"),))
+    if isinstance(page, Unknown):
+        return Unknown(reason=page.reason, unit="EUR")
+    assert books.ledger is not None
+    assert books.view is not None
+    of = money.on_device if side is Side.DEVICE else money.in_cloud
+    return money.shown(of(books.view, books.ledger, books.scenario))
 
 
 def latency(side: Side, books: Books) -> Quantity:
@@ -139,42 +157,10 @@ def latency(side: Side, books: Books) -> Quantity:
     p99 = run.analysis.latency_p99_s
     if isinstance(p99, Unknown):
         return p99
-    if side is Side.DEVICE:
-        woken = s.device_power in ("woken", "deep_sleep")
-        if woken and s.wake_s is None:
-            return Unknown(reason="the scenario gives no device.wake_time", unit="s")
-        return _later(p99, s.wake_s or 0.0 if woken else 0.0)
-    if s.round_trip_s is None or books.use is None:
+    if side is Side.CLOUD and s.round_trip_s is None:
         return Unknown(reason="the scenario gives no radio.round_trip", unit="s")
-    cold = s.cold_start_s or 0.0 if (s.cold_share or 0.0) > 0.01 else 0.0
-    batch = (run.plan.batch - 1) / books.use.service_rate_per_s
-    return _later(p99, s.round_trip_s + (s.cloud_time_s or 0.0) + cold + batch)
-
-
-def _at_places(side: Side, energy: Quantity, books: Books, factors: Factors, unit: Unit, words: str) -> Quantity:
-    """Return the slots of one side, each times the factor of the place where its electricity is bought."""
-    device, own = factors
-    if isinstance(energy, Unknown):
-        return Unknown(reason=energy.reason, unit=unit)
-    if device is None or own is None:
-        return Unknown(reason=f"the scenario gives no {words} for {'both sides' if side is Side.CLOUD else 'the device'}", unit=unit)
-    entries = [entry for entry in books.slots if entry.side is side and isinstance(entry.energy_j, Estimate)]
-    parts = [scaled(entry.energy_j, device if entry.slot in ON_THE_WAY else own, unit, (Origin.SOURCED,)) for entry in entries]
-    return _sum(parts, unit)
-
-
-def _exact(price: Price, count: float) -> Quantity:
-    value = price.amount * count
-    return Estimate(value=value, low=value, high=value, unit=money_unit(price), origins=(Origin.SOURCED,))
-
-
-def _later(time: Estimate, seconds: float) -> Estimate:
-    origins = merge_origins(time.origins, (Origin.SOURCED,)) if seconds else time.origins
-    return replace(time, value=time.value + seconds, low=time.low + seconds, high=time.high + seconds, origins=origins, budget=())
-
-
-def _sum(parts: Sequence[Quantity], unit: Unit) -> Estimate:
-    """Return the sum of known parts; their intervals are added, which states at least enough."""
-    known = [part for part in parts if isinstance(part, Estimate)]
-    value, low, high = (sum(getattr(part, name) for part in known) for name in ("value", "low", "high"))
-    return Estimate(value=value, low=low, high=high, unit=unit, origins=merge_origins(*(part.origins for part in known)))
+    added = answering.beside_s(side, s, run)
+    if isinstance(added, Unknown):
+        return added
+    origins = merge_origins(p99.origins, (Origin.SOURCED,)) if added else p99.origins
+    return replace(p99, value=p99.value + added, low=p99.low + added, high=p99.high + added, origins=origins, budget=())

@@ -61,7 +61,7 @@ def cloud_factor(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = N
     if drawn is not None and closed is not None:
         devices, clouds = roots.sides(view, drawn, use)
         around = devices / clouds
-    return _flip("cloud factor", closed, numeric, "1", words, band(around), stated=1.0)
+    return flip_at("cloud factor", closed, numeric, "1", words, band(around), stated=1.0)
 
 
 def payload(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = None) -> Flip:
@@ -69,7 +69,7 @@ def payload(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = None) 
 
     None when the device wins at any payload (it takes less than the cloud with an empty payload), or when no network is counted.
     """
-    closed = _first(roots.payload_bytes(view, x, use))
+    closed = first(roots.payload_bytes(view, x, use))
     numeric = bisect(lambda size: margin(view, x, replace(use, payload_bytes=size))) if closed is not None else None
     if closed is not None:
         if numeric is not None and abs(numeric / closed - 1) > _AGREE:  # frames of a radio are filled one by one: no straight line
@@ -80,7 +80,7 @@ def payload(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = None) 
     else:
         text = "no payload size: the network is not counted"
     around = band(roots.payload_bytes(view, drawn, use)) if drawn is not None else Band()
-    return _flip("payload", closed, numeric, "B", text, around, stated=use.payload_bytes)
+    return flip_at("payload", closed, numeric, "B", text, around, stated=use.payload_bytes)
 
 
 def service_rate(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = None) -> Flip:
@@ -88,20 +88,20 @@ def service_rate(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = N
 
     None when there is no such rate on one GPU: then the device wins at any load, or the cloud does.
     """
-    closed = _first(roots.service_per_s(view, x, use))
+    closed = first(roots.service_per_s(view, x, use))
     if closed is None:
         busy = margin(view, x, replace(use, service_rate_per_s=1.0 / use.gpu_s)) if use.gpu_s > 0 else 0.0
         text = "no load: the device takes less than one busy GPU" if busy >= 0 else "no load: the cloud takes less even when idle"
-        return _flip("service rate", None, None, "1/s", text, Band(), stated=use.service_rate_per_s)
+        return flip_at("service rate", None, None, "1/s", text, Band(), stated=use.service_rate_per_s)
     numeric = bisect(lambda rate: -margin(view, x, replace(use, service_rate_per_s=rate)), low=1 / roots.SELDOM, high=1.0 / use.gpu_s)
     text = f"a cloud service with more than {multiple(closed, 3)} requests/s"
     around = band(roots.service_per_s(view, drawn, use)) if drawn is not None else Band()
-    return _flip("service rate", closed, numeric, "1/s", text, around, stated=use.service_rate_per_s)
+    return flip_at("service rate", closed, numeric, "1/s", text, around, stated=use.service_rate_per_s)
 
 
 def per_day(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = None) -> Flip:
     """Return the inferences a day and device above which a device that is kept on for them takes less than the cloud."""
-    closed = _first(roots.inferences_per_s(view, x, use))
+    closed = first(roots.inferences_per_s(view, x, use))
     numeric = None
     if closed is not None:
         numeric = bisect(
@@ -112,17 +112,17 @@ def per_day(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = None) 
         busiest = margin(view, x, replace(use, rate_per_s=1 / max(use.device_s, 1e-12)))
         text = f"no number of inferences a day: the {'device' if busiest >= 0 else 'cloud'} takes less at any"
     around = band(roots.inferences_per_s(view, drawn, use), _DAY_S) if drawn is not None else Band()
-    return _flip("inferences per day", _daily(closed), _daily(numeric), "1/day", text, around, stated=use.rate_per_s * _DAY_S)
+    return flip_at("inferences per day", _daily(closed), _daily(numeric), "1/day", text, around, stated=use.rate_per_s * _DAY_S)
 
 
 def network_rate(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = None) -> Flip:
     """Return the network's joules per byte at which both sides are equal."""
     name = f"network_{view.network}"
-    closed = _first(roots.network_j_per_byte(view, x, use))
+    closed = first(roots.network_j_per_byte(view, x, use))
     numeric = bisect(lambda rate: margin(view, {**x, name: rate + 0.0 * x[name]}, use)) if closed is not None else None
     text = f"{format_number((closed or 0.0) / 3.6e-3)} kWh/GB" if closed is not None else "no network factor"
     around = band(roots.network_j_per_byte(view, drawn, use)) if drawn is not None else Band()
-    return _flip("network factor", closed, numeric, "J/B", text, around, stated=float(x[name][0]))
+    return flip_at("network factor", closed, numeric, "J/B", text, around, stated=float(x[name][0]))
 
 
 def idle_share(one: Convention, other: Convention, x: Drawn, use: Usage) -> Flip:
@@ -135,7 +135,7 @@ def idle_share(one: Convention, other: Convention, x: Drawn, use: Usage) -> Flip
         if closed is not None
         else "no share of the device's idle power"
     )
-    return _flip("idle share", closed, numeric, "1", text, Band())
+    return flip_at("idle share", closed, numeric, "1", text, Band())
 
 
 def batch(
@@ -143,7 +143,7 @@ def batch(
 ) -> Flip:
     """Return the batch above which the cloud takes less, from two measured (batch, joules per inference of the cloud run)."""
     (small, most_j), (large, least_j) = loads
-    closed = _first(roots.batch(view, x, use, loads))
+    closed = first(roots.batch(view, x, use, loads))
     fixed = (most_j - least_j) / (1 / small - 1 / large)
 
     def short(size: float) -> float:
@@ -158,13 +158,13 @@ def batch(
     else:
         text = f"a batch of {math.ceil(closed)} or more on the GPU"
     around = band(roots.batch(view, drawn, use, loads)) if drawn is not None else Band()
-    return _flip("batch", closed, numeric, "1", text, around, stated=float(stated))
+    return flip_at("batch", closed, numeric, "1", text, around, stated=float(stated))
 
 
 def cascade(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = None) -> Flip:
     """Return the share of inputs the device may send on before asking the cloud alone takes less."""
     device, cloud = roots.sides(view, x, use)
-    closed = _first(roots.cascade_share(device, cloud))
+    closed = first(roots.cascade_share(device, cloud))
     numeric = None
     if closed is not None:
         numeric = bisect(lambda share: float(device[0]) + share * float(cloud[0]) - float(cloud[0]), high=1.0)
@@ -174,20 +174,7 @@ def cascade(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = None) 
     around = Band()
     if drawn is not None:
         around = band(roots.cascade_share(*roots.sides(view, drawn, use)))
-    return _flip("cascade share", closed, numeric, "1", text, around)
-
-
-def payback(embodied_kg: float, lifetime_s: float, saved_kg: FloatArray, drawn_kg: FloatArray, rate_per_s: float) -> Flip:
-    """Return the inferences a day at which the carbon of making the device is saved within its life; `saved_kg` per inference."""
-    closed = _first(roots.payback_per_s(embodied_kg, lifetime_s, saved_kg))
-    numeric = None
-    if closed is not None:
-        numeric = bisect(lambda rate: rate * lifetime_s * float(saved_kg[0]) - embodied_kg)
-        text = f"more than {count(round(closed * _DAY_S))} inferences a day pay back the carbon of making the device within its life"
-    else:
-        text = "no number of inferences: the device causes no less carbon per inference than the cloud, so nothing pays back its making"
-    around = band(roots.payback_per_s(embodied_kg, lifetime_s, drawn_kg), _DAY_S)
-    return _flip("embodied payback", _daily(closed), _daily(numeric), "1/day", text, around, stated=rate_per_s * _DAY_S)
+    return flip_at("cascade share", closed, numeric, "1", text, around)
 
 
 def bisect(f: Callable[[float], float], *, low: float = _LOWEST, high: float = _HIGHEST) -> float | None:
@@ -211,13 +198,15 @@ def _daily(per_s: float | None) -> float | None:
     return None if per_s is None else per_s * _DAY_S
 
 
-def _first(found: FloatArray) -> float | None:
+def first(found: FloatArray) -> float | None:
+    """Return the root at the stated values, None where there is none."""
     return float(found[0]) if math.isfinite(found[0]) else None
 
 
-def _flip(
+def flip_at(
     name: str, closed: float | None, numeric: float | None, unit: str, text: str, around: Band, *, stated: float | None = None
 ) -> Flip:
+    """Return a flip with its band; `numeric` is what bisection through the accounting found."""
     return Flip(
         name=name,
         value=closed,

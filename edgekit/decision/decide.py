@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from edgekit.core.decision import Constant, Decision, Scenario, Side, Slot, SlotEntry
-from edgekit.core.quantity import Estimate
 from edgekit.core.run import RunRecord, TrainingRecord
 from edgekit.decision.accounts import Books, accounts, making_of
 from edgekit.decision.assumptions import assumptions, used_constants
-from edgekit.decision.choose import options, require_one_family, service_rate, side_of
+from edgekit.decision.choose import options, require_one_family, side_of
 from edgekit.decision.commands import Surroundings, model_name
 from edgekit.decision.constants import aged
 from edgekit.decision.gates import gates
@@ -58,20 +55,22 @@ def decide(
     else:
         outcome = one_sided(runs, scenario, inputs, device, candidates, passed, around, draws=draws, seed=seed)
     weighed = outcome.weighed or Weighed(axis_flips={})
+    use = usage(scenario, device, cloud) if device is not None and cloud is not None else None
+    making = {side: making_of(side, scenario, constants, use, draws=draws, seed=seed) for side in (Side.DEVICE, Side.CLOUD)}
     books = Books(
         scenario=scenario,
         constants=constants,
-        use=usage(scenario, device, cloud) if device is not None else None,
-        slots=outcome.slots,
         device=device,
         cloud=cloud,
-        gpu_s_paid=_gpu_s_paid(scenario, constants, cloud),
+        making=making,
+        ledger=outcome.ledger,
+        view=outcome.view,
     )
     kept = accounts(books, outcome.sides)
     retraining = retraining_slot(scenario)
     slots = (
         *outcome.slots,
-        *(manufacturing(side, making_of(side, books)) for side in (Side.DEVICE, Side.CLOUD)),
+        *(manufacturing(side, made) for side, made in making.items()),
         training_slot(training, scenario),
         *((retraining,) if retraining is not None else ()),
         *not_included(
@@ -97,7 +96,7 @@ def decide(
         evidence=outcome.evidence,
         draws=draws,
         seed=seed,
-        notes=(*remarks(runs, scenario, device, cloud, training), *noise_notes(candidates)),
+        notes=(*remarks(runs, scenario, device, cloud, training), *outcome.notes, *noise_notes(candidates)),
         accounts=kept,
         gates=passed,
         tornado=weighed.tornado,
@@ -111,21 +110,3 @@ def decide(
 
 def _counted(slots: Sequence[SlotEntry], side: Side) -> frozenset[Slot]:
     return frozenset(entry.slot for entry in slots if entry.side is side)
-
-
-def _gpu_s_paid(scenario: Scenario, constants: Mapping[str, Constant], cloud: RunRecord | None) -> Estimate | None:
-    """Return the GPU seconds one inference pays for: its own on a shared GPU, its share of all time on reserved ones."""
-    time = cloud.analysis.time_s_per_inference if cloud is not None and cloud.analysis is not None else None
-    if cloud is None or not isinstance(time, Estimate) or time.value <= 0:
-        return None
-    if scenario.cloud_shape == "shared":
-        return time
-    if scenario.cloud_shape == "serverless":
-        cold_s = (scenario.cold_share or 0.0) * (scenario.cold_start_s or 0.0)
-        return replace(time, value=time.value + cold_s, low=time.low + cold_s, high=time.high + cold_s, budget=())
-    if scenario.cloud_shape == "autoscaled":
-        busy = scenario.cloud_utilisation or constants["cloud_pool_utilisation"].value
-        return replace(time, value=time.value / busy, low=time.low / busy, high=time.high / busy, budget=())
-    rate = service_rate(cloud, scenario)
-    value, low, high = (max(1, math.ceil(rate * seconds)) / rate for seconds in (time.value, time.low, time.high))
-    return replace(time, value=value, low=low, high=high, budget=())

@@ -6,15 +6,28 @@ of it that is reserved. A device bought for this is reserved all the time; a poo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from edgekit.core.decision import Constant, Scenario
-from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown
-from edgekit.decision.accounting import Usage, idle_s
+from edgekit.core.quantity import Quantity, Unknown
+from edgekit.decision.accounting import Drawn, Usage, idle_s
+from edgekit.decision.gather import from_constant, stated
+from edgekit.decision.montecarlo import DRAWS, SEED, Input, central, draw
+from edgekit.decision.tally import Tally, of_inputs
 
-_ADDED = ("device.added_embodied",)
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
 _ONLY_ADDED = "the device exists anyway, so only what was added counts; state device.added_embodied (0 kgCO2e where nothing was)"
+_SHRINK = "ask its maker for a product carbon footprint"
+_YEAR_S = 31_557_600
+
+Amount = TypeVar("Amount", float, "FloatArray")  # a number, or one for every draw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,70 +37,85 @@ class Making:
     co2e_kg: Quantity
     how: str = ""
     evidence: tuple[str, ...] = ()
+    tally: Tally | None = None
 
 
-def amortised_kg(total_kg: float, reserved_s: float, life_s: float, share: float = 1.0) -> float:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Hold what is spread: hardware, its life, how busy it is where it is pooled, the seconds reserved for one inference."""
+
+    parts: Sequence[Input]
+    life: Input
+    reserved_s: float
+    what: str
+    busy: Input | None = None
+    share: float = 1.0
+
+
+def amortised_kg(total_kg: Amount, reserved_s: float, life_s: Amount, share: float = 1.0) -> Amount:
     """Return TE x TiR/EL x RR/ToR in kg CO2e."""
     return total_kg * reserved_s / life_s * share
 
 
-def of_device(scenario: Scenario, constants: Mapping[str, Constant]) -> Making:
+def of_device(scenario: Scenario, constants: Mapping[str, Constant], *, draws: int = DRAWS, seed: int = SEED) -> Making:
     """Return the making of the device per inference; of one that exists anyway only what was added counts."""
-    reserved_s = 1.0 / scenario.rate_per_s
+    life, reserved_s = stated("lifetime", scenario.lifetime_s, "lifetime"), 1.0 / scenario.rate_per_s
     if scenario.device_role == "exists_anyway":
         if scenario.added_embodied_kg is None:
             return _absent(_ONLY_ADDED)
-        return _spread((scenario.added_embodied_kg,) * 3, reserved_s, (scenario.lifetime_s,) * 3, 1.0, "what was added", _ADDED)
-    share = scenario.device_share or 1.0 if scenario.device_role == "shared" else 1.0
-    life = (scenario.lifetime_s,) * 3
+        parts = [stated("added", scenario.added_embodied_kg, "device.added_embodied")]
+        return _made(Spread(parts=parts, life=life, reserved_s=reserved_s, what="what was added"), draws, seed)
     if scenario.device_embodied_kg is not None:
-        return _spread((scenario.device_embodied_kg,) * 3, reserved_s, life, share, "one device", ("device.embodied",))
-    if scenario.device_hardware is None:
+        parts = [stated("device", scenario.device_embodied_kg, "device.embodied")]
+    elif scenario.device_hardware is not None:
+        parts = [from_constant("device", constants[f"embodied_{scenario.device_hardware}"], _SHRINK)]
+    else:
         return _absent("the scenario names neither device.embodied nor device.hardware")
-    constant = constants[f"embodied_{scenario.device_hardware}"]
-    return _spread(_range(constant), reserved_s, life, share, "one device", (constant.id,))
+    share = scenario.device_share or 1.0 if scenario.device_role == "shared" else 1.0
+    return _made(Spread(parts=parts, life=life, reserved_s=reserved_s, what="one device", share=share), draws, seed)
 
 
-def of_cloud(scenario: Scenario, constants: Mapping[str, Constant], use: Usage) -> Making:
+def of_cloud(scenario: Scenario, constants: Mapping[str, Constant], use: Usage, *, draws: int = DRAWS, seed: int = SEED) -> Making:
     """Return the making of GPU and server per inference, over the time they are reserved for it."""
     if use.gpu_s <= 0:
         return _absent("no cloud run qualifies")
-    names: tuple[str, ...] = ("cloud.embodied",)
     if scenario.cloud_embodied_kg is not None:
-        total = (scenario.cloud_embodied_kg,) * 3
+        parts = [stated("cloud", scenario.cloud_embodied_kg, "cloud.embodied")]
     elif scenario.cloud_hardware is not None:
-        gpu, server = constants[f"embodied_gpu_{scenario.cloud_hardware}"], constants["embodied_server_share"]
-        parts = zip(_range(gpu), _range(server), strict=True)
-        value, low, high = (one + other for one, other in parts)
-        total, names = (value, low, high), (gpu.id, server.id)
+        names = f"embodied_gpu_{scenario.cloud_hardware}", "embodied_server_share"
+        parts = [from_constant(name, constants[name], _SHRINK) for name in names]
     else:
         return _absent("the scenario names neither cloud.embodied nor cloud.hardware")
-    life = (scenario.cloud_lifetime_s,) * 3 if scenario.cloud_lifetime_s is not None else _range(constants["server_lifetime"])
-    lives = life if scenario.cloud_lifetime_s is not None else (life[0], life[2], life[1])  # the longer it lives, the less per inference
-    if scenario.cloud_lifetime_s is None:
-        names = (*names, "server_lifetime")
+    if scenario.cloud_lifetime_s is not None:
+        life = stated("life", scenario.cloud_lifetime_s, "cloud.lifetime")
+    else:
+        life = from_constant("life", constants["server_lifetime"], "state it: cloud.lifetime")
     if scenario.cloud_shape == "dedicated":
-        return _spread(total, use.gpu_s + idle_s(use), lives, 1.0, "reserved GPUs", names)
-    busy = constants["cloud_pool_utilisation"]
+        return _made(Spread(parts=parts, life=life, reserved_s=use.gpu_s + idle_s(use), what="reserved GPUs"), draws, seed)
     if scenario.cloud_utilisation is not None:
-        return _spread(total, use.gpu_s / scenario.cloud_utilisation, lives, 1.0, "pooled GPUs", names)
-    value, low, high = _range(busy)
-    shares = (total[0] / value, total[1] / high, total[2] / low)
-    return _spread(shares, use.gpu_s, lives, 1.0, "pooled GPUs at the pool's utilisation", (*names, busy.id))
+        reserved_s = use.gpu_s / scenario.cloud_utilisation
+        return _made(Spread(parts=parts, life=life, reserved_s=reserved_s, what="pooled GPUs"), draws, seed)
+    busy = from_constant("busy", constants["cloud_pool_utilisation"], "state it: cloud.utilisation")
+    what = "pooled GPUs at the pool's utilisation"
+    return _made(Spread(parts=parts, life=life, reserved_s=use.gpu_s, what=what, busy=busy), draws, seed)
 
 
-def _spread(
-    total: tuple[float, ...], reserved_s: float, lives_s: tuple[float, ...], share: float, what: str, evidence: tuple[str, ...]
-) -> Making:
-    value, low, high = (amortised_kg(kg, reserved_s, life_s, share) for kg, life_s in zip(total, lives_s, strict=True))
-    part = f", {100 * share:.0f} % of it" if share < 1 else ""
-    how = f"making {what}{part}: {reserved_s:.3g} s of a life of {lives_s[0] / 31_557_600:.3g} years per inference"
-    return Making(co2e_kg=Estimate(value=value, low=low, high=high, unit="kg", origins=(Origin.SOURCED,)), how=how, evidence=evidence)
+def _made(spread: Spread, draws: int, seed: int) -> Making:
+    used = (*spread.parts, spread.life, *([spread.busy] if spread.busy is not None else []))
+    named = {item.name: item for item in used}
 
+    def kg(x: Drawn) -> FloatArray:
+        whole = sum((x[item.name] for item in spread.parts[1:]), start=x[spread.parts[0].name])
+        busy = 1.0 if spread.busy is None else x[spread.busy.name]
+        return amortised_kg(whole, spread.reserved_s, x[spread.life.name], spread.share) / busy
 
-def _range(constant: Constant) -> tuple[float, float, float]:
-    low = constant.low if constant.low is not None else constant.value
-    return constant.value, low, constant.high if constant.high is not None else constant.value
+    at, drawn = (kg(x) for x in (central(named), draw(named, draws=draws, seed=seed)))
+    tally = of_inputs(at, drawn, *used)
+    part = f", {100 * spread.share:.0f} % of it" if spread.share < 1 else ""
+    years = spread.life.value / _YEAR_S
+    how = f"making {spread.what}{part}: {spread.reserved_s:.3g} s of a life of {years:.3g} years per inference"
+    evidence = tuple(item.evidence.removeprefix("scenario:") for item in used if item.evidence != "scenario:lifetime")
+    return Making(co2e_kg=tally.estimate("kg"), how=how, evidence=evidence, tally=tally)
 
 
 def _absent(reason: str) -> Making:

@@ -1,6 +1,6 @@
 """Rule a side out before joules are counted: a side that cannot do the job is no answer, however little it takes.
 
-latency     p99 of the run, on the cloud side with the round trip, what a request waits and one upload, within the limit
+latency     p99 of the run, and what an answer takes beside computing (waking up; round trip, filling a batch, waiting), within the limit
 rate        inferences as fast as they arrive
 airtime     LoRa at 868 MHz may send 1 % of the time (ETSI EN 300 220, 36 s an hour), so airtime x rate <= 1 %
 memory      the file of the model within the memory of the machine
@@ -18,6 +18,7 @@ from edgekit.core.quantity import Estimate, Unknown
 from edgekit.core.run import RunRecord
 from edgekit.core.units import format_scaled
 from edgekit.core.weighing import Gate
+from edgekit.decision.answering import beside_s
 from edgekit.decision.choose import accuracy_of, seconds_of
 from edgekit.decision.gather import payload_bytes
 from edgekit.decision.numerals import rate, size
@@ -76,13 +77,13 @@ def _latency(scenario: Scenario, side: Side, run: RunRecord) -> Iterator[Gate]:
     if not isinstance(p99, Estimate):
         yield Gate(name="latency", side=side, passed=None, why=f"p99 unknown: {p99.reason}")
         return
-    parts = [p99.value]
-    unstated = ""
-    if side is Side.CLOUD:
-        parts += [scenario.round_trip_s or 0.0, scenario.cloud_time_s or 0.0]
-        unstated = "; the round trip is not stated (radio.round_trip)" if scenario.round_trip_s is None else ""
-    seconds = sum(parts)
-    waits = ", round trip and waiting" if seconds > p99.value else ""
+    beside, unstated = beside_s(side, scenario, run), ""
+    if isinstance(beside, Unknown):
+        beside, unstated = 0.0, "; waking up is not stated (device.wake_time)"
+    elif side is Side.CLOUD and scenario.round_trip_s is None:
+        unstated = "; the round trip is not stated (radio.round_trip)"
+    seconds = p99.value + beside
+    waits = "" if not beside else ", round trip and waiting" if side is Side.CLOUD else ", waking up"
     words = f"{format_scaled(seconds, 's')} (p99{waits}) against {format_scaled(limit, 's')}"
     passed = False if seconds > limit else None if unstated else True
     yield Gate(name="latency", side=side, passed=passed, why=words + unstated)

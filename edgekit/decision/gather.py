@@ -93,9 +93,9 @@ def inputs_from(
     scenario: Scenario, constants: Mapping[str, Constant], device: RunRecord | None, cloud: RunRecord | None
 ) -> dict[str, Input]:
     """Return every input that is known, by name; an unknown one is absent."""
-    found = [*run_inputs("device", device), *run_inputs("cloud", cloud)]
+    found = [*run_inputs("device", device), *run_inputs("cloud", cloud), *_time(cloud)]
     if scenario.cloud_pue is not None:
-        found.append(_stated("pue", scenario.cloud_pue, "cloud.pue"))
+        found.append(stated("pue", scenario.cloud_pue, "cloud.pue"))
     else:
         found.append(from_constant("pue", constants[f"pue_{scenario.cloud_facility}"], "state it: cloud.pue = 1.2"))
     found.append(from_constant("cloud_total", constants["cloud_total_per_accelerator"], "meter the GPU server at the wall"))
@@ -109,11 +109,11 @@ def inputs_from(
     found.append(from_constant("radio_ble", constants["radio_ble"], "meter the device while it sends"))
     found.append(from_constant("radio_lora_power", constants["radio_lora_power"], "meter the device while it sends"))
     if scenario.cloud_shape == "autoscaled" and scenario.cloud_utilisation is not None:
-        found.append(_stated("pool_utilisation", scenario.cloud_utilisation, "cloud.utilisation"))
+        found.append(stated("pool_utilisation", scenario.cloud_utilisation, "cloud.utilisation"))
     else:
         found.append(from_constant("pool_utilisation", constants["cloud_pool_utilisation"], "state it: cloud.utilisation"))
-    stated = {name: getattr(scenario, attribute) for name, (attribute, _) in _STATED.items()}
-    found += [_stated(name, value, _STATED[name][1]) for name, value in stated.items() if value is not None]
+    own = {name: getattr(scenario, attribute) for name, (attribute, _) in _STATED.items()}
+    found += [stated(name, value, _STATED[name][1]) for name, value in own.items() if value is not None]
     return {item.name: item for item in found}
 
 
@@ -143,6 +143,25 @@ def run_inputs(side: str, run: RunRecord | None) -> list[Input]:
     ]
 
 
+def _time(cloud: RunRecord | None) -> list[Input]:
+    """Return the seconds that one inference takes in the cloud, which money is paid for; a clock and no meter says them."""
+    time = cloud.analysis.time_s_per_inference if cloud is not None and cloud.analysis is not None else None
+    if cloud is None or not isinstance(time, Estimate) or time.value <= 0:
+        return []
+    return [
+        Input(
+            name="cloud_s",
+            value=time.value,
+            low=time.low,
+            high=time.high,
+            origins=time.origins,
+            evidence=cloud.id,
+            group=f"time:{cloud.id}",
+            shrink="more and longer windows",
+        )
+    ]
+
+
 def from_constant(name: str, constant: Constant, shrink: str) -> Input:
     """Return a published constant as an input; without a published range it is taken as exact."""
     low = constant.low if constant.low is not None else constant.value
@@ -159,7 +178,8 @@ def from_constant(name: str, constant: Constant, shrink: str) -> Input:
     )
 
 
-def _stated(name: str, value: float, key: str) -> Input:
+def stated(name: str, value: float, key: str) -> Input:
+    """Return what line `key` of the scenario states as an input; it is taken as exact."""
     return Input(
         name=name,
         value=value,

@@ -125,20 +125,26 @@ def summarise(
     notes: tuple[Note, ...] = (),
 ) -> Estimate:
     """Return the stated value with the interval that holds 95 % of the draws, and the origins of all inputs."""
-    import numpy as np
-
     value = float(point[0])
-    low, high = (float(edge) for edge in np.percentile(drawn, (2.5, 97.5)))
+    low, high = within(value, drawn)
     return Estimate(
         value=value,
-        low=min(low, value),  # without spread, rounding may put a percentile a last digit above the value
-        high=max(high, value),
+        low=low,
+        high=high,
         unit=unit,
         boundary=boundary,
         origins=merge_origins(*(item.origins for item in inputs)),
         quality=quality,
         notes=notes,
     )
+
+
+def within(value: float, drawn: FloatArray) -> tuple[float, float]:
+    """Return the interval that holds 95 % of the draws, and the stated value."""
+    import numpy as np
+
+    low, high = (float(edge) for edge in np.percentile(drawn, (2.5, 97.5)))
+    return min(low, value), max(high, value)  # without spread, rounding may put a percentile a last digit above the value
 
 
 def probability(wins: NDArray[np.bool_], origins: tuple[Origin, ...]) -> Estimate:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edgekit.core.decision import Constant, Flip, Influence, Option, Scenario, Side, SlotEntry, Verdict, View
-from edgekit.core.quantity import Estimate, Origin, Quality, Quantity, Unknown, worst
+from edgekit.core.quantity import Estimate, Note, Origin, Quality, Quantity, Unknown, worst
 from edgekit.core.run import RunRecord
 from edgekit.core.weighing import Gate
 from edgekit.decision import phrases, verdict
-from edgekit.decision.accounting import Convention, NotComputable, Usage, bound, cloud_slots, conventions, device_slots, inputs_of, total
+from edgekit.decision.accounting import ON_THE_WAY, Convention, NotComputable, Usage, cloud_slots, conventions, device_slots, way
 from edgekit.decision.alternatives import Pair
 from edgekit.decision.choose import energy_of, headline_channel
 from edgekit.decision.commands import (
@@ -27,9 +27,11 @@ from edgekit.decision.commands import (
 from edgekit.decision.coverage import declared_gap
 from edgekit.decision.gates import ruled_out
 from edgekit.decision.gather import unseen, usage
+from edgekit.decision.ledger import Ledger
 from edgekit.decision.montecarlo import Inputs, central, draw, influences, summarise
 from edgekit.decision.refused import without
 from edgekit.decision.regime import regime_of
+from edgekit.decision.role import unstated_role
 from edgekit.decision.slots import entries
 from edgekit.decision.views import judge
 from edgekit.decision.weigh import Weighed, weigh
@@ -45,7 +47,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Hold what the arithmetic gives; `sides` are joules per inference at the grid in the primary view."""
+    """Hold what the arithmetic gives; `sides` are joules per inference at the grid in the primary view.
+
+    `ledger` holds the draws behind them, `view` is the one that is shown; both are None where nothing was computed.
+    """
 
     verdict: Verdict
     sides: Mapping[Side, Quantity]
@@ -55,6 +60,9 @@ class Outcome:
     influences: tuple[Influence, ...] = ()
     evidence: tuple[str, ...] = ()
     weighed: Weighed | None = None
+    ledger: Ledger | None = None
+    view: Convention | None = None
+    notes: tuple[Note, ...] = ()
 
 
 def two_sided(
@@ -73,8 +81,9 @@ def two_sided(
     """Return the comparison of the two chosen runs under every accounting convention."""
     use, x, drawn = usage(scenario, device, cloud), central(inputs), draw(inputs, draws=draws, seed=seed)
     quality = _quality((device, cloud), scenario)
+    ledger = Ledger(inputs=inputs, x=x, drawn=drawn, use=use, quality=quality)
     known = list(conventions(scenario))
-    views = tuple(judge(view, inputs, x, drawn, use, primary=view is known[0], quality=quality) for view in known)
+    views = tuple(judge(view, ledger, primary=view is known[0]) for view in known)
     usable = [pair for pair in zip(known, views, strict=True) if isinstance(pair[1].p_edge, Estimate)]
     gap = declared_gap(views)
     unanswered = _unanswered(gap, known[views.index(gap)], views, runs, device, cloud, x, use, around) if gap is not None else None
@@ -82,9 +91,9 @@ def two_sided(
         assert unanswered is not None, "without any view, the scenario's own is missing too"
         return Outcome(verdict=unanswered, sides={}, views=views)
     primary, shown = usable[0]
-    spread = _influences(primary, inputs, drawn, use)
+    spread = _influences(primary, ledger)
     pair = Pair(view=primary, scenario=scenario, inputs=inputs, x=x, drawn=drawn, use=use, device=device, cloud=cloud, quality=quality)
-    weighed = weigh(pair, known, runs, constants, around, _inside(primary, inputs, x, drawn, use, quality), draws=draws, seed=seed)
+    weighed = weigh(pair, known, runs, constants, around, ledger, _inside(primary, ledger), draws=draws, seed=seed)
     views = tuple(
         replace(view, p_edge_carbon=chance, grid=_grid(scenario, chance)) for view, chance in zip(views, weighed.carbon, strict=True)
     )
@@ -99,16 +108,16 @@ def two_sided(
         influences=spread,
         gates=tuple(gates),
         regime=regime_of([view for view, _ in usable], drawn, use),
-        carbon=weighed.criteria[0],
+        criteria=weighed.criteria,
         disturbed=_disturbed((device, cloud)),
         worth=weighed.worth,
         commands=(*better_device(device), *_better_cloud(runs, cloud, around)),
     )
     counted = (
-        *entries(Side.DEVICE, device_slots(primary, x, use), device_slots(primary, drawn, use), inputs, use, quality),
-        *entries(Side.CLOUD, cloud_slots(primary, x, use), cloud_slots(primary, drawn, use), inputs, use, quality),
+        *entries(Side.DEVICE, ledger.device(primary), use, quality),
+        *entries(Side.CLOUD, ledger.cloud(primary), use, quality),
     )
-    names = [name for view, _ in usable for slots in (device_slots(view, x, use), cloud_slots(view, x, use)) for name in inputs_of(slots)]
+    used = [item for view, _ in usable for page in (ledger.device(view), ledger.cloud(view)) for item in page.inputs]
     return Outcome(
         verdict=unanswered or verdict.judge(evidence),
         sides={
@@ -120,7 +129,10 @@ def two_sided(
         flips=weighed.flips,
         influences=spread,
         weighed=weighed,
-        evidence=tuple(dict.fromkeys(inputs[name].evidence for name in names)),
+        evidence=tuple(dict.fromkeys(item.evidence for item in used)),
+        ledger=ledger,
+        view=primary,
+        notes=unstated_role(primary, ledger, scenario),
     )
 
 
@@ -142,15 +154,13 @@ def one_sided(
     left_out = without(lacking, [option for option in candidates if option.side is lacking], runs, scenario, record)
     if device is None:
         return Outcome(verdict=verdict.missing(model_name(runs), left_out.why, left_out.step, left_out.commands), sides={})
-    use, x, drawn = usage(scenario, device, None), central(inputs), draw(inputs, draws=draws, seed=seed)
-    quality = _quality((device,), scenario)
+    use, quality = usage(scenario, device, None), _quality((device,), scenario)
+    drawn = draw(inputs, draws=draws, seed=seed)
+    ledger = Ledger(inputs=inputs, x=central(inputs), drawn=drawn, use=use, quality=quality)
     view = next(view for view in conventions(scenario) if view.device == "gross" or "device_idle_w" in inputs)
     complete = view.device == next(conventions(scenario)).device
-    point, all_draws = device_slots(view, x, use), device_slots(view, drawn, use)
-    used = [inputs[name] for name in inputs_of(point)]
-    energy = summarise(
-        total(point), total(all_draws), unit="J", boundary=use.device_at, inputs=used, quality=quality, notes=bound(use.device_at)
-    )
+    page = ledger.device(view)
+    energy = page.energy_j
     found = energy if complete else _without_idle(energy)
     known = f"The device takes {phrases.energy(energy)} per inference{'' if complete else ', its idle power not counted'}"
     out = ruled_out(gates, Side.CLOUD)
@@ -162,30 +172,34 @@ def one_sided(
     return Outcome(
         verdict=answer,
         sides={Side.DEVICE: found},
-        slots=tuple(entries(Side.DEVICE, point, all_draws, inputs, use, quality)),
-        evidence=tuple(dict.fromkeys(item.evidence for item in used)),
+        slots=tuple(entries(Side.DEVICE, page, use, quality)),
+        evidence=tuple(dict.fromkeys(item.evidence for item in page.inputs)),
+        ledger=ledger,
+        view=view,
     )
 
 
-def _influences(view: Convention, inputs: Inputs, drawn: Drawn, use: Usage) -> tuple[Influence, ...]:
-    """Return what explains the spread of the difference between both sides, largest first; one line per thing that can be measured."""
-    device, cloud = device_slots(view, drawn, use), cloud_slots(view, drawn, use)
-    shares = influences(drawn, total(cloud) / total(device), (*inputs_of(device), *inputs_of(cloud)))
+def _influences(view: Convention, ledger: Ledger) -> tuple[Influence, ...]:
+    """Return what explains the spread of the comparison, largest first; one line per thing that can be measured."""
+    device, cloud = ledger.device(view), ledger.cloud(view)
+    sure = float(device.drawn_j.min()) > 0  # else a ratio means nothing: it changes its sign
+    outcome = cloud.drawn_j / device.drawn_j if sure else cloud.drawn_j - device.drawn_j
+    names = dict.fromkeys(item.name for item in (*device.inputs, *cloud.inputs))
     groups: dict[str, Influence] = {}
-    for name, share in shares.items():
-        if inputs[name].group not in groups and share >= 0.01:
-            groups[inputs[name].group] = Influence(input=name_of(name), share=share, shrink=inputs[name].shrink)
+    for name, share in influences(ledger.drawn, outcome, names).items():
+        item = ledger.inputs[name]
+        if item.group not in groups and share >= 0.01:
+            groups[item.group] = Influence(input=name_of(name), share=share, shrink=item.shrink)
     return tuple(groups.values())
 
 
-def _inside(view: Convention, inputs: Inputs, x: Drawn, drawn: Drawn, use: Usage, quality: Quality) -> Quantity:
+def _inside(view: Convention, ledger: Ledger) -> Quantity:
     """Return what one inference takes inside the data centre: all that another region's grid would be charged with."""
-    way = ("network", "radio")
-    point, many = (
-        {slot: amount for slot, amount in cloud_slots(view, values, use).items() if slot.value not in way} for values in (x, drawn)
-    )
-    names = [inputs[name] for name in inputs_of(point)]
-    return summarise(total(point), total(many), unit="J", boundary=use.cloud_at, inputs=names, quality=quality)
+    page = ledger.cloud(view)
+    names = dict.fromkeys(name for slot, amount in page.stated.items() if slot not in ON_THE_WAY for name in amount.inputs)
+    used = [ledger.inputs[name] for name in names]
+    stated, drawn = page.stated_j - way(page.stated), page.drawn_j - way(page.drawn)
+    return summarise(stated, drawn, unit="J", boundary=ledger.use.cloud_at, inputs=used, quality=ledger.quality)
 
 
 def _grid(scenario: Scenario, chance: Quantity) -> str:

@@ -37,14 +37,14 @@ def payload_bytes(view: Convention, x: Drawn, use: Usage) -> FloatArray:
     """Return bytes* = (device - cloud without payload) / joules per byte."""
     at_zero, at_much = (margins(view, x, replace(use, payload_bytes=size)) for size in (0.0, MUCH))
     per_byte = (at_much - at_zero) / MUCH
-    return _ratio(-at_zero, per_byte, (per_byte > 0) & (at_zero < 0))
+    return divided(-at_zero, per_byte, (per_byte > 0) & (at_zero < 0))
 
 
 def network_j_per_byte(view: Convention, x: Drawn, use: Usage) -> FloatArray:
     """Return the network's joules per byte* = (device - cloud without network) / bytes."""
     name = f"network_{view.network}"
     without = margins(view, {**x, name: 0.0 * x[name]}, use)
-    return _ratio(-without, 0.0 * without + use.payload_bytes, (without < 0) & (use.payload_bytes > 0))
+    return divided(-without, 0.0 * without + use.payload_bytes, (without < 0) & (use.payload_bytes > 0))
 
 
 def service_per_s(view: Convention, x: Drawn, use: Usage) -> FloatArray:
@@ -56,7 +56,7 @@ def service_per_s(view: Convention, x: Drawn, use: Usage) -> FloatArray:
         return math.nan * margins(view, x, use)
     slow, fast = (margins(view, x, replace(use, service_rate_per_s=rate)) for rate in (1 / SELDOM, 1.0 / use.gpu_s))
     bill = (slow - fast) / (SELDOM - use.gpu_s)
-    return _ratio(bill, bill * use.gpu_s - fast, (slow > 0) & (fast < 0))
+    return divided(bill, bill * use.gpu_s - fast, (slow > 0) & (fast < 0))
 
 
 def inferences_per_s(view: Convention, x: Drawn, use: Usage) -> FloatArray:
@@ -67,7 +67,7 @@ def inferences_per_s(view: Convention, x: Drawn, use: Usage) -> FloatArray:
     busy_s = max(use.device_s, 1 / SELDOM**2)
     slow, fast = (margins(view, x, replace(use, rate_per_s=rate)) for rate in (1 / SELDOM, 1 / busy_s))
     bill = (fast - slow) / (SELDOM - busy_s)
-    return _ratio(bill, fast + bill * busy_s, (slow < 0) & (fast > 0))
+    return divided(bill, fast + bill * busy_s, (slow < 0) & (fast > 0))
 
 
 def batch(view: Convention, x: Drawn, use: Usage, loads: tuple[tuple[int, float], tuple[int, float]]) -> FloatArray:
@@ -79,7 +79,7 @@ def batch(view: Convention, x: Drawn, use: Usage, loads: tuple[tuple[int, float]
     rest = most_j - fixed / small
     at_zero, at_one = (margins(view, {**x, "cloud_j": 0.0 * x["cloud_j"] + joules}, use) for joules in (0.0, 1.0))
     equal = -at_zero / (at_one - at_zero)
-    return _ratio(0.0 * equal + fixed, equal - rest, (equal > rest) & (fixed > 0))
+    return divided(0.0 * equal + fixed, equal - rest, (equal > rest) & (fixed > 0))
 
 
 def cascade_share(small: FloatArray, cloud: FloatArray, device: FloatArray | None = None) -> FloatArray:
@@ -87,15 +87,11 @@ def cascade_share(small: FloatArray, cloud: FloatArray, device: FloatArray | Non
     import numpy as np
 
     alone = cloud if device is None else np.minimum(cloud, device)
-    return _ratio(alone - small, cloud, alone > small)
+    return divided(alone - small, cloud, alone > small)
 
 
-def payback_per_s(embodied_kg: float, lifetime_s: float, saved_kg: FloatArray) -> FloatArray:
-    """Return the inferences per second that save what making the device caused within its life: M / (EL (c_cloud - c_edge))."""
-    return _ratio(0.0 * saved_kg + embodied_kg / lifetime_s, saved_kg, saved_kg > 0)
-
-
-def _ratio(above: FloatArray, below: FloatArray, where: NDArray[np.bool_]) -> FloatArray:
+def divided(above: FloatArray, below: FloatArray, where: NDArray[np.bool_]) -> FloatArray:
+    """Return above / below, nan elsewhere."""
     import numpy as np
 
     found: FloatArray = np.full(np.shape(above), np.nan)

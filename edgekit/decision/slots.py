@@ -8,9 +8,10 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Scenario, Side, Slot, SlotEntry, SlotState
 from edgekit.core.quantity import Estimate, Origin, Quality, Quantity, Unknown, merge_origins
 from edgekit.core.run import TrainingRecord
-from edgekit.decision.accounting import ON_THE_WAY, Slots, Usage, bound
+from edgekit.decision.accounting import ON_THE_WAY, Usage, bound
 from edgekit.decision.embodied import Making
-from edgekit.decision.montecarlo import Inputs, summarise
+from edgekit.decision.ledger import Page
+from edgekit.decision.montecarlo import summarise
 from edgekit.decision.numerals import count
 from edgekit.decision.totals import YEAR_S
 
@@ -21,15 +22,16 @@ _NOT_STATED = {
 _CARBON_ONLY = "making hardware is counted as carbon, not as energy"
 
 
-def entries(side: Side, point: Slots, drawn: Slots, inputs: Inputs, use: Usage, quality: Quality) -> list[SlotEntry]:
-    """Return the counted slots of one side in the primary view."""
+def entries(side: Side, page: Page, use: Usage, quality: Quality) -> list[SlotEntry]:
+    """Return the counted slots of one side in the view of its page."""
+    inputs = {item.name: item for item in page.inputs}
     return [
         SlotEntry(
             slot=slot,
             side=side,
             energy_j=summarise(
                 amount.joules,
-                drawn[slot].joules,
+                page.drawn[slot].joules,
                 unit="J",
                 boundary=_place(slot, side, use),
                 inputs=[inputs[name] for name in amount.inputs],
@@ -40,7 +42,7 @@ def entries(side: Side, point: Slots, drawn: Slots, inputs: Inputs, use: Usage, 
             evidence=tuple(dict.fromkeys(inputs[name].evidence for name in amount.inputs)),
             state=state_of(merge_origins(*(inputs[name].origins for name in amount.inputs))),
         )
-        for slot, amount in point.items()
+        for slot, amount in page.stated.items()
     ]
 
 

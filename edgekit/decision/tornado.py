@@ -6,6 +6,7 @@ an interval (payload, rates) is moved from a tenth to ten times, which is a ques
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -89,26 +90,26 @@ def _bar(words: str, low: float, high: float, unit: str, ratio: Callable[[float]
 
 
 def _conventions(view: Convention, known: Sequence[Convention], x: Drawn, use: Usage) -> Iterator[Bar]:
+    """Yield one bar for each axis of conventions, from the one that favours the device least to the one that favours it most."""
     for axis, words in _AXES.items():
         same = [other for other in _AXES if other != axis]
+        levels: dict[str, float] = {}
         for other in known:
-            if getattr(other, axis) == getattr(view, axis) or any(getattr(other, item) != getattr(view, item) for item in same):
-                continue
-            try:
-                here, there = _ratio(view, x, use), _ratio(other, x, use)
-            except NotComputable:
-                continue
-            if math.isfinite(here) and math.isfinite(there):
-                (first, low), (second, high) = sorted([(here, getattr(view, axis)), (there, getattr(other, axis))])
-                yield Bar(
-                    input=words,
-                    low=None,
-                    high=None,
-                    unit="",
-                    low_text=low,
-                    high_text=high,
-                    ratio_low=first,
-                    ratio_high=second,
-                    flips=(first - 1) * (second - 1) < 0,
-                    evidence="convention",
-                )
+            if all(getattr(other, item) == getattr(view, item) for item in same):
+                with contextlib.suppress(NotComputable):
+                    levels[getattr(other, axis)] = _ratio(other, x, use)
+        ends = sorted((ratio, level) for level, ratio in levels.items() if math.isfinite(ratio))
+        if len(ends) > 1:
+            (first, low), (second, high) = ends[0], ends[-1]
+            yield Bar(
+                input=words,
+                low=None,
+                high=None,
+                unit="",
+                low_text=low,
+                high_text=high,
+                ratio_low=first,
+                ratio_high=second,
+                flips=(first - 1) * (second - 1) < 0,
+                evidence="convention",
+            )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from edgekit.core.decision import Account, Constant, Price, Scenario, Side, SlotEntry, Total
-from edgekit.core.quantity import Estimate, Note, Origin, Quantity, Unknown, merge_origins
+from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown, merge_origins
 from edgekit.core.units import Unit
 from edgekit.decision.accounting import ON_THE_WAY
 
@@ -78,33 +78,10 @@ def average_grid(scenario: Scenario, constants: Mapping[str, Constant], side: Si
     return None, f"the scenario names no {side.value}.region"
 
 
-def carbon_of(
-    scenario: Scenario, constants: Mapping[str, Constant], side: Side, energy: Quantity, slots: tuple[SlotEntry, ...]
-) -> Quantity:
-    """Return location-based kg CO2e per inference: each slot with the factor of the place where its electricity is bought."""
-    here, here_source = grid_of(scenario, constants, side)
-    device, device_source = grid_of(scenario, constants, Side.DEVICE)
-    if isinstance(energy, Unknown):
-        return Unknown(reason=energy.reason, unit="kg")
-    if here is None or device is None:
-        return Unknown(reason=here_source if here is None else device_source, unit="kg")
-    parts = [(entry, device if entry.slot in ON_THE_WAY else here) for entry in slots if entry.side is side]
-    known = [(entry.energy_j.value, grid) for entry, grid in parts if isinstance(entry.energy_j, Estimate)]
-    mean = sum(joules * grid for joules, grid in known) / energy.value if energy.value else here
-    found = scaled(energy, mean, "kg", (Origin.SOURCED,))
-    assert isinstance(found, Estimate)
-    return replace(
-        found,
-        notes=(
-            *found.notes,
-            Note(code="carbon.grid", text="the interval is that of the energy: yearly country factors state no range"),
-        ),
-    )
-
-
-def gpu_money(scenario: Scenario, gpu_s_paid: Estimate | None) -> Quantity:
-    """Return the rent of the GPU time one inference pays for."""
-    price = scenario.price_gpu
-    if price is None or gpu_s_paid is None:
-        return Unknown(reason="the cloud run does not say how long one inference takes", unit="USD")
-    return priced(replace(gpu_s_paid, notes=()), price)
+def carbon_of(scenario: Scenario, constants: Mapping[str, Constant], side: Side, entry: SlotEntry) -> Quantity:
+    """Return location-based kg CO2e of one slot of one side: its joules times the factor of the place where its electricity is bought."""
+    grid, source = grid_of(scenario, constants, Side.DEVICE if entry.slot in ON_THE_WAY else side)
+    if isinstance(entry.energy_j, Unknown) or grid is None:
+        reason = entry.energy_j.reason if isinstance(entry.energy_j, Unknown) else source
+        return Unknown(reason=reason, unit="kg")
+    return scaled(entry.energy_j, grid, "kg", (Origin.SOURCED,))

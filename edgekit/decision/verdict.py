@@ -8,6 +8,8 @@ from statistics import fmean
 
 from edgekit.core.decision import Flip, Influence, Scenario, Side, Verdict, VerdictKind, View
 from edgekit.core.weighing import Criterion, Gate, Worth
+from edgekit.decision.accounting import Convention
+from edgekit.decision.axes import AXES, Answer, turning
 from edgekit.decision.coverage import computed, name, robust_in
 from edgekit.decision.gates import ruled_out
 from edgekit.decision.montecarlo import SURE
@@ -18,30 +20,7 @@ from edgekit.decision.regime import Regime
 # A lower bound on the device decides for the device only with this much room: the parts a package meter misses (memory, board,
 # power supply) add a few times what it sees under load. Our own judgement; the room itself is always printed.
 UNSEEN_ROOM = 10.0
-
-AXES = {
-    "network": ("how the network is charged", {"marginal": "what one more byte adds", "average": "the average of all traffic"}),
-    "device": (
-        "whether the device's idle power is charged",
-        {
-            "incremental": "only what the inference adds",
-            "gross": "all power while it infers",
-            "dedicated": "all power, idle time included",
-            "shared": "this model's share of the idle time",
-            "woken": "waking up for it, and all power while it infers",
-            "duty_cycled": "waking up, all power while it infers, and sleep",
-        },
-    ),
-    "cloud": (
-        "whether the cloud's GPUs are shared",
-        {
-            "shared": "a shared pool",
-            "serverless": "rent by the request",
-            "autoscaled": "machines started and stopped for this service",
-            "dedicated": "GPUs reserved for this service",
-        },
-    ),
-}
+_OWN = ("network", "device", "cloud")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +38,7 @@ class Evidence:
     commands: tuple[tuple[str, str], ...]
     gates: tuple[Gate, ...] = ()
     regime: Regime | None = None
-    carbon: Criterion | None = None
+    criteria: tuple[Criterion, ...] = ()
     disturbed: tuple[str, ...] = ()
     worth: tuple[Worth, ...] = ()
 
@@ -107,14 +86,15 @@ def _reasons(failed: Sequence[Gate]) -> str:
 
 
 def _with_remarks(found: Verdict, evidence: Evidence) -> Verdict:
-    """Return the verdict with what a reader of its sentence alone must not miss: disturbed runs, and carbon that says otherwise."""
+    """Return the verdict with what a reader of its sentence alone must not miss: disturbed runs, and carbon or money that say otherwise."""
     sentence = found.sentence
     if evidence.disturbed:
         sentence += f" It rests on {'a run that was' if len(evidence.disturbed) == 1 else 'runs that were'} disturbed: "
         sentence += f"{', '.join(evidence.disturbed)}; repeat before acting on it."
     other = {VerdictKind.EDGE: "cloud", VerdictKind.CLOUD: "device"}.get(found.kind)
-    if evidence.carbon is not None and other is not None and evidence.carbon.answer in (other, "depends"):
-        sentence += f" By {evidence.carbon.text}."
+    for criterion in evidence.criteria:
+        if other is not None and criterion.answer in (other, "depends"):
+            sentence += f" By {criterion.text}."
     return replace(found, sentence=sentence) if sentence != found.sentence else found
 
 
@@ -202,7 +182,7 @@ def _cloud(evidence: Evidence, known: Sequence[View]) -> Verdict:
 
 
 def _depends(evidence: Evidence, known: Sequence[View]) -> Verdict:
-    axis = max(AXES, key=lambda item: _swing(item, known))
+    axis = turning([Answer(view=Convention(view.network, view.device, view.cloud), grid="", p_edge=view.p_edge) for view in known])
     words, levels = AXES[axis]
     chance = {level: fmean(_chance(view) for view in known if getattr(view, axis) == level) for level in {getattr(v, axis) for v in known}}
     better, worse = max(chance, key=lambda level: chance[level]), min(chance, key=lambda level: chance[level])
@@ -292,20 +272,11 @@ def _regime(evidence: Evidence, known: Sequence[View]) -> str:
     return "shared hardware: the cloud spreads its cost over so many requests that the device cannot follow"
 
 
-def _swing(axis: str, known: Sequence[View]) -> float:
-    """Return how far the probability moves along one axis while the other conventions stay."""
-    others = [item for item in AXES if item != axis]
-    groups: dict[tuple[str, ...], list[float]] = {}
-    for view in known:
-        groups.setdefault(tuple(getattr(view, item) for item in others), []).append(_chance(view))
-    return fmean(max(group) - min(group) for group in groups.values())
-
-
 def _nearest(known: Sequence[View], primary: View, axis: str, level: str) -> View:
     """Return the view at `level` of one axis that shares most conventions with the primary view."""
     return max(
         (view for view in known if getattr(view, axis) == level),
-        key=lambda view: sum(getattr(view, item) == getattr(primary, item) for item in AXES),
+        key=lambda view: sum(getattr(view, item) == getattr(primary, item) for item in _OWN),
     )
 
 

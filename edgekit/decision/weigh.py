@@ -10,14 +10,15 @@ from edgekit.core.decision import Constant, Flip, Side
 from edgekit.core.quantity import Estimate, Quantity
 from edgekit.core.run import RunRecord
 from edgekit.core.weighing import Advice, Alternative, Bar, Criterion, Curve, Worth
-from edgekit.decision import breakeven
+from edgekit.decision import breakeven, carbon_flips
 from edgekit.decision.accounting import Convention, NotComputable
 from edgekit.decision.advice import advice
 from edgekit.decision.alternatives import Pair, alternatives
 from edgekit.decision.choose import energy_of
 from edgekit.decision.commands import Surroundings, record_cloud, record_device
-from edgekit.decision.criteria import carbon, grids, saved_kg
+from edgekit.decision.criteria import Grid, carbon, grids, money
 from edgekit.decision.curves import curves
+from edgekit.decision.ledger import Ledger
 from edgekit.decision.tornado import tornado
 from edgekit.decision.worth import worth
 
@@ -45,6 +46,7 @@ def weigh(
     runs: Sequence[RunRecord],
     constants: Mapping[str, Constant],
     around: Surroundings,
+    ledger: Ledger,
     inside_j: Quantity,
     *,
     draws: int,
@@ -52,8 +54,10 @@ def weigh(
 ) -> Weighed:
     """Return everything that is weighed in the view of `pair`; `inside_j` is what the cloud takes inside its data centre."""
     view, x, drawn, use = pair.view, pair.x, pair.drawn, pair.use
-    by_carbon, chances = carbon(known, drawn, use, grids(pair.scenario, constants))
-    flips, axes = _flips(pair, known, runs, constants)
+    found = grids(pair.scenario, constants)
+    flips, axes = _flips(pair, known, runs, found)
+    grid_flip = next((flip for flip in flips if flip.name == "cloud grid"), None)
+    by_carbon, chances = carbon(known, ledger, found, grid_flip)
     commands = {
         f"run:{pair.device.id}": record_device([pair.device])[-1][1],
         f"run:{pair.cloud.id}": record_cloud(runs, around)[-1][1],
@@ -66,13 +70,13 @@ def weigh(
         advice=advice(runs, {Side.DEVICE: pair.device, Side.CLOUD: pair.cloud}, pair.scenario, constants, use, inside_j),
         alternatives=alternatives(pair, runs, draws=draws, seed=seed),
         curves=curves(view, x, drawn, use),
-        criteria=(by_carbon,),
+        criteria=(by_carbon, money(known, ledger, pair.scenario)),
         carbon=chances,
     )
 
 
 def _flips(
-    pair: Pair, known: Sequence[Convention], runs: Sequence[RunRecord], constants: Mapping[str, Constant]
+    pair: Pair, known: Sequence[Convention], runs: Sequence[RunRecord], found: Sequence[Grid]
 ) -> tuple[tuple[Flip, ...], dict[str, Flip]]:
     """Return all values in the primary view at which the answer turns, and which of them belongs to which axis of convention."""
     view, x, use = pair.view, pair.x, pair.use
@@ -81,41 +85,44 @@ def _flips(
     axes: dict[str, Flip] = {}
     if view.network != "none":
         axes["network"] = breakeven.network_rate(view, x, use, drawn)
-    other = _other("device", view, known)
+    with contextlib.suppress(NotComputable):
+        ways = [breakeven.idle_share(view, other, x, use) for other in _others("device", view, known)]
+        if ways:
+            axes["device"] = next((flip for flip in ways if flip.value is not None), ways[0])
+    other = _kept("cloud", view, known)
     if other is not None:
         with contextlib.suppress(NotComputable):
-            axes["device"] = breakeven.idle_share(view, other, x, use)
-    other = view if view.cloud == "dedicated" else _other("cloud", view, known)
-    if other is not None and other.cloud == "dedicated":
-        with contextlib.suppress(NotComputable):
             axes["cloud"] = breakeven.service_rate(other, x, use, drawn)
-    kept_on = view if view.device == "dedicated" else _other("device", view, known)
+    kept_on = _kept("device", view, known)
     rest: list[Flip] = []
-    if kept_on is not None and kept_on.device == "dedicated":
+    if kept_on is not None:
         with contextlib.suppress(NotComputable):
             rest.append(breakeven.per_day(kept_on, x, use, drawn))
     loads = _loads(pair.cloud, runs)
     if loads is not None:
         rest.append(breakeven.batch(view, x, use, loads, pair.cloud.plan.batch, drawn))
     rest.append(breakeven.cascade(view, x, use, drawn))
-    embodied, found = pair.scenario.added_embodied_kg or pair.scenario.device_embodied_kg, grids(pair.scenario, constants)
+    embodied = pair.scenario.added_embodied_kg or pair.scenario.device_embodied_kg
+    if found:
+        rest.append(carbon_flips.cloud_grid(view, x, use, found[0], drawn))
     if embodied and found:
-        kg = [saved_kg(view, values, use, found[0]) for values in (x, drawn)]
-        rest.append(breakeven.payback(embodied, pair.scenario.lifetime_s, kg[0], kg[1], use.rate_per_s))
+        rest.append(carbon_flips.payback(view, x, use, found[0], embodied, pair.scenario.lifetime_s, drawn))
     return (*general, *axes.values(), *rest), axes
 
 
-def _other(axis: str, view: Convention, known: Sequence[Convention]) -> Convention | None:
-    """Return the convention that differs from `view` in one axis alone."""
+def _others(axis: str, view: Convention, known: Sequence[Convention]) -> list[Convention]:
+    """Return the conventions that differ from `view` in one axis alone."""
     same = [item for item in ("network", "device", "cloud") if item != axis]
-    return next(
-        (
-            other
-            for other in known
-            if getattr(other, axis) != getattr(view, axis) and all(getattr(other, item) == getattr(view, item) for item in same)
-        ),
-        None,
-    )
+    return [
+        other
+        for other in known
+        if getattr(other, axis) != getattr(view, axis) and all(getattr(other, item) == getattr(view, item) for item in same)
+    ]
+
+
+def _kept(axis: str, view: Convention, known: Sequence[Convention]) -> Convention | None:
+    """Return the convention next to `view` in which the hardware of one side is kept for this alone."""
+    return next((item for item in (view, *_others(axis, view, known)) if getattr(item, axis) == "dedicated"), None)
 
 
 def _loads(cloud: RunRecord, runs: Sequence[RunRecord]) -> tuple[tuple[int, float], tuple[int, float]] | None:

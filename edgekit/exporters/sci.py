@@ -65,7 +65,7 @@ def components(report: Report, side: Side) -> list[tuple[SlotEntry, Estimate]]:
     for entry in (item for item in report.decision.slots if item.side is side):
         carbon = entry.co2e_kg
         if carbon is None and isinstance(entry.energy_j, Estimate):
-            carbon = carbon_of(scenario, known, side, entry.energy_j, (entry,))
+            carbon = carbon_of(scenario, known, side, entry)
         found += [(entry, carbon)] if isinstance(carbon, Estimate) else []
     return found
 

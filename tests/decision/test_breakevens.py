@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.decision import breakeven, roots
+from edgekit.decision import breakeven, carbon_flips, roots
 from edgekit.decision.accounting import Convention
 from edgekit.decision.batching import answered_s, fills, largest_batch
+from edgekit.decision.criteria import Grid, saved_kg
 from tests.decision.test_accounting_rules import PRIMARY, USE, cloud, device, inputs
 
 KEPT_ON = Convention("marginal", "dedicated", "shared")
@@ -84,14 +85,41 @@ def test_a_cascade_beats_both_sides_only_below_the_band_of_the_cheaper_one():
     assert math.isnan(float(roots.cascade_share(np.array([2.0]), alone, big)[0]))
 
 
-@given(kg=st.floats(0.1, 100), years=st.floats(1, 10), saved=st.floats(1e-9, 1e-2))
-def test_making_a_device_is_paid_back_where_life_times_rate_times_saving_is_its_carbon(kg, years, saved):
-    life_s = years * 31_557_600
-    flip = breakeven.payback(kg, life_s, np.array([saved]), np.array([saved, saved]), 1.0)
-    assert flip.value * life_s / 86_400 * saved == pytest.approx(kg)
-    assert flip.numeric == pytest.approx(flip.value, rel=1e-6)
-    assert (flip.low, flip.share) == (pytest.approx(flip.value), 1.0)
-    assert breakeven.payback(kg, life_s, np.array([-saved]), np.array([-saved]), 1.0).value is None
+GRID = Grid(name="average", device_kg_per_j=1e-7, cloud_kg_per_j=2e-8)
+
+
+@settings(max_examples=60)
+@given(kg=st.floats(0.01, 100), years=st.floats(1, 10), cloud_j=joules, kept_on=st.booleans())
+def test_making_a_device_is_paid_back_where_all_inferences_of_its_life_saved_its_carbon(kg, years, cloud_j, kept_on):
+    """A device that is kept on for this causes carbon while nobody asks it: its idle power is part of what must be paid back."""
+    view, life_s, x = KEPT_ON if kept_on else PRIMARY, years * 31_557_600, inputs(device_j=0.01, cloud_j=cloud_j, device_idle_w=0.1)
+    flip = carbon_flips.payback(view, x, USE, GRID, kg, life_s, x)
+
+    def left(per_s):
+        used = replace(USE, rate_per_s=per_s)
+        return per_s * life_s * (saved_kg(view, x, used, GRID)[0]) - kg
+
+    if flip.value is None:
+        assert not any(left(rate) > 1e-9 * kg for rate in np.geomspace(1e-6, 1 / USE.device_s, 50))
+    else:
+        per_s = flip.value / 86_400
+        assert left(per_s) == pytest.approx(0.0, abs=1e-6 * kg + 1e-6 * life_s * per_s * 1e-7)
+        assert left(per_s * 0.99) < 0 < left(per_s * 1.01)
+        assert flip.numeric == pytest.approx(flip.value, rel=1e-6)
+        assert (flip.low, flip.share) == (pytest.approx(flip.value), 1.0)
+
+
+@given(device_j=joules, cloud_j=joules)
+def test_the_grid_of_the_data_centre_at_which_both_sides_cause_the_same(device_j, cloud_j):
+    x = inputs(device_j=device_j, cloud_j=cloud_j)
+    flip = carbon_flips.cloud_grid(PRIMARY, x, USE, GRID, x)
+    at = [saved_kg(PRIMARY, x, USE, replace(GRID, cloud_kg_per_j=factor))[0] for factor in np.geomspace(1e-12, 1e-3, 40)]
+    if flip.value is None:
+        assert min(at) > 0
+    else:
+        equal = saved_kg(PRIMARY, x, USE, replace(GRID, cloud_kg_per_j=flip.value))[0]
+        assert equal == pytest.approx(0.0, abs=1e-9 * device_j * GRID.device_kg_per_j)
+        assert flip.numeric == pytest.approx(flip.value, rel=1e-6)
 
 
 def test_a_break_even_has_the_band_of_its_draws_and_says_how_many_turn_at_all():

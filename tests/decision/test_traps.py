@@ -13,7 +13,6 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Side, Slot, VerdictKind
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Estimate, Origin, Quality, Unknown
-from edgekit.decision import accounts
 from edgekit.decision.accounting import Convention, cloud_slots, conventions, idle_s
 from edgekit.decision.decide import decide
 from edgekit.decision.embodied import amortised_kg, of_cloud, of_device
@@ -253,8 +252,23 @@ def test_t22_kilograms_are_not_grams_and_a_million_is_not_a_thousand():
 def test_the_specifications_own_example_of_making_a_server():
     hour, life = 3600.0, 4 * 365 * 24 * 3600.0
     assert 1000 * amortised_kg(1000.0, hour, life) == pytest.approx(28.5, abs=0.05)  # g CO2e
-    operational = scaled(exactly(3.6e6 / 2, "J", Boundary.GRID), 0.5 / 3.6e6, "kg")  # of two units
-    assert accounts.sci(operational, exactly(0.1 / 2, "kg")).value == pytest.approx(0.3)
+
+
+def test_the_specifications_own_score_is_energy_times_intensity_and_making(constants):
+    """0.5 kWh at 500 g CO2e/kWh and 50 g of making are 300 g, whatever else is stated."""
+    text = """
+    rate = "1 inference/hour"
+    lifetime = "4 years"
+    device.role = "bought"
+    device.power = "woken"
+    device.wake_energy = "0 J"
+    device.embodied = "1753.2 kgCO2e"
+    device.grid = "500 gCO2e/kWh"
+    cloud.region = "FR"
+    """
+    own = account(decided(text, constants, edge_wall(joules=1.8e6), cloud_gpu()), Side.DEVICE)
+    assert own.embodied_kg.value == pytest.approx(0.05)
+    assert own.sci_kg.value == pytest.approx(0.30)
 
 
 def test_there_is_one_test_for_every_trap():
