@@ -245,8 +245,11 @@ def answer(decision: Decision) -> str:
     lines = [f"**{verdict.headline}**", "", verdict.sentence, "", verdict.condition, ""]
     lines += ["| a million inferences | device | cloud |", "| --- | ---: | ---: |"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
-    turns = [flip for flip in decision.flips if flip.value is not None and flip.name != "cloud factor"]
+    known = [flip for flip in decision.flips if flip.value is not None and flip.name != "cloud factor"]
+    turns = [flip for flip in known if not flip.text.startswith("no ")]
+    others = [item.text for item in decision.criteria]
     lines += ["", "The answer turns at:", "", *(f"- {flip.name}: {flip.text}" for flip in turns)] if turns else []
+    lines += ["", "By other yardsticks:", "", *(f"- {text}" for text in others)]
     return "\n".join(lines) + "\n"
 
 
