@@ -67,7 +67,7 @@ def add(
         typer.Option(help="What `bench` reads there when no --meter is given.", autocompletion=meter_names, show_default=False),
     ] = None,
     option: Annotated[list[str], typer.Option("--option", "-o", metavar="KEY=VALUE", help="An option of that kind of device.")] = [],  # noqa: B006 -- typer copies it
-    force: Annotated[bool, typer.Option("--force", help="Replace a device of the same name.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Change a device of that name; what is not named stays.")] = False,
 ) -> None:
     """Add a device to edgekit.toml, or create the file. Nothing is asked of the device itself."""
     from edgekit.flows.devices import add as write
@@ -76,11 +76,13 @@ def add(
     added = write(name, address, options=options, start=Path.cwd(), force=force, kind=kind, meter=meter)
     far = address.startswith("ssh:")
     set_it_up = [("look at it, and install an engine there:", f"edgekit devices setup {name}")] if far else []
-    read = f", read by {meter}" if meter is not None else ""
+    read = f", read by {added.device.meter}" if added.device.meter is not None else ""
     current().result(
         schema="edgekit.devices.add/1",
         data=added,
-        text=f"added {name} ({added.device.kind}, {address}{read}) to {added.file}",
+        text=f"added {name} ({added.device.kind}, {address}{read}) to {added.file}"
+        + (f"\nkept: {'; '.join(added.kept)}" if added.kept else "")
+        + (f"\ndropped, as it is reached in another way now: {'; '.join(added.gone)}" if added.gone else ""),
         next_commands=[
             *set_it_up,
             ("see what is not right there:", f"edgekit doctor --device {name}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,32 +32,53 @@ def add_device(
 ) -> tuple[Path, DeviceSpec]:
     """Write a device into edgekit.toml; return (file, device). `kind` None: guessed from name and address.
 
+    With `force`, what was written for a device of that name and is not named now stays: its services, its meter, its comments, and, while it
+    is reached in the same way, its kind and its options.
+
     Raises UsageError for a name, kind or address that cannot be meant or is taken, SetupError for a file that is wrong or not writable.
     """
     import tomlkit
 
     check_name(name)
-    device = DeviceSpec(name=name, kind=_kind(name, address, kind), address=address, options=dict(options), meter=meter)
+    stated = _kind(name, address, kind)
     path = (find(start) or start.absolute() / FILE_NAME).resolve()
     known = _known(path, start)
-    if name in known.devices and not force:
+    before = known.devices.get(name)
+    if before is not None and not force:
         command = ["edgekit", "devices", "add", name, address, *(word for pair in options.items() for word in ("-o", "=".join(pair)))]
         command += [word for option, value in (("--kind", kind), ("--meter", meter)) if value is not None for word in (option, value)]
         raise UsageError(
             f"a device called {name!r} is already in {path.name}",
             code="device.exists",
-            why=f"{path}: its address is {known.devices[name].address}",
-            do=[("replace it:", shlex.join([*command, "--force"]))],
+            why=f"{path}: its address is {before.address}",
+            do=[("change what is named here, and keep the rest:", shlex.join([*command, "--force"]))],
         )
     document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-    table = tomlkit.table()
-    table.update({"kind": device.kind, "address": address, **({"meter": meter} if meter is not None else {})})
-    if options:
-        table["options"] = _inline(options)
     devices = document.setdefault("devices", tomlkit.table(is_super_table=True))
+    device = _joined(before, DeviceSpec(name=name, kind=stated, address=address, options=dict(options), meter=meter), named=kind)
+    table = devices[name] if before is not None else tomlkit.table()
+    table.update({"kind": device.kind, "address": address, **({"meter": device.meter} if device.meter is not None else {})})
+    if before is None or device.options != before.options:
+        table.pop("options", None)
+        if device.options:
+            table["options"] = _inline(device.options)
     devices[name] = table
     write_atomic(path, tomlkit.dumps(document).rstrip("\n") + "\n")
     return path, device
+
+
+def _joined(before: DeviceSpec | None, now: DeviceSpec, *, named: str | None) -> DeviceSpec:
+    """Return the device with what was written before and is not named now: kind and options, where it is reached as before."""
+    if before is None:
+        return now
+    device = replace(now, meter=now.meter or before.meter, services=before.services)
+    if _scheme(before.address) != _scheme(now.address):
+        return device
+    return replace(device, kind=now.kind if named is not None else before.kind, options={**before.options, **now.options})
+
+
+def _scheme(address: str | None) -> str:
+    return (address or "").partition(":")[0]
 
 
 def set_options(name: str, options: Mapping[str, str], *, start: Path) -> Path:

@@ -42,10 +42,12 @@ class DeviceList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedDevice:
-    """Hold a device that was written to a configuration file."""
+    """Hold a device that was written to a configuration file; `kept` and `gone` name what stood there before and was not named now."""
 
     device: DeviceSpec
     file: Path
+    kept: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 def plan(config: Config) -> list[tuple[DeviceSpec, str]]:
@@ -74,8 +76,20 @@ def add(
         known_meter(meter, load(start))
     if address.startswith("ssh:"):
         check_options(options)
+    before = load(start).devices.get(name)
     file, device = add_device(name, address, options=options, start=start, force=force, kind=kind, meter=meter)
-    return AddedDevice(device=device, file=file)
+    had = _rest(before, options, meter) if before is not None else ()
+    left = _rest(device, options, meter)
+    return AddedDevice(
+        device=device, file=file, kept=tuple(word for word in had if word in left), gone=tuple(word for word in had if word not in left)
+    )
+
+
+def _rest(device: DeviceSpec, options: Mapping[str, str], meter: str | None) -> tuple[str, ...]:
+    """Return what a device has beside what is named, as people write it."""
+    found = [f"{key}={value}" for key, value in device.options.items() if key not in options]
+    found += [f"meter {device.meter}"] if meter is None and device.meter is not None else []
+    return (*found, *([f"services {', '.join(device.services)}"] if device.services else ()))
 
 
 def remove(name: str, *, start: Path) -> Path:

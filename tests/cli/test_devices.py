@@ -67,6 +67,28 @@ def test_an_added_device_is_known_from_then_on_and_removed_by_its_name(run_edgek
     assert file.read_text() == "# our lab\n"
 
 
+def test_changing_a_device_keeps_what_is_not_named(run_edgekit: Run, tmp_path: Path) -> None:
+    file = tmp_path / "edgekit.toml"
+    file.write_text(
+        '[devices.box]\nkind = "jetson"  # on the bench\naddress = "ssh://me@old"\nmeter = "um25c"\nservices = ["cron", "bluetooth"]\n\n'
+        '[devices.box.options]\n# two of four\nthreads = "2"\nssh_config = "lab"\n\n[devices.other]\naddress = "local:"\n'
+    )
+    done = run_edgekit("devices", "add", "box", "ssh://me@new", "--force")
+    assert done.returncode == 0, done.stderr
+    assert "kept: threads=2; ssh_config=lab; meter um25c; services cron, bluetooth" in done.stdout
+    device = parse(file.read_text(), file).devices["box"]
+    assert (device.kind, device.address, device.meter) == ("jetson", "ssh://me@new", "um25c")
+    assert (dict(device.options), device.services) == ({"threads": "2", "ssh_config": "lab"}, ("cron", "bluetooth"))
+    assert all(words in file.read_text() for words in ("# on the bench", "# two of four", "[devices.other]"))
+    run_edgekit("devices", "add", "box", "ssh://me@new", "--force", "-o", "threads=4", "--meter", "ppk2", "--kind", "ssh")
+    device = parse(file.read_text(), file).devices["box"]
+    assert (device.kind, device.meter, dict(device.options)) == ("ssh", "ppk2", {"threads": "4", "ssh_config": "lab"})
+    moved = run_edgekit("devices", "add", "box", "local:", "--force")
+    assert "dropped, as it is reached in another way now: threads=4; ssh_config=lab" in moved.stdout
+    device = parse(file.read_text(), file).devices["box"]
+    assert (device.kind, dict(device.options), device.services) == ("local", {}, ("cron", "bluetooth"))
+
+
 @pytest.mark.parametrize(
     ("option", "told"), [("thread=4", "did you mean threads?"), ("nonsense=1", "known for"), ("threads=x", "whole number")]
 )
