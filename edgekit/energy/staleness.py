@@ -185,7 +185,7 @@ class _Slopes:
         """Return over how many readings lines are drawn, 1 where no such thing is seen."""
         n = len(self._gaps)
         for between in range(_MOST_BETWEEN, 1, -1):
-            if n >= FEWEST and sum(gap % between == 0 for gap in self._gaps) >= STRAIGHT * n and between in self._gaps:
+            if n >= FEWEST and between in self._gaps and sum(gap % between == 0 for gap in self._gaps) >= STRAIGHT * n:
                 return between
         return 1
 

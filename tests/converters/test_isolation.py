@@ -33,7 +33,7 @@ HANGS = "time.sleep(600)"
     [
         (DIES, [], "convert.crashed", "SIGSEGV"),
         (EATS, ["--memory", "1GiB"], "convert.limit", "it took more than 1 GiB of memory; --memory moves this limit"),
-        (HANGS, ["--timeout", "25s"], "convert.limit", "it took longer than 25 s; --timeout moves this limit"),
+        (HANGS, ["--timeout", "12s"], "convert.limit", "it took longer than 12 s; --timeout moves this limit"),
     ],
     ids=["dies", "eats", "hangs"],
 )
