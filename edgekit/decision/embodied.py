@@ -60,19 +60,34 @@ def amortised_kg(total_kg: Amount, reserved_s: float, life_s: Amount, share: flo
 def of_device(scenario: Scenario, constants: Mapping[str, Constant], *, draws: int = DRAWS, seed: int = SEED) -> Making:
     """Return the making of the device per inference; of one that exists anyway only what was added counts."""
     life, reserved_s = stated("lifetime", scenario.lifetime_s, "lifetime"), 1.0 / scenario.rate_per_s
+    part = part_of_device(scenario, constants)
+    anyway = scenario.device_role == "exists_anyway"
+    if part is None:
+        return _absent(_ONLY_ADDED if anyway else "the scenario names neither device.embodied nor device.hardware")
+    what = "what was added" if anyway else "one device"
+    return _made(Spread(parts=[part], life=life, reserved_s=reserved_s, what=what, share=_share(scenario)), draws, seed)
+
+
+def part_of_device(scenario: Scenario, constants: Mapping[str, Constant]) -> Input | None:
+    """Return what making the device emitted, of one that exists anyway only what was added; None where nobody says."""
     if scenario.device_role == "exists_anyway":
-        if scenario.added_embodied_kg is None:
-            return _absent(_ONLY_ADDED)
-        parts = [stated("added", scenario.added_embodied_kg, "device.added_embodied")]
-        return _made(Spread(parts=parts, life=life, reserved_s=reserved_s, what="what was added"), draws, seed)
+        added = scenario.added_embodied_kg
+        return None if added is None else stated("device", added, "device.added_embodied")
     if scenario.device_embodied_kg is not None:
-        parts = [stated("device", scenario.device_embodied_kg, "device.embodied")]
-    elif scenario.device_hardware is not None:
-        parts = [from_constant("device", constants[f"embodied_{scenario.device_hardware}"], _SHRINK)]
-    else:
-        return _absent("the scenario names neither device.embodied nor device.hardware")
-    share = scenario.device_share or 1.0 if scenario.device_role == "shared" else 1.0
-    return _made(Spread(parts=parts, life=life, reserved_s=reserved_s, what="one device", share=share), draws, seed)
+        return stated("device", scenario.device_embodied_kg, "device.embodied")
+    if scenario.device_hardware is not None:
+        return from_constant("device", constants[f"embodied_{scenario.device_hardware}"], _SHRINK)
+    return None
+
+
+def device_kg(scenario: Scenario, constants: Mapping[str, Constant]) -> float:
+    """Return the carbon of making the device that its inferences must pay back; 0 where nothing counts or nobody knows."""
+    part = part_of_device(scenario, constants)
+    return 0.0 if part is None else part.value * _share(scenario)
+
+
+def _share(scenario: Scenario) -> float:
+    return scenario.device_share or 1.0 if scenario.device_role == "shared" else 1.0
 
 
 def of_cloud(scenario: Scenario, constants: Mapping[str, Constant], use: Usage, *, draws: int = DRAWS, seed: int = SEED) -> Making:

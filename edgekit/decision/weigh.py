@@ -18,6 +18,7 @@ from edgekit.decision.choose import energy_of
 from edgekit.decision.commands import Surroundings, record_cloud, record_device
 from edgekit.decision.criteria import Grid, carbon, grids, money
 from edgekit.decision.curves import curves
+from edgekit.decision.embodied import device_kg
 from edgekit.decision.ledger import Ledger
 from edgekit.decision.tornado import tornado
 from edgekit.decision.worth import worth
@@ -55,7 +56,7 @@ def weigh(
     """Return everything that is weighed in the view of `pair`; `inside_j` is what the cloud takes inside its data centre."""
     view, x, drawn, use = pair.view, pair.x, pair.drawn, pair.use
     found = grids(pair.scenario, constants)
-    flips, axes = _flips(pair, known, runs, found)
+    flips, axes = _flips(pair, known, runs, constants, found)
     grid_flip = next((flip for flip in flips if flip.name == "cloud grid"), None)
     by_carbon, chances = carbon(known, ledger, found, grid_flip)
     commands = {
@@ -76,7 +77,7 @@ def weigh(
 
 
 def _flips(
-    pair: Pair, known: Sequence[Convention], runs: Sequence[RunRecord], found: Sequence[Grid]
+    pair: Pair, known: Sequence[Convention], runs: Sequence[RunRecord], constants: Mapping[str, Constant], found: Sequence[Grid]
 ) -> tuple[tuple[Flip, ...], dict[str, Flip]]:
     """Return all values in the primary view at which the answer turns, and which of them belongs to which axis of convention."""
     view, x, use = pair.view, pair.x, pair.use
@@ -102,11 +103,11 @@ def _flips(
     if loads is not None:
         rest.append(breakeven.batch(view, x, use, loads, pair.cloud.plan.batch, drawn))
     rest.append(breakeven.cascade(view, x, use, drawn))
-    embodied = pair.scenario.added_embodied_kg or pair.scenario.device_embodied_kg
+    made_kg = device_kg(pair.scenario, constants)
     if found:
         rest.append(carbon_flips.cloud_grid(view, x, use, found[0], drawn))
-    if embodied and found:
-        rest.append(carbon_flips.payback(view, x, use, found[0], embodied, pair.scenario.lifetime_s, drawn))
+    if made_kg > 0 and found:
+        rest.append(carbon_flips.payback(view, x, use, found[0], made_kg, pair.scenario.lifetime_s, drawn))
     return (*general, *axes.values(), *rest), axes
 
 

@@ -161,3 +161,25 @@ def test_figures_that_are_zero_or_cannot_be_told_from_zero_break_nothing(constan
                 assert isinstance(figure, Unknown) or figure.low <= figure.value <= figure.high
         assert all(flip.value is None or flip.value > 0 for flip in decision.flips)
         assert all(isinstance(item.money, Estimate) for item in decision.accounts)
+
+
+@pytest.mark.parametrize(
+    ("text", "kg"),
+    [
+        ('device.role = "bought"\ndevice.hardware = "sbc"', 9.5),
+        ('device.role = "shared"\ndevice.share = "10 %"\ndevice.embodied = "5 kgCO2e"', 0.5),
+        ('device.embodied = "5 kgCO2e"', None),  # it exists anyway: nothing was added that anybody stated
+        ('device.role = "bought"\ndevice.added_embodied = "5 kgCO2e"', None),  # not what M counts of such a device
+    ],
+)
+def test_what_must_be_paid_back_is_what_m_counts(text, kg, constants):
+    where = 'payload = "10 MB"\nnetwork = "mobile"\nrate = "10 inference/s"\ndevice.region = "DE"\ncloud.region = "DE"'
+    decision = decided(constants, f"{where}\n{text}", edge_wall(joules=1e-3, seconds=0.001, idle_w=1e-6), cloud_gpu())
+    flip = next((item for item in decision.flips if item.name == "embodied payback"), None)
+    made = account(decision, Side.DEVICE).embodied_kg
+    assert (flip is None) == isinstance(made, Unknown) == (kg is None)
+    if flip is not None:
+        inferences = flip.value / 86_400 * 4 * 31_557_600
+        saved = (account(decision, Side.CLOUD).operational_kg.value - account(decision, Side.DEVICE).operational_kg.value) * inferences
+        assert saved == pytest.approx(kg, rel=1e-3)
+        assert flip.numeric == pytest.approx(flip.value, rel=1e-6)
