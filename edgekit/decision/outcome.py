@@ -119,7 +119,7 @@ def two_sided(
     )
     used = [item for view, _ in usable for page in (ledger.device(view), ledger.cloud(view)) for item in page.inputs]
     return Outcome(
-        verdict=unanswered or verdict.judge(evidence),
+        verdict=verdict.judge(evidence) if unanswered is None or any(gate.passed is False for gate in gates) else unanswered,
         sides={
             Side.DEVICE: shown.edge_j if shown.device == known[0].device else _without_idle(shown.edge_j),
             Side.CLOUD: shown.cloud_j if shown.cloud == known[0].cloud else _without_idle(shown.cloud_j),

@@ -59,7 +59,8 @@ def _gated(evidence: Evidence) -> Verdict | None:
         step = "change the model or the scenario, for neither side can do it"
         return missing(evidence.model, f"neither side can do it ({why})", step, evidence.commands, regime="ruled out before joules count")
     side = Side.DEVICE if out[Side.CLOUD] else Side.CLOUD
-    figures = f"It takes {energy(primary.edge_j if side is Side.DEVICE else primary.cloud_j)}"
+    partly = "" if primary.primary else f" ({name(primary)}; the scenario's own accounting needs more than is known)"
+    figures = f"It takes {energy(primary.edge_j if side is Side.DEVICE else primary.cloud_j)}{partly}"
     if out[Side.CLOUD]:
         figures += f"; the cloud would take {energy(primary.cloud_j)}"
     else:

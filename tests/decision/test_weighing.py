@@ -123,6 +123,13 @@ def test_the_device_is_the_answer_offline_even_where_no_cloud_run_is_at_hand(con
     assert decision.verdict.headline == "edge (robust): the cloud is ruled out by offline"
 
 
+def test_a_gate_decides_also_where_the_idle_power_of_the_scenarios_own_view_is_unknown(constants):
+    text = 'requires.offline = true\ndevice.role = "bought"'
+    verdict = decided([edge_rapl(idle_w=None), cloud_gpu()], constants, text).verdict
+    assert verdict.headline == "edge (robust): the cloud is ruled out by offline"
+    assert "gross device, shared cloud; the scenario's own accounting needs more than is known" in verdict.sentence
+
+
 def test_a_disturbed_run_is_named_in_the_verdict(constants):
     hot = edge_rapl("pi-hot")
     hot = replace(hot, analysis=replace(hot.analysis, notes=(Note(code="run.throttled", text="throttled twice"),)))
