@@ -32,7 +32,7 @@ def add_device(
 ) -> tuple[Path, DeviceSpec]:
     """Write a device into edgekit.toml; return (file, device). `kind` None: guessed from name and address.
 
-    With `force`, what was written for a device of that name and is not named now stays: its services, its meter, its comments, and, while it
+    With `force`, what was written for a device of that name and is not named now stays: services, meter and comments, and, while it
     is reached in the same way, its kind and its options.
 
     Raises UsageError for a name, kind or address that cannot be meant or is taken, SetupError for a file that is wrong or not writable.

@@ -22,6 +22,7 @@ from edgekit.devices.profiling import profiled
 from edgekit.devices.sampling import CpuEdges, Sampling
 from edgekit.devices.windows import window_of
 from edgekit.links.clock import asleep, slept_ns
+from edgekit.links.onnx_parts import onnx_parts
 from edgekit.links.shell import Shell
 
 LOAD_TIMEOUT_S = 300.0
@@ -104,9 +105,10 @@ class RunnerSession:
 
     def load(self, artifact: Path, *, samples: Path | None, plan: RunPlan) -> RunnerModel:
         """Load an artifact into its engine in a process of its own; raise ModelError, UsageError, SetupError or HardwareError."""
-        self._require_memory(artifact)
+        parts = onnx_parts(artifact)
+        self._require_memory(artifact, parts)
         request = {
-            "artifact": self._shell.put(artifact),
+            "artifact": self._shell.put(artifact, parts),
             "samples": self._shell.put(samples) if samples is not None and plan.inputs != "synthetic" else None,
             "threads": self._threads(plan),
             "batch": plan.batch,
@@ -133,14 +135,15 @@ class RunnerSession:
             do=[step for error in refusals for step in error.do],
         )
 
-    def _require_memory(self, artifact: Path) -> None:
+    def _require_memory(self, artifact: Path, parts: Sequence[str]) -> None:
         """Raise HardwareError for an artifact that is larger than the machine's memory: it is not even sent there."""
-        size, memory = artifact.stat().st_size if artifact.is_file() else 0, self.facts().ram_bytes
+        size = sum((artifact.parent / name).stat().st_size for name in (artifact.name, *parts)) if artifact.is_file() else 0
+        memory = self.facts().ram_bytes
         if memory is not None and size > memory:
             raise HardwareError(
                 f"{artifact.name} does not fit into the memory of {self.spec.name}",
                 code="device.memory",
-                why=f"the file has {format_scaled(size, 'B')}, the machine {format_scaled(memory, 'B')}",
+                why=f"{'its files have' if parts else 'the file has'} {format_scaled(size, 'B')}, the machine {format_scaled(memory, 'B')}",
                 do=[("make it smaller:", "edgekit convert MODEL -r int8")],
             )
 

@@ -41,9 +41,9 @@ class SshShell:
         """Run `argv` there to its end."""
         return self._link.run(argv, stdin=stdin, timeout_s=timeout_s)
 
-    def put(self, path: Path) -> str:
-        """Make the file present there; return its path there."""
-        return self._store.put(path)
+    def put(self, path: Path, beside: Sequence[str] = ()) -> str:
+        """Make the file present there, with those beside it; return its path there."""
+        return self._store.put(path, beside)
 
 
 class SshDevice:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,11 +29,22 @@ class Store:
         self._device = device
         self._source = _RECEIVE.read_text(encoding="utf-8")
 
-    def put(self, path: Path) -> str:
-        """Make the file present and whole there; return its path. Raises HardwareError for a full disk, a closed folder or a bad link."""
+    def put(self, path: Path, beside: Sequence[str] = ()) -> str:
+        """Make the file present and whole there; return its path. Raises HardwareError for a full disk, a closed folder or a bad link.
+
+        Files `beside` it, as paths from its folder, lie beside it there too: the folder there is named after the content of all.
+        """
         with reading(path, "the file to send"):
-            size, sha256 = path.stat().st_size, sha256_of(path)
-        there = str(self._folder / sha256[:16] / path.name)
+            hashes = {name: sha256_of(path.parent / name) for name in (*beside, path.name)}
+        whole = "".join(f"{sha256} {name}\n" for name, sha256 in sorted(hashes.items()))
+        key = hashlib.sha256(whole.encode()).hexdigest() if beside else hashes[path.name]
+        for name in beside:
+            self._bring(path.parent / name, str(self._folder / key[:16] / name), hashes[name])
+        return self._bring(path, str(self._folder / key[:16] / path.name), hashes[path.name])
+
+    def _bring(self, path: Path, there: str, sha256: str) -> str:
+        with reading(path, "the file to send"):
+            size = path.stat().st_size
         asked = (there, str(size), sha256)
         for _ in range(_TRIES):
             state = self._ask("check", *asked)

@@ -55,8 +55,8 @@ class Shell(Console, Protocol):
     def spawn(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Process:
         """Start `argv` with `env` added to the environment; raise SetupError when it cannot be started."""
 
-    def put(self, path: Path) -> str:
-        """Make the file present on the machine; return its path there."""
+    def put(self, path: Path, beside: Sequence[str] = ()) -> str:
+        """Make the file present on the machine, with those `beside` it (paths from its folder); return its path there."""
 
 
 class LocalShell:
@@ -92,8 +92,8 @@ class LocalShell:
         out, err = (data.decode("utf-8", "replace") for data in (done.stdout, done.stderr))
         return Finished(exit_code=done.returncode, stdout=out, stderr=err)
 
-    def put(self, path: Path) -> str:
-        """Return the absolute path: the file is here already."""
+    def put(self, path: Path, beside: Sequence[str] = ()) -> str:
+        """Return the absolute path: the files are here already."""
         return str(path.resolve())
 
 

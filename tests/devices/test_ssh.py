@@ -162,6 +162,31 @@ def test_what_is_there_is_not_sent_again_and_what_was_cut_off_goes_on(there, tmp
 
 
 @pytest.mark.slow
+def test_a_model_whose_weights_are_in_another_file_runs_there_and_here(run_edgekit, there, tmp_path):
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    model = onnx.load(write_onnx(tmp_path / "whole.onnx", width=512))
+    onnx.save(model, tmp_path / "m.onnx", save_as_external_data=True, location="m.onnx.data", size_threshold=0)
+    weights, places = tmp_path / "m.onnx.data", []
+    with device(there).connect() as session:
+        for _ in range(2):
+            loaded = session.load(tmp_path / "m.onnx", samples=None, plan=PLAN)
+            assert loaded.run(Phase.MEASURE, 0, seconds=0.05, min_inferences=1).inferences
+            loaded.close()
+            places = sorted(there.home.rglob("m.onnx.data"))
+            assert weights.read_bytes() in [path.read_bytes() for path in places]
+            weights.write_bytes(weights.read_bytes()[::-1])  # other weights for the same graph: none may stand in for the others
+    assert len(places) == 2
+    assert all((path.parent / "m.onnx").read_bytes() == (tmp_path / "m.onnx").read_bytes() for path in places)
+    done = run_edgekit("--json", "bench", tmp_path / "m.onnx", "--meter", "cputime", "--cold-starts", "0", *QUICK)
+    assert done.returncode == 0, done.stderr
+    artifact = done.json()["data"]["runs"][0]["artifact"]
+    assert artifact["size_bytes"] > weights.stat().st_size
+    weights.unlink()
+    refused_ = run_edgekit("--json", "bench", tmp_path / "m.onnx", "--device", there.address, "--meter", "cputime", env=there.env)
+    assert (refused_.returncode, refused_.json()["data"]["code"]) == (5, "model.external_data")
+
+
+@pytest.mark.slow
 def test_a_part_that_was_damaged_there_is_sent_anew(there, tmp_path):
     model = write_onnx(tmp_path / "damaged.onnx", width=512)
     with device(there).connect() as session:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.quantity import Note
 from edgekit.flows.bench.program import plain_copy
 from edgekit.links.files import read_bytes, require_file, sha256_of
+from edgekit.links.onnx_parts import onnx_parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +54,9 @@ def open_subject(path: Path) -> Subject:
     sidecar = path.with_name(path.name + ".json")
     sha256 = sha256_of(path)
     plain = plain_copy(path, sha256) if path.suffix == ".pt2" else None
+    parts = onnx_parts(path)
     if not sidecar.is_file():
-        return Subject(path=path, artifact=_bare(path, sha256), samples=None, notes=(_unverified(path),), plain=plain)
+        return Subject(path=path, artifact=_bare(path, sha256, parts), samples=None, notes=(_unverified(path),), plain=plain)
     artifact = jsonio.load_record(ModelArtifact, read_bytes(sidecar, "the description of the artifact"), where=str(sidecar))
     if artifact.sha256 != sha256:
         raise ModelError(
@@ -115,17 +119,20 @@ def _check_magic(path: Path) -> None:
         )
 
 
-def _bare(path: Path, sha256: str) -> ModelArtifact:
+def _bare(path: Path, sha256: str, parts: Sequence[str]) -> ModelArtifact:
+    """Return what is known of a file without a description; weights in files beside it count as its own."""
+    names = "".join(f"{name} {sha256_of(path.parent / name)}\n" for name in parts)
+    weights = hashlib.sha256(f"{sha256}\n{names}".encode()).hexdigest() if parts else sha256
     return ModelArtifact(
         path=path.name,
         sha256=sha256,
-        size_bytes=path.stat().st_size,
+        size_bytes=sum((path.parent / name).stat().st_size for name in (path.name, *parts)),
         format=path.suffix.removeprefix("."),
         recipe="as-is",
         scheme_requested="unknown",
         scheme_achieved="unknown",
         source=SourceModel(
-            path=path.name, sha256=sha256, format=path.suffix.removeprefix("."), family=f"file-{sha256}", weights_sha256=sha256
+            path=path.name, sha256=sha256, format=path.suffix.removeprefix("."), family=f"file-{sha256}", weights_sha256=weights
         ),
         inputs=(),
         outputs=(),
