@@ -1,4 +1,4 @@
-"""Hold the manual against the program: every page is found, every link leads somewhere, every line of a scenario exists."""
+"""Hold the manual against the program: every page is found, every link leads somewhere, every option and line of a scenario exists."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from edgekit.cli.commands import COMMANDS, load
 from edgekit.decision.constants import load_constants
 from edgekit.decision.fields import FIELDS
 from edgekit.decision.scenario import parse_scenario
@@ -102,3 +104,20 @@ def test_the_method_lists_every_published_number_as_it_is_used() -> None:
     rows = {name: f"| `{name}` | {item.shown} | {item.year} | {item.evidence} | {item.source} |" for name, item in own.items()}
     assert [name for name, row in rows.items() if row not in page] == []
     assert [name for name, item in CONSTANTS.items() if name not in own and f"{name[5:]} {item.shown.split()[0]}" not in page] == []
+
+
+def test_every_option_that_the_manual_gives_a_command_exists() -> None:
+    known = {name: options(load(name, markup=None)) for name in COMMANDS}
+    wrong = []
+    for page in PAGES:
+        for name, rest in re.findall(r"(?<![\w/.-])edgekit ([a-z]+)\b([^`|\n\"']*)", page.read_text(encoding="utf-8")):
+            own = re.split(r"\s{3,}|  #|;|: |\. ", rest)[0]
+            used = {word.strip(".,:)(*").split("=")[0] for word in own.split() if word.startswith("--")}
+            wrong += [f"{page.name}: edgekit {name} {word}" for word in used - known.get(name, used) - {"--help"}]
+    assert wrong == []
+
+
+def options(command: Any) -> set[str]:
+    """Return the options of a command and of its subcommands."""
+    own = {name for item in command.params for name in (*item.opts, *item.secondary_opts)}
+    return own.union(*(options(inner) for inner in getattr(command, "commands", {}).values()))
