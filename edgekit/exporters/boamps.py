@@ -14,7 +14,7 @@ from edgekit.decision.numerals import amount, spread
 from edgekit.reports.model import Report, RunRow
 
 _J_PER_KWH = 3.6e6
-_WEAK = frozenset({Origin.EMULATED, Origin.ESTIMATED, Origin.MODELED})
+_WEAK = frozenset({Origin.EMULATED, Origin.ESTIMATED, Origin.MODELED, Origin.SOURCED})
 _SCHEMA = "https://raw.githubusercontent.com/Boavizta/BoAmps/main/model/report_schema.json"
 
 
@@ -63,7 +63,7 @@ def _document(row: RunRow, energy: Estimate, model: str, country: str | None) ->
                 {"dataUsage": "input", "dataType": "other", "dataQuantity": 1},
                 {"dataUsage": "output", "dataType": "other", "dataQuantity": 1},
             ],
-            "taskDescription": f"{row.unit_of_work}; gross energy of one inference, mean of {row.windows} windows of {row.window_s:g} s",
+            "taskDescription": f"{row.unit_of_work}; gross energy of one inference{_windows(row)}",
         },
         "measures": [_measure(row, energy)],
         "infrastructure": {"infraType": "other", "components": _components(row)},
@@ -78,6 +78,10 @@ def _document(row: RunRow, energy: Estimate, model: str, country: str | None) ->
     if country is not None:
         found["environment"] = {"country": country}
     return found
+
+
+def _windows(row: RunRow) -> str:
+    return f", mean of {row.windows} windows of {row.window_s:g} s" if row.windows else ""
 
 
 def _algorithm(row: RunRow, model: str) -> dict[str, Any]:

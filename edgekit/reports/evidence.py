@@ -211,14 +211,15 @@ def constants(report: Report) -> Table:
         (
             Cell(item.id, code=True),
             Cell(item.shown, tags=("sourced",)),
-            Cell(str(item.year), detail="stale: older than 24 months" if item.stale else "", tone="open" if item.stale else ""),
+            Cell(str(item.year), detail="stale" if item.stale else "", tone="open" if item.stale else ""),
             Cell(item.scope),
             Cell(item.source, detail=f"{item.licence}; {item.evidence}"),
         )
         for item in report.decision.constants
     ]
     columns = (Column("constant"), Column("value", number=True), Column("year"), Column("scope", prose=True), Column("source", prose=True))
-    return Table("constants", "Published numbers used", columns, tuple(rows))
+    intro = "Stale: older than 24 months at the date of the newest run." if any(item.stale for item in report.decision.constants) else ""
+    return Table("constants", "Published numbers used", columns, tuple(rows), intro=intro)
 
 
 def environment(report: Report) -> Table:
@@ -228,7 +229,7 @@ def environment(report: Report) -> Table:
             Cell(row.run, detail=row.created, code=True),
             _machine(row),
             _software(row),
-            Cell(row.artifact_sha256[:12], detail=f"weights {row.weights_sha256[:12]}", code=True),
+            Cell(_digest(row.artifact_sha256), detail=f"weights {_digest(row.weights_sha256)}", code=True),
         )
         for row in report.runs
     ]
@@ -239,7 +240,10 @@ def environment(report: Report) -> Table:
 
 def family(report: Report) -> str:
     """Return a family's name, or the beginning of its digest."""
-    name = report.decision.family
+    return _digest(report.decision.family)
+
+
+def _digest(name: str) -> str:
     return name[:12] if len(name) >= 40 and all(letter in hexdigits for letter in name) else name
 
 

@@ -13,7 +13,7 @@ from edgekit.decision.montecarlo import SURE
 from edgekit.decision.numerals import count, rate
 from edgekit.decision.totals import scaled
 from edgekit.reports.model import Report
-from edgekit.reports.show import Cell, Column, Remark, Table, carbon, electricity, factor, figure, marked, money, percent
+from edgekit.reports.show import Cell, Column, Remark, Table, carbon, chance, electricity, factor, figure, marked, money, percent
 
 SLOT_WORDS = {
     "inference_device": "inference on the device",
@@ -145,14 +145,10 @@ def outcome(view: View) -> Cell:
     """Return the probability of one view with the side it speaks for, in words as well as in colour."""
     if not isinstance(view.p_edge, Estimate):
         return Cell("not computable", detail=view.p_edge.reason, tone="unknown")
-    chance = view.p_edge.value
-    side, tone = ("device, sure", "edge") if chance >= SURE else ("cloud, sure", "cloud") if chance <= 1 - SURE else ("open", "open")
-    return Cell(side, detail=f"P {_chance(chance)}", tags=tuple(origin.value for origin in view.p_edge.origins), tone=tone)
-
-
-def _chance(share: float) -> str:
-    """Return a probability from a finite number of draws, which is never 0 % or 100 %."""
-    return "> 99.9 %" if share > 0.999 else "< 0.1 %" if share < 0.001 else f"= {percent(share)}"
+    share = view.p_edge.value
+    side, tone = ("device, sure", "edge") if share >= SURE else ("cloud, sure", "cloud") if share <= 1 - SURE else ("open", "open")
+    equal = "= " if 0.001 <= share <= 0.999 else ""
+    return Cell(side, detail=f"P {equal}{chance(share)}", tags=tuple(origin.value for origin in view.p_edge.origins), tone=tone)
 
 
 def totals(report: Report) -> Table:
@@ -179,15 +175,11 @@ def totals(report: Report) -> Table:
         if sides and (period, sides[0]) in found
     ]
     columns = (Column("period"), *(Column(title, number=True, side=side.value) for title, _, _ in kinds for side in sides))
-    evidence = tuple(dict.fromkeys((*report.decision.evidence, *_grids(report))))
     return marked(
-        Table("totals", "At scale", columns, tuple(rows), intro=_at_scale(report), remarks=scale_remarks(report), evidence=evidence)
+        Table(
+            "totals", "At scale", columns, tuple(rows), intro=_at_scale(report), remarks=scale_remarks(report), evidence=with_grids(report)
+        )
     )
-
-
-def _period(period: str, inferences: float) -> Cell:
-    words = "per device and year" if period == "device-year" else f"per {period}"
-    return Cell(words, detail="" if period.startswith("million") else f"{count(inferences)} inferences")
 
 
 def _per_device(total: Total, fleet: int) -> Total:
@@ -195,9 +187,10 @@ def _per_device(total: Total, fleet: int) -> Total:
     return replace(total, period="device-year", inferences=total.inferences / fleet, energy_j=energy, co2e_kg=carbon_kg, money=price)
 
 
-def _grids(report: Report) -> list[str]:
-    """Return the ids of the grid factors that were used."""
-    return [item.id for item in report.decision.constants if item.id.startswith("grid_")]
+def with_grids(report: Report) -> tuple[str, ...]:
+    """Return the ids of what the joules rest on and of the grid factors that make them carbon."""
+    grids = (item.id for item in report.decision.constants if item.id.startswith("grid_"))
+    return tuple(dict.fromkeys((*report.decision.evidence, *grids)))
 
 
 def scale_remarks(report: Report) -> tuple[Remark, ...]:

@@ -117,7 +117,7 @@ def _table(table: Table, rows: int) -> str:
         [f"| and {more} more {'| ' * len(table.columns)}".rstrip()] if more > 0 else []
     )
     told = [escape(text) for text in (table.intro, *(f"{remark.marker} {remark.text}".strip() for remark in table.remarks)) if text]
-    return "\n".join([*shown, *(["", "; ".join(told)] if told else [])])
+    return "\n".join([*shown, *(["", " ".join(text if text.endswith(".") else f"{text}." for text in told)] if told else [])])
 
 
 def _grid(table: Table) -> list[str]:

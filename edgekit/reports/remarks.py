@@ -38,7 +38,8 @@ def _name(row: RunRow, *, with_device: bool) -> str:
     if row.imported:  # its recipe and format are unknown; its label says what ran on what
         return row.artifact
     batch = f", batch {row.batch}" if row.batch > 1 else ""
-    return f"{row.recipe} {row.format}{f' on {row.device}' if with_device else ''}{batch}"
+    what = row.recipe if row.format == "unknown" else f"{row.recipe} {row.format}"
+    return f"{what}{f' on {row.device}' if with_device else ''}{batch}"
 
 
 def whose(runs: Sequence[str], rows: Sequence[RunRow]) -> str:

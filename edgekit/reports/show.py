@@ -165,6 +165,11 @@ def percent(value: float) -> str:
     return "100 %" if value == 1 else f"{100 * value:.1f} %"
 
 
+def chance(share: float) -> str:
+    """Return a probability from a finite number of draws, which is never 0 % or 100 %."""
+    return "> 99.9 %" if share > 0.999 else "< 0.1 %" if share < 0.001 else percent(share)
+
+
 def factor(quantity: Quantity) -> Cell:
     """Return a ratio as "150x"."""
     return figure(quantity, lambda ratio: times(ratio.value), lambda low, high: f"{times(low)} to {times(high)}")

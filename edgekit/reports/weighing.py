@@ -7,8 +7,9 @@ from dataclasses import replace
 from edgekit.core.decision import Account, Side
 from edgekit.core.units import format_number, format_scaled
 from edgekit.decision.numerals import multiple
+from edgekit.reports.findings import with_grids
 from edgekit.reports.model import Report
-from edgekit.reports.show import Cell, Column, Table, carbon, figure, marked, money, percent, times
+from edgekit.reports.show import Cell, Column, Table, carbon, chance, figure, marked, money, percent, times
 
 SIDE_WORDS = {Side.DEVICE: "device", Side.CLOUD: "cloud", Side.BOTH: "both sides"}
 
@@ -34,7 +35,8 @@ def gates(report: Report) -> Table:
         for gate in sorted(report.decision.gates, key=lambda gate: (gate.passed is not False, gate.passed is not None, gate.side.value))
     )
     columns = (Column("condition"), Column("met?"), Column("why", prose=True))
-    return Table("gates", "Can each side do it at all?", columns, rows, evidence=chosen(report))
+    unmet = sum(gate.passed is not True for gate in report.decision.gates)  # what is met need not stand before the figures
+    return Table("gates", "Can each side do it at all?", columns, rows, fold=unmet or None, evidence=chosen(report))
 
 
 def criteria(report: Report) -> Table:
@@ -43,7 +45,7 @@ def criteria(report: Report) -> Table:
         (
             Cell(item.name),
             Cell(item.answer, tone={"edge": "edge", "device": "edge", "cloud": "cloud"}.get(item.answer.split(" ")[0], "")),
-            figure(item.p_edge, lambda chance: percent(chance.value), lambda low, high: f"{percent(low)} to {percent(high)}"),
+            figure(item.p_edge, lambda found: chance(found.value), _chances),
             Cell(f"{item.for_edge} device, {item.for_cloud} cloud", detail=f"of {item.views}"),
             Cell(item.text),
         )
@@ -57,7 +59,11 @@ def criteria(report: Report) -> Table:
         Column("why", prose=True),
     )
     title = "Does another yardstick change the answer?"
-    return marked(Table("criteria", title, columns, rows, evidence=report.decision.evidence))
+    return marked(Table("criteria", title, columns, rows, evidence=with_grids(report)))
+
+
+def _chances(low: float, high: float) -> str:
+    return f"{chance(low)} to {chance(high)}" if chance(low) != chance(high) else ""
 
 
 def accounts(report: Report) -> Table:
@@ -68,7 +74,7 @@ def accounts(report: Report) -> Table:
     rows = tuple((Cell(name, detail=what), *cells) for (name, what), *cells in zip(_AXES, *columns_of, strict=True)) if sides else ()
     columns = (Column("per inference"), *(Column(side.value, number=True, side=side.value) for side in sides))
     title = "One inference on every axis"
-    return marked(Table("accounts", title, columns, rows, evidence=report.decision.evidence))
+    return marked(Table("accounts", title, columns, rows, evidence=with_grids(report)))
 
 
 def _axes(item: Account) -> list[Cell]:

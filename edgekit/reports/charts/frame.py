@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
+from edgekit.reports.lettering import width_px
 from edgekit.reports.show import Cell
 from edgekit.reports.svg import inline
 
@@ -28,7 +30,6 @@ COLOURS = {
 }
 HEX = {variable: colour for colour, variable in COLOURS.items()}
 TOTAL, NARROW = 1010, 318  # pixels: as wide as the page lets a chart be, and as wide as a phone does
-LETTER = 6.4  # pixels, a mean letter at SIZE
 SIZE, SMALL = 13, 12
 
 
@@ -63,27 +64,43 @@ class Line:
         return f"{self.cell.text} ({', '.join(self.cell.tags)})"
 
 
-def with_words(drawn: Any, lines: Sequence[Line], y: Any, *, step: int, wide: bool) -> Any:
-    """Return a chart with its words: name left and figure right of the plot, or both above each row on a narrow page."""
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """Hold a plot, words beside it in its coordinates, and the pixels they take left and right of it."""
+
+    plot: Any
+    words: str
+    left: float
+    right: float
+
+
+def with_words(drawn: Any, lines: Sequence[Line], y: Any, *, step: int, wide: bool) -> Worded:
+    """Return a chart with its words: name left and figure right of the plot, or both above each row on a narrow page.
+
+    They are written here, row by row, for the renderer measures every word that it writes, which took most of a report's time.
+    """
     import altair as alt
 
-    texts = alt.Chart(alt.Data(values=[{"row": row, "name": line.name, "figure": line.figure} for row, line in enumerate(lines)]))
-    ink, soft = HEX["--ink"], HEX["--soft"]
-    if wide:
-        left, right = (LETTER * max(len(getattr(line, part)) for line in lines) for part in ("name", "figure"))
-        width = max(280, round(TOTAL - left - right - 28))
-        name = texts.mark_text(align="right", fontSize=SIZE, color=ink).encode(y=y, x=alt.value(-14), text="name:N")
-        amount = texts.mark_text(align="left", fontSize=SIZE, color=ink).encode(y=y, x=alt.value(width + 14), text="figure:N")
-        return (drawn + name + amount).properties(width=width, height=alt.Step(step))
-    halo = {"stroke": HEX["--sheet"], "strokeWidth": 4}
-    words = [
-        texts.mark_text(align="left", yOffset=offset, fontSize=size, color=colour, **look).encode(y=y, x=alt.value(0), text=f"{part}:N")
-        for part, offset, size, colour in (("name", -18, SIZE, ink), ("figure", -2, SMALL, soft))
-        for look in (halo, {})
-    ]
-    for text in words[::2]:
-        text.mark.color = halo["stroke"]
-    return alt.layer(drawn, *words).properties(width=NARROW, height=alt.Step(step))
+    rows = [(step * (place + 0.5) + 4, line) for place, line in enumerate(lines)]
+    if not wide:
+        words = _words("words over", [_text(0, y_px - 18, line.name) for y_px, line in rows])
+        words += _words("words over small", [_text(0, y_px - 2, line.figure) for y_px, line in rows])
+        longest = max(max(width_px(line.name, SIZE), width_px(line.figure, SMALL)) for line in lines)
+        return Worded(drawn.properties(width=NARROW, height=alt.Step(step)), words, 0, max(0.0, longest - NARROW))
+    left, right = (max(width_px(getattr(line, part), SIZE) for line in lines) + 14 for part in ("name", "figure"))
+    width = max(280, round(TOTAL - left - right - 4))
+    words = _words("words", [_text(-14, y_px, line.name) for y_px, line in rows], anchor="end")
+    words += _words("words", [_text(width + 14, y_px, line.figure) for y_px, line in rows])
+    return Worded(drawn.properties(width=width, height=alt.Step(step)), words, left, right)
+
+
+def _words(style: str, texts: Sequence[str], *, anchor: str = "") -> str:
+    placed = f' text-anchor="{anchor}"' if anchor else ""
+    return f'<g class="{style}"{placed}>{"".join(texts)}</g>'
+
+
+def _text(x_px: float, y_px: float, words: str) -> str:
+    return f'<text x="{x_px:g}" y="{y_px:g}">{escape(printable(words), quote=False)}</text>'
 
 
 def twice(name: str, label: str, caption: str, plot: Callable[[bool], Any]) -> Chart:
@@ -93,12 +110,13 @@ def twice(name: str, label: str, caption: str, plot: Callable[[bool], Any]) -> C
 
 
 def svg(chart: Any, *, prefix: str, label: str) -> Markup:
-    """Return an Altair chart as inline SVG; `prefix` keeps its ids apart from those of others."""
+    """Return an Altair chart, or one with words, as inline SVG; `prefix` keeps its ids apart from those of others."""
     import vl_convert
 
-    spec = chart.configure(
+    worded = chart if isinstance(chart, Worded) else Worded(chart, "", 0, 0)
+    spec = worded.plot.configure(
         background="transparent",
-        padding=2,
+        padding={"left": 2 + round(worded.left), "right": 2 + round(worded.right), "top": 2, "bottom": 2},
         view={"stroke": None},
         axis={
             "labelColor": HEX["--soft"],
@@ -111,8 +129,9 @@ def svg(chart: Any, *, prefix: str, label: str) -> Markup:
         },
         legend={"labelColor": HEX["--ink"], "labelFontSize": SMALL, "rowPadding": 4, "offset": 14},
         font="Liberation Sans",
-    ).to_dict()
-    return Markup(inline(vl_convert.vegalite_to_svg(_shown(spec)), prefix=prefix, label=label, colours=COLOURS))
+    ).to_dict(validate=False)  # what is drawn here is no user's: checking it against the schema took longer than drawing it
+    drawn = vl_convert.vegalite_to_svg(_shown(spec))
+    return Markup(inline(drawn, prefix=prefix, label=label, colours=COLOURS, words=worded.words))
 
 
 def decades(low: float, high: float, most: int) -> list[float]:
@@ -151,4 +170,9 @@ def _shown(value: Any) -> Any:
         return {key: _shown(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_shown(item) for item in value]
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value) if isinstance(value, str) else value
+    return printable(value) if isinstance(value, str) else value
+
+
+def printable(words: str) -> str:
+    """Return words with control characters made visible."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in words)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from edgekit.core.quantity import Estimate
@@ -12,6 +14,7 @@ from edgekit.reports.remarks import run_names
 
 _PANELS = (("latency_s", "seconds", "latency"), ("accuracy", "per cent", "accuracy"), ("cost", "", "running cost"))
 _WIDE = 262
+_NEAR = {"x": 0.11, "y": 0.08}  # of the width and height of a panel: the room that a label takes
 
 
 def fronts(report: Report) -> Chart | None:
@@ -65,10 +68,31 @@ def _panel(found: list[Candidate], panel: tuple[str, str, str], numbers: dict[st
         if picked:
             base = alt.Chart(alt.Data(values=picked)).encode(x=x, y=y, color=colour)
             layers.append(base.mark_point(filled=filled, size=85, opacity=1, strokeWidth=1.6).encode(shape=shape))
-    layers.append(alt.Chart(alt.Data(values=rows)).mark_text(dx=9, dy=-8, fontSize=SMALL, color=HEX["--soft"]).encode(x=x, y=y, text="n:Q"))
+    places = alt.Chart(alt.Data(values=_numbered(rows, upright=name == "accuracy")))
+    layers.append(places.mark_text(dx=9, dy=-8, align="left", fontSize=SMALL, color=HEX["--soft"]).encode(x=x, y=y, text="n:N"))
     unit = {"accuracy": "%", "cost": _currency(found)}.get(name, "")
-    title = alt.Title(f"{words}{f', {unit}' if unit else ''}", anchor="start", fontSize=SMALL, fontWeight="normal", color=HEX["--ink"])
-    return alt.layer(*layers).properties(width=_WIDE if wide else NARROW - 60, height=190 if wide else 170, title=title)
+    title = alt.Chart(alt.Data(values=[{"words": f"{words}{f', {unit}' if unit else ''}"}])).mark_text(align="left", fontSize=SMALL)
+    layers.append(title.encode(x=alt.value(0), y=alt.value(-18), text="words:N", color=alt.value(HEX["--ink"])))
+    return alt.layer(*layers).properties(width=_WIDE if wide else NARROW - 60, height=190 if wide else 170)
+
+
+def _numbered(rows: list[dict[str, Any]], *, upright: bool) -> list[dict[str, Any]]:
+    """Return one label for runs so near to one another that theirs would lie on one another: "2, 3"."""
+    spans = {key: (min(values), max(values)) for key in ("x", "y") if (values := [row[key] for row in rows])}
+    found: list[dict[str, Any]] = []
+    for row in rows:
+        beside = next((label for label in found if all(_near(label, row, key, spans[key], upright) for key in spans)), None)
+        if beside is None:
+            found.append({"x": row["x"], "y": row["y"], "n": str(row["n"])})
+        else:
+            beside["n"] += f", {row['n']}"
+    return found
+
+
+def _near(one: Mapping[str, Any], other: Mapping[str, Any], key: str, span: tuple[float, float], upright: bool) -> bool:
+    if span[0] <= 0 or (upright and key == "y"):
+        return bool(abs(one[key] - other[key]) <= _NEAR[key] * (span[1] - span[0]))
+    return bool(abs(math.log(one[key] / other[key])) <= _NEAR[key] * math.log(span[1] / span[0]))
 
 
 def _y_axis(alt: Any, name: str, values: list[float]) -> dict[str, Any]:

@@ -36,10 +36,12 @@ def joules_by_operator(row: RunRow, name: str) -> Chart | None:
 
 
 def _line(item: OperatorEnergy, largest: float) -> Line:
-    name = item.name if item.kind in item.name or item.kind == "outside" else f"{item.kind} {item.name}"
+    kind = "" if item.kind in item.name or item.kind == "outside" else f"{item.kind} "
+    most = _LONGEST - len(kind)
+    name = kind + (item.name if len(item.name) <= most else f"…{item.name[-most:]}")  # the end of a path tells operators apart
     cell = in_unit(item.energy_j_per_inference, largest)
     tags = tuple(tag for tag in cell.tags if not tag.startswith("at "))
-    return Line(name if len(name) <= _LONGEST else f"…{name[-_LONGEST:]}", Cell(cell.text, tags=tags or ("unknown",)))
+    return Line(name, Cell(cell.text, tags=tags or ("unknown",)))
 
 
 def _drawn(values: list[dict[str, Any]], lines: list[Line], largest: float, *, wide: bool) -> Any:
