@@ -36,6 +36,7 @@ from edgekit.decision.slots import entries
 from edgekit.decision.views import judge
 from edgekit.decision.weigh import Weighed, weigh
 from edgekit.decision.words import name_of
+from edgekit.decision.work import same_work, work_notes
 from edgekit.energy.validity import FLAWS
 
 if TYPE_CHECKING:
@@ -117,9 +118,10 @@ def two_sided(
         *entries(Side.DEVICE, ledger.device(primary), use, quality),
         *entries(Side.CLOUD, ledger.cloud(primary), use, quality),
     )
+    answer = verdict.judge(evidence) if unanswered is None or any(gate.passed is False for gate in gates) else unanswered
     used = [item for view, _ in usable for page in (ledger.device(view), ledger.cloud(view)) for item in page.inputs]
     return Outcome(
-        verdict=verdict.judge(evidence) if unanswered is None or any(gate.passed is False for gate in gates) else unanswered,
+        verdict=same_work(device, cloud, answer, model_name(runs), record_cloud(runs, around)),
         sides={
             Side.DEVICE: shown.edge_j if shown.device == known[0].device else _without_idle(shown.edge_j),
             Side.CLOUD: shown.cloud_j if shown.cloud == known[0].cloud else _without_idle(shown.cloud_j),
@@ -132,7 +134,7 @@ def two_sided(
         evidence=tuple(dict.fromkeys(item.evidence for item in used)),
         ledger=ledger,
         view=primary,
-        notes=unstated_role(primary, ledger, scenario),
+        notes=(*work_notes(device, cloud), *unstated_role(primary, ledger, scenario)),
     )
 
 

@@ -20,6 +20,7 @@ from edgekit.decision.regime import Regime
 # A lower bound on the device decides for the device only with this much room: the parts a package meter misses (memory, board,
 # power supply) add a few times what it sees under load. Our own judgement; the room itself is always printed.
 UNSEEN_ROOM = 10.0
+RULED_OUT = "ruled out before joules count"
 _OWN = ("network", "device", "cloud")
 
 
@@ -57,7 +58,7 @@ def _gated(evidence: Evidence) -> Verdict | None:
     if all(out.values()):
         why = "; ".join(f"the {side.value}: {_reasons(failed)}" for side, failed in out.items())
         step = "change the model or the scenario, for neither side can do it"
-        return missing(evidence.model, f"neither side can do it ({why})", step, evidence.commands, regime="ruled out before joules count")
+        return missing(evidence.model, f"neither side can do it ({why})", step, evidence.commands, regime=RULED_OUT)
     side = Side.DEVICE if out[Side.CLOUD] else Side.CLOUD
     partly = "" if primary.primary else f" ({name(primary)}; the scenario's own accounting needs more than is known)"
     figures = f"It takes {energy(primary.edge_j if side is Side.DEVICE else primary.cloud_j)}{partly}"
@@ -77,7 +78,7 @@ def only_side(model: str, side: Side, failed: Sequence[Gate], figures: str, *, s
         kind=kind,
         headline=f"{kind.value}: the {other} is ruled out by {' and '.join(dict.fromkeys(gate.name for gate in failed))}{standing}",
         sentence=f"{verb}: the {other} is ruled out ({_reasons(failed)}). {figures}.",
-        regime="ruled out before joules count",
+        regime=RULED_OUT,
         condition=f"Flips only if this is given up: {_reasons(failed)}.",
     )
 

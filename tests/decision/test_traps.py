@@ -13,6 +13,7 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Side, Slot, VerdictKind
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Estimate, Origin, Quality, Unknown
+from edgekit.core.run import UserFunction
 from edgekit.decision.accounting import Convention, cloud_slots, conventions, idle_s
 from edgekit.decision.decide import decide
 from edgekit.decision.embodied import amortised_kg, of_cloud, of_device
@@ -149,6 +150,27 @@ def test_t11_a_run_below_the_accuracy_floor_is_no_candidate(constants):
 def test_t12_runs_that_count_different_work_do_not_compare():
     whole = replace(edge_wall(), unit_of_work="decode, resize, invoke")
     assert "one inference is" in energy_ratio(edge_wall(), whole)[0].reason
+
+
+def test_t12_a_side_that_leaves_out_work_does_not_win_by_it(constants):
+    """A cloud that never decodes the picture does not take less by it, and a device that decodes it wins all the more."""
+    decode = UserFunction(file="steps.py", function="decode", sha256="ab" * 32)
+
+    def counting(run):
+        return replace(run, plan=replace(run.plan, pre=decode))
+
+    heavy, light, far = edge_wall(), edge_wall(joules=1e-6, seconds=1e-6, idle_w=0.001), cloud_gpu(joules=1e-4)
+    near = 'payload = "0 B"\npayload_down = "0 B"\ncloud.request_rate = "9000 inference/s"'
+    kinds = {
+        (name, where): decided(near, constants, *pair).verdict.kind
+        for name, run in (("heavy", heavy), ("light", light))
+        for where, pair in (("none", (run, far)), ("device", (counting(run), far)), ("cloud", (run, counting(far))))
+    }
+    edge, cloud, open_ = VerdictKind.EDGE, VerdictKind.CLOUD, VerdictKind.INCONCLUSIVE
+    assert [kinds["heavy", where] for where in ("none", "device", "cloud")] == [cloud, open_, cloud]
+    assert [kinds["light", where] for where in ("none", "device", "cloud")] == [edge, edge, open_]
+    notes = decided(near, constants, counting(heavy), far).notes
+    assert "the cloud run leaves out pre-processing" in next(note.text for note in notes if note.code == "work.differs")
 
 
 def test_t13_each_side_has_its_own_grid_and_the_network_that_of_the_device(constants):
