@@ -110,7 +110,10 @@ def setup(
     name: Annotated[str, typer.Argument(help="A name of edgekit.toml, or ssh://USER@HOST.", autocompletion=device_names)],
     engine: Annotated[
         list[str] | None,
-        typer.Option(help="litert, tflite-runtime or onnxruntime; repeatable.", show_default="those that exist for the machine"),
+        typer.Option(
+            help="litert, tflite-runtime, onnxruntime, onnxruntime-cuda or torch-cuda; repeatable.",
+            show_default="those that exist for the machine",
+        ),
     ] = None,
     wheels: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Wheels to bring along: the machine needs no network.", show_default=False)

@@ -34,7 +34,10 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """Hold one engine for some systems: the package that carries it, what pip is told, and the room it takes with its dependencies."""
+    """Hold one engine for some systems: the package that carries it, what pip is told, and the room it takes with its dependencies.
+
+    `clashes` are packages that hold the same module in another build: pip would leave both half there.
+    """
 
     engine: str
     package: str
@@ -46,6 +49,7 @@ class Offer:
     glibc: Version
     size_bytes: float
     checked: bool = True
+    clashes: tuple[str, ...] = ()
 
     def fits(self, site: Site) -> bool:
         """Return whether such wheels exist for a system."""
@@ -104,6 +108,31 @@ OFFERS = (
         glibc=(2, 27),
         size_bytes=68e6,
     ),
+    Offer(
+        engine="onnxruntime-cuda",
+        package="onnxruntime-gpu",
+        requirements=("onnxruntime-gpu[cuda,cudnn]>=1.21,<2", "nvidia-ml-py>=12"),  # its CUDA libraries are found since 1.21
+        module="onnxruntime",
+        machines=("x86_64",),
+        oldest=(3, 10),
+        newest=(3, 14),
+        glibc=(2, 28),
+        size_bytes=3e9,
+        checked=False,
+        clashes=("onnxruntime",),
+    ),
+    Offer(
+        engine="torch-cuda",
+        package="torch",
+        requirements=("torch>=2.9,<3", "onnx>=1.17", "nvidia-ml-py>=12"),
+        module="torch",
+        machines=("x86_64",),
+        oldest=(3, 10),
+        newest=(3, 14),
+        glibc=(2, 28),
+        size_bytes=6e9,
+        checked=False,
+    ),
 )
 ENGINES = tuple(dict.fromkeys(offer.engine for offer in OFFERS))
 
@@ -117,9 +146,11 @@ def offers(site: Site) -> dict[str, Offer]:
     return found
 
 
-def usual(site: Site) -> list[Offer]:
-    """Return what a machine needs to run .tflite and .onnx artifacts: one engine for each where there is one."""
+def usual(site: Site, *, gpu: bool = False) -> list[Offer]:
+    """Return what a machine needs to run .tflite and .onnx artifacts: one engine for each where there is one; or .onnx on its GPU."""
     there = offers(site)
+    if gpu:
+        return [there["onnxruntime-cuda"]] if "onnxruntime-cuda" in there else []
     lite = next((there[name] for name in ("litert", "tflite-runtime") if name in there), None)
     return [offer for offer in (lite, there.get("onnxruntime")) if offer is not None]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from edgekit.devices.offers import ENGINES, Offer, Site, offers, usual
 from edgekit.devices.premises import Inside, Premises, environment, failed, premises
 from edgekit.devices.remote_python import VENV
 
-_PACKAGES = ("ai-edge-litert", "tflite-runtime", "onnxruntime", "numpy")
+_PACKAGES = ("ai-edge-litert", "tflite-runtime", "onnxruntime", "numpy", "onnxruntime-gpu", "torch", "onnx", "nvidia-ml-py")
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _STEP_S = 3600.0  # a Pi Zero on a slow line unpacks for long
 _ENVIRONMENT_BYTES = 25e6
 _UNPACKING = 1.5  # wheels and what comes out of them are there together for a moment
@@ -98,11 +100,15 @@ def set_up(device: Any, request: SetupRequest, *, progress: Progress, consent: C
         HardwareError: no engine exists for the machine, it lacks room or a part of Python, a benchmark runs there, or a step failed there.
     """
     _check(request)
+    _require_name(device.spec, start)
     progress.step(f"look at {device.spec.name}")
     with premises(device) as there:
         venv = there.path(environment(device.spec, request.venv))
         base, inside = _look(there, venv)
-        plan = plan_setup(device.spec.name, request, base=base, inside=None if request.fresh else inside, venv=venv, told=there.told)
+        before = None if request.fresh else inside
+        gpu = device.spec.kind == "cuda" and not device.spec.rehearsed
+        plan = plan_setup(device.spec.name, request, base=base, inside=before, venv=venv, told=there.told, gpu=gpu)
+        plan = replace(plan, notes=(*plan.notes, *_nameless(device.spec, plan, start)))
         if not plan.needed or not consent(plan):
             return SetupResult(plan=plan, changed=False, installed=inside.packages if inside is not None else {})
         begun_s = time.monotonic()
@@ -114,10 +120,20 @@ def set_up(device: Any, request: SetupRequest, *, progress: Progress, consent: C
 
 
 def plan_setup(
-    device: str, request: SetupRequest, *, base: Inside, inside: Inside | None, venv: str, told: Callable[[Sequence[str]], str]
+    device: str,
+    request: SetupRequest,
+    *,
+    base: Inside,
+    inside: Inside | None,
+    venv: str,
+    told: Callable[[Sequence[str]], str],
+    gpu: bool = False,
 ) -> SetupPlan:
-    """Return the steps for a machine whose system Python is `base` and whose environment is `inside` (None: there is none that works)."""
-    chosen = _chosen(device, request.engines, base.site)
+    """Return the steps for a machine whose system Python is `base` and whose environment is `inside` (None: there is none that works).
+
+    On a `gpu` the usual engine is one that computes there.
+    """
+    chosen = _chosen(device, request.engines, base.site, gpu=gpu)
     python = f"{venv}/bin/python"
     whole = inside is not None and inside.has_pip and inside.site.python[:2] == base.site.python[:2]
     missing = [offer for offer in chosen if not (whole and inside is not None and _there(offer, inside))]
@@ -133,6 +149,9 @@ def plan_setup(
     steps = [Step(title="make an environment", argv=(base.base, "-m", "venv", "--clear", venv), done=whole)]
     if missing and wheels:
         steps.append(Step(title=f"send {len(wheels)} wheels", send=wheels))
+    if inside is not None and whole and (clashing := [name for offer in missing for name in _in_the_way(offer, inside)]):
+        argv = (python, "-m", "pip", "uninstall", "--disable-pip-version-check", "--no-input", "-y", *clashing)
+        steps.append(Step(title=f"remove {', '.join(clashing)}, which would be in the way", argv=argv))
     if missing:
         steps.append(Step(title=f"install {', '.join(offer.package for offer in missing)}", argv=_pip(python, missing, request.wheels)))
     imports = "; ".join(f"import {offer.module}" for offer in chosen)
@@ -193,20 +212,37 @@ def _look(there: Premises, venv: str) -> tuple[Inside, Inside | None]:
 
 
 def _there(offer: Offer, inside: Inside) -> bool:
-    """Return whether an engine is installed, and, where it needs an old numpy, that one too."""
+    """Return whether an engine is installed with all that it needs and nothing in its way, and, where it needs an old numpy, that one."""
     old = "numpy<2" not in offer.requirements or inside.packages.get("numpy", "2").split(".")[0] in ("0", "1")
-    return offer.package in inside.packages and old
+    if offer.engine == "onnxruntime" and "onnxruntime-gpu" in inside.packages:
+        return True  # the package for GPUs holds the one for processors
+    needed = {found[0] for text in offer.requirements if (found := _NAME.match(text))}
+    return needed <= set(inside.packages) and old and not _in_the_way(offer, inside)
 
 
-def _chosen(device: str, names: Sequence[str], site: Site) -> list[Offer]:
+def _in_the_way(offer: Offer, inside: Inside) -> list[str]:
+    """Return what must go first: packages of the same module, and a build without CUDA of the package itself."""
+    other = [name for name in offer.clashes if name in inside.packages]
+    return other + ([offer.package] if "cuda" in offer.engine and "+cpu" in inside.packages.get(offer.package, "") else [])
+
+
+def _chosen(device: str, names: Sequence[str], site: Site, *, gpu: bool) -> list[Offer]:
     there = offers(site)
     absent = [name for name in names if name not in there]
-    chosen = [there[name] for name in names] if names and not absent else usual(site)
+    chosen = [there[name] for name in names] if names and not absent else usual(site, gpu=gpu)
     if chosen and not absent:
-        return chosen
+        clashing = {package for offer in chosen for package in offer.clashes}
+        return [offer for offer in chosen if offer.package not in clashing]
     what = f"{' and '.join(absent)} cannot be installed on {device}" if absent and there else f"no engine exists for {device}"
     do = [("install what there is:", f"edgekit devices setup {device} --engine {next(iter(there))}")] if there else []
     do += [] if there else [("use the 64-bit system, or an older one with Python 3.11:", "")]
+    if gpu:  # what else there is computes on the processor, and its environment would become the one that the device uses
+        what = f"no engine for the GPU of {device} can be installed" if not names else what
+        own = (
+            "install one into a Python of yours there, then name that Python:",
+            "edgekit devices add NAME ADDRESS --force -o python=PATH",
+        )
+        do = [own]
     raise HardwareError(what, code="device.no_wheels", why=f"nobody publishes it for {site}", do=do)
 
 
@@ -255,6 +291,11 @@ def _notes(chosen: Sequence[Offer], site: Site, request: SetupRequest) -> tuple[
     if site.machine == "armv7l" and request.wheels is None:
         text = "numpy has no 32-bit ARM wheel on PyPI: it comes from the index that Raspberry Pi OS sets up for pip"
         notes.append(Note(code="setup.numpy", text=text, advice="without that index, bring numpy along: --wheels FOLDER"))
+    if any("cuda" in offer.engine for offer in chosen):
+        text = "wheels for GPUs bring CUDA libraries of their own, gigabytes of them, and the driver must be new enough for these"
+        notes.append(
+            Note(code="setup.cuda", text=text, advice="nvidia-smi says up to which CUDA the driver goes; earlier wheels: --wheels")
+        )
     if unchecked := [offer.package for offer in chosen if not offer.checked]:
         notes.append(Note(code="setup.unchecked", text=f"nobody has checked {', '.join(unchecked)} on {site} for edgekit"))
     return tuple(notes)
@@ -263,7 +304,30 @@ def _notes(chosen: Sequence[Offer], site: Site, request: SetupRequest) -> tuple[
 def _remember(spec: DeviceSpec, plan: SetupPlan, start: Path) -> None:
     """Write down where the environment is, for a device of edgekit.toml that would look elsewhere."""
     rest = {key: value for key, value in spec.options.items() if key not in ("python", "venv")}
-    found_anyway = spec.kind != "local" and plan.usual
-    wanted = rest if found_anyway else {**rest, "python": plan.python}
+    wanted = rest if _found_anyway(spec, plan) else {**rest, "python": plan.python}
     if wanted != dict(spec.options) and spec.name in load(start).devices:
         set_options(spec.name, wanted, start=start)
+
+
+def _require_name(spec: DeviceSpec, start: Path) -> None:
+    """Raise UsageError for the GPU of this machine while no edgekit.toml names it: it would not use what is installed, gigabytes of it."""
+    if spec.kind == "cuda" and not (spec.address or "").startswith("ssh:") and spec.name not in load(start).devices:
+        raise UsageError(
+            f"{spec.name} stands in no edgekit.toml, and would not use an environment of its own",
+            code="device.no_setup",
+            why="where its engine is must be written down under a name",
+            do=[("give the GPU of this machine a name, then set that up:", "edgekit devices add gpu cuda:0")],
+        )
+
+
+def _found_anyway(spec: DeviceSpec, plan: SetupPlan) -> bool:
+    return (spec.address or "").startswith("ssh:") and plan.usual
+
+
+def _nameless(spec: DeviceSpec, plan: SetupPlan, start: Path) -> tuple[Note, ...]:
+    """Return a remark for a device that is not in edgekit.toml, and so cannot remember an environment that is not found by itself."""
+    if _found_anyway(spec, plan) or spec.name in load(start).devices:
+        return ()
+    add = shlex.join(["edgekit", "devices", "add", "NAME", spec.address or f"{spec.kind}:", "-o", f"python={plan.python}"])
+    text = f"{spec.name} stands in no edgekit.toml, and would not use that environment: give it a name that does"
+    return (Note(code="setup.nameless", text=text, advice=add),)

@@ -148,3 +148,42 @@ def test_a_machine_without_a_network_is_set_up_from_a_folder_of_wheels_once(run_
     assert (again["changed"], [step["done"] for step in again["plan"]["steps"]]) == (False, [True, True])
     listed = {item["name"]: item for item in run_edgekit("--json", "devices", env=env).json()["data"]["devices"]}
     assert listed["box"]["facts"]["engines"] == {"ai-edge-litert": "2.3.0", "onnxruntime": "1.31.1"}
+
+
+def on_gpu(request: SetupRequest | None = None, *, at: Inside | None = None, **there: str) -> SetupPlan:
+    """Return the plan for a machine with a GPU whose environment holds `there`, package by package."""
+    packages = {name.replace("_", "-"): version for name, version in there.items()}
+    here = at or base(site("x86_64"), free_bytes=10**11)
+    inside = base(here.site, packages=packages) if packages else None
+    return plan_setup("rack", request or SetupRequest(), base=here, inside=inside, venv=VENV, told=shlex.join, gpu=True)
+
+
+def test_a_gpu_is_offered_an_engine_that_computes_there_and_what_reads_its_meter() -> None:
+    plan = on_gpu()
+    assert plan.engines == ("onnxruntime-cuda",)
+    assert "'onnxruntime-gpu[cuda,cudnn]>=1.21,<2' 'nvidia-ml-py>=12'" in plan.steps[1].command
+    assert {note.code for note in plan.notes} == {"setup.cuda", "setup.unchecked"}
+    torch = on_gpu(SetupRequest(engines=("torch-cuda",)))
+    assert "'torch>=2.9,<3' 'onnx>=1.17' 'nvidia-ml-py>=12'" in torch.steps[1].command
+    assert on_gpu(SetupRequest(engines=("onnxruntime", "onnxruntime-cuda"))).engines == ("onnxruntime-cuda",), "it holds the other"
+
+
+def test_a_build_for_processors_goes_before_the_one_for_the_gpu_comes() -> None:
+    titles = [step.title for step in on_gpu(onnxruntime="1.31.1", nvidia_ml_py="13.0").steps if not step.done]
+    assert titles[:2] == ["remove onnxruntime, which would be in the way", "install onnxruntime-gpu"]
+    torch = SetupRequest(engines=("torch-cuda",))
+    assert "remove torch" in on_gpu(torch, torch="2.9.0+cpu", onnx="1.19", nvidia_ml_py="13.0").steps[1].title
+    assert not on_gpu(torch, torch="2.9.0", onnx="1.19", nvidia_ml_py="13.0").needed
+    assert not on_gpu(onnxruntime_gpu="1.31.1", nvidia_ml_py="13.0").needed
+    assert on_gpu(onnxruntime_gpu="1.31.1").needed, "nothing would read the GPU's counters"
+    assert not planned(SetupRequest(engines=("onnxruntime",)), inside=base(packages={"onnxruntime-gpu": "1.31.1", "numpy": "2.1"})).needed
+
+
+def test_a_gpu_that_no_wheel_is_made_for_is_not_given_an_engine_of_its_processor() -> None:
+    with pytest.raises(HardwareError) as caught:
+        on_gpu(at=base(site("aarch64"), free_bytes=10**11))
+    assert caught.value.code == "device.no_wheels"
+    assert "-o python=PATH" in caught.value.do[0][1]
+    with pytest.raises(HardwareError) as full:
+        on_gpu(at=base(site("x86_64"), free_bytes=10**9))
+    assert full.value.code == "device.disk_full"

@@ -58,6 +58,23 @@ def test_a_bare_machine_becomes_one_that_can_be_used(run_edgekit: Run, tmp_path:
     assert pi.sessions() == {}
 
 
+def test_a_machine_with_a_gpu_gets_the_engine_for_it_from_a_folder_of_wheels(run_edgekit: Run, tmp_path: Path, pi: Loopback) -> None:
+    """The wheels are stand-ins without a line of CUDA: what is shown is what is done, and the build for processors is gone afterwards."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    wheel(folder, "onnxruntime", "1.31.1", modules={"onnxruntime/__init__.py": ""})
+    wheel(folder, "onnxruntime-gpu", "1.31.1", modules={"onnxruntime/__init__.py": "gpu = True"})
+    wheel(folder, "nvidia-ml-py", "13.580.65", modules={"pynvml.py": ""})
+    (tmp_path / "edgekit.toml").write_text(pi.toml("rack", kind="cuda"))
+    words = ("--json", "devices", "setup", "rack", "--wheels", folder, "--yes")
+    assert run_edgekit(*words, "--engine", "onnxruntime").json()["data"]["installed"] == {"onnxruntime": "1.31.1"}
+    done = run_edgekit(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = done.json()
+    assert told["data"]["installed"] == {"onnxruntime-gpu": "1.31.1", "nvidia-ml-py": "13.580.65"}
+    assert [step["title"].split()[0] for step in told["data"]["plan"]["steps"] if not step["done"]] == ["send", "remove", "install", "see"]
+
+
 @pytest.mark.parametrize("how", ["the benchmark is killed", "everything there is killed"])
 def test_what_a_run_changed_on_a_machine_far_away_is_put_back(run_edgekit: Run, tmp_path: Path, pi: Loopback, how: str) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
