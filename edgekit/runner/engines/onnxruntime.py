@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import tempfile
@@ -46,6 +47,9 @@ class OnnxRuntime:
             runtime = importlib.import_module("onnxruntime")
         except ImportError as error:
             raise Refusal("engine.missing", "onnxruntime is not installed on this machine", str(error), package="onnxruntime") from error
+        if place != "cpu" and hasattr(runtime, "preload_dlls"):  # since 1.21: CUDA libraries that came as wheels lie on no search path
+            with contextlib.suppress(Exception):
+                runtime.preload_dlls()
         self.version = str(runtime.__version__)
         self.threads = threads
         self._folder = tempfile.TemporaryDirectory(prefix="edgekit-placement-") if place != "cpu" else None
