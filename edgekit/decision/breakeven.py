@@ -60,7 +60,7 @@ def cloud_factor(view: Convention, x: Drawn, use: Usage, drawn: Drawn | None = N
     around = None
     if drawn is not None and closed is not None:
         devices, clouds = roots.sides(view, drawn, use)
-        around = devices / clouds
+        around = roots.divided(devices, clouds, clouds > 0)
     return flip_at("cloud factor", closed, numeric, "1", words, band(around), stated=1.0)
 
 

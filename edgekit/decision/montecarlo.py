@@ -83,7 +83,7 @@ def draw(inputs: Inputs, *, draws: int = DRAWS, seed: int = SEED) -> dict[str, F
 def _stream(name: str, draws: int, seed: int) -> FloatArray:
     import numpy as np
 
-    drawn: FloatArray = np.random.default_rng([seed, zlib.crc32(name.encode())]).standard_normal(draws)
+    drawn: FloatArray = np.random.Generator(np.random.PCG64([seed, zlib.crc32(name.encode())])).standard_normal(draws)
     drawn.setflags(write=False)
     return drawn
 
@@ -111,7 +111,8 @@ def _spread(item: Input, z: FloatArray) -> FloatArray:
     if item.low > 0:
         up, down = math.log(item.high / item.value), math.log(item.value / item.low)
         return item.value * np.exp(np.where(z > 0, up, down) * z / _Z95)
-    return item.value + np.where(z > 0, item.high - item.value, item.value - item.low) * z / _Z95
+    found: FloatArray = item.value + np.where(z > 0, item.high - item.value, item.value - item.low) * z / _Z95
+    return np.maximum(found, 0.0) if item.low == 0 else found  # what is stated to end at 0 (a supply takes nothing back) goes no further
 
 
 def summarise(

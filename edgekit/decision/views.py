@@ -12,6 +12,8 @@ from edgekit.decision.montecarlo import probability, summarise
 
 def judge(view: Convention, ledger: Ledger, *, primary: bool) -> View:
     """Return the outcome under one convention; every figure is Unknown when an input that it needs is not known."""
+    import numpy as np
+
     try:
         device, cloud = ledger.device(view), ledger.cloud(view)
     except NotComputable as missing:
@@ -31,9 +33,10 @@ def judge(view: Convention, ledger: Ledger, *, primary: bool) -> View:
     inputs = (*device.inputs, *cloud.inputs)
     ratio_q: Quantity = Unknown(reason="the device's energy cannot be told from zero in this view", unit="1")
     if device.energy_j.low > 0:
+        fewest = device.drawn_j[device.drawn_j > 0].min()  # stands for the few draws that come out at nothing or less
         ratio_q = summarise(
             cloud.stated_j / device.stated_j,
-            cloud.drawn_j / device.drawn_j,
+            cloud.drawn_j / np.maximum(device.drawn_j, fewest),
             unit="1",
             inputs=inputs,
             quality=ledger.quality,

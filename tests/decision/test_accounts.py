@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+import numpy as np
 import pytest
 
 from edgekit.core.decision import Side, Slot, VerdictKind
@@ -151,15 +150,16 @@ def test_a_default_scenario_has_no_price_and_no_grid_and_says_so_of_both(constan
 
 
 def test_figures_that_are_zero_or_cannot_be_told_from_zero_break_nothing(constants):
-    """Zero joules, an idle power of zero, a payload of zero: figures or reasons, and never nan."""
-    nothing = replace(edge_wall(joules=1e-12, seconds=0.05), device=edge_wall().device)
-    unsure = edge_wall(joules=0.3, seconds=0.05, spread=1.5, idle_w=0.0)
-    for run in (nothing, unsure):
-        decision = decided(constants, f'payload = "0 B"\npayload_down = "0 B"\ndevice.role = "bought"\n{PRICES}', run, cloud_gpu())
+    """Joules that may be none on either side, an idle power of zero, no payload, no network: figures or reasons, and never nan."""
+    text = f'network = "none"\npayload = "0 B"\npayload_down = "0 B"\ndevice.role = "bought"\n{PRICES}'
+    for edge_spread, cloud_spread in ((0.05, 1.0), (1.0, 0.05), (1.0, 1.0), (1.5, 1.5)):
+        pair = edge_wall(joules=0.3, seconds=0.05, spread=edge_spread, idle_w=0.0), cloud_gpu(spread=cloud_spread)
+        with np.errstate(all="raise"):
+            decision = decided(constants, text, *pair)
         for view in decision.views:
             for figure in (view.p_edge, view.edge_j, view.cloud_j, view.ratio):
                 assert isinstance(figure, Unknown) or figure.low <= figure.value <= figure.high
-        assert all(flip.value is None or flip.value > 0 for flip in decision.flips)
+        assert all(flip.value is None or 0 < flip.value < float("inf") for flip in decision.flips)
         assert all(isinstance(item.money, Estimate) for item in decision.accounts)
 
 

@@ -293,6 +293,39 @@ def test_other_units_do_not_change_the_decision(one, two, constants):
     assert first.views == second.views
 
 
+KWH = {"EUR/kWh": 1.0, "EUR/MWh": 1000.0, "EUR/Wh": 1e-3, "EUR/MJ": 1 / 3.6}
+GRAMS = {"gCO2e/kWh": 1.0, "kgCO2e/kWh": 1e-3, "kgCO2e/MWh": 1.0, "gCO2e/MJ": 1 / 3.6}
+BYTES = {"B": 1.0, "kB": 1e-3, "Mbit": 8e-6, "KiB": 1 / 1024}
+RATES = {"inference/s": 1.0, "inference/min": 60.0, "inference/h": 3600.0, "inference/day": 86_400.0}
+
+
+@settings(max_examples=8)
+@given(
+    size=st.floats(10, 1e7),
+    rate=st.floats(1e-3, 1.5),
+    grid=st.floats(1, 1200),
+    price=st.floats(0.01, 1),
+    units=st.tuples(
+        st.sampled_from(sorted(BYTES)), st.sampled_from(sorted(RATES)), st.sampled_from(sorted(GRAMS)), st.sampled_from(sorted(KWH))
+    ),
+)
+def test_no_unit_changes_a_decision(size, rate, grid, price, units, constants):
+    def answer(of_bytes, of_rate, of_grid, of_price):
+        text = (
+            f'payload = "{size * BYTES[of_bytes]!r} {of_bytes}"\nrate = "{rate * RATES[of_rate]!r} {of_rate}"\n'
+            f'device.grid = "{grid * GRAMS[of_grid]!r} {of_grid}"\ncloud.grid = "{grid * GRAMS[of_grid]!r} {of_grid}"\n'
+            f'prices = {{ electricity = "{price * KWH[of_price]!r} {of_price}", gpu_hour = "3 EUR/h", date = "2026-05-01" }}'
+        )
+        found = decide([edge_wall(seconds=0.3), cloud_gpu(joules=0.02, seconds=1e-3)], scenario(text, constants), constants, draws=500)
+        figures = [view.cloud_j.value for view in found.views]
+        figures += [item.value for own in found.accounts for item in (own.operational_kg, own.money)]
+        return [*figures, *(flip.value or 0.0 for flip in found.flips)], [item.answer for item in found.criteria], found.verdict.kind
+
+    base, other = answer("B", "inference/s", "gCO2e/kWh", "EUR/kWh"), answer(*units)
+    assert other[0] == pytest.approx(base[0], rel=1e-6)
+    assert other[1:] == base[1:]
+
+
 @settings(max_examples=25)
 @given(
     edge_j=st.floats(1e-6, 1e2),

@@ -6,6 +6,8 @@ import pytest
 from edgekit.core.quantity import Origin
 from edgekit.decision.montecarlo import Input, central, draw, influences, probability
 
+STREAM = [-2.3003397946338002, 0.1342046981421574, 0.5864714539324476]  # the first of stream "a" (PCG64, seed 20261122)
+
 
 def made(name, value, low, high, group=None):
     return Input(
@@ -48,3 +50,31 @@ def test_influences_name_the_input_that_spreads_most():
     found = influences(drawn, drawn["a"] * drawn["b"], drawn)
     assert list(found) == ["a", "b"]
     assert found["a"] > 0.9
+
+
+def test_the_streams_are_those_that_reports_were_made_from():
+    """A numpy that draws otherwise makes other reports of the same runs: then say so in the change log, and make the examples again."""
+    drawn = draw({"a": made("a", 0.0, -1.959964, 1.959964)}, draws=3)["a"]
+    assert drawn.tolist() == pytest.approx(STREAM, rel=1e-12)
+
+
+def test_sums_have_the_mean_and_the_spread_that_theory_says():
+    inputs = {"a": made("a", 1.0, 1 - 1.959964, 1 + 1.959964), "b": made("b", 3.0, 3 - 2 * 1.959964, 3 + 2 * 1.959964)}
+    drawn = draw(inputs, draws=200_000)
+    total = 2 * drawn["a"] + drawn["b"]
+    assert float(total.mean()) == pytest.approx(5.0, abs=0.03)
+    assert float(total.std()) == pytest.approx(8**0.5, rel=0.01)
+
+
+def test_what_ends_at_zero_is_never_drawn_below_it():
+    drawn = draw({"a": made("a", 1.0, 0.0, 2.0), "b": made("b", 1.0, -1.0, 3.0)}, draws=20_000)
+    assert float(drawn["a"].min()) == 0.0
+    assert 0.02 < float(np.mean(drawn["a"] == 0)) < 0.03
+    assert float(drawn["b"].min()) < -1.0
+
+
+def test_a_chance_of_none_or_all_says_how_many_draws_that_rests_on():
+    none, all_won = (probability(np.full(20_000, wins), (Origin.MODELED,)) for wins in (False, True))
+    assert (none.value, none.low, all_won.value, all_won.high) == (0.0, 0.0, 1.0, 1.0)
+    assert none.high == pytest.approx(1 - all_won.low) == pytest.approx(1.92e-4, rel=0.01)
+    assert none.n == 20_000
