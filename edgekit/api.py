@@ -30,8 +30,22 @@ if TYPE_CHECKING:
     from edgekit.flows.compare import CompareResult
     from edgekit.flows.convert import ConvertResult
     from edgekit.flows.report import ReportResult
+    from edgekit.flows.when import WhenResult
 
-__all__ = ["EdgekitError", "Estimate", "Quantity", "RunRecord", "Unknown", "bench", "compare", "convert", "load_run", "measure", "report"]
+__all__ = [
+    "EdgekitError",
+    "Estimate",
+    "Quantity",
+    "RunRecord",
+    "Unknown",
+    "bench",
+    "compare",
+    "convert",
+    "load_run",
+    "measure",
+    "report",
+    "when",
+]
 
 _RECORDS = {"Estimate": "quantity", "Quantity": "quantity", "Unknown": "quantity", "RunRecord": "run"}
 
@@ -141,11 +155,42 @@ def report(
     return flow(request, progress=progress or Silent())
 
 
+def when(
+    duration_s: float,
+    *,
+    deadline_s: float = 86400.0,
+    region: str | None = None,
+    figures: str | Path | None = None,
+    energy_j: float | None = None,
+    **options: Any,
+) -> WhenResult:
+    """Say when work that can wait costs the least CO2e; `options` are further fields of `edgekit.flows.when.WhenRequest` (start, ...).
+
+    `figures` is a CSV of hourly intensities or a profile; without it that of the `region` is used. The saving is in `.advice`.
+    """
+    from edgekit.flows.when import WhenRequest
+    from edgekit.flows.when import when as flow
+
+    request = WhenRequest(
+        duration_s=duration_s,
+        deadline_s=deadline_s,
+        region=region,
+        figures=_path(figures),
+        energy_j=energy_j,
+        **_paths(options, "marginal"),
+    )
+    return flow(request)
+
+
 def load_run(name: str | Path, runs_dir: str | Path = "runs") -> RunRecord:
     """Return a stored run by folder, id, the start of an id, or tag."""
     from edgekit.store.runs import load_run as load
 
     return load(name, Path(runs_dir))
+
+
+def _paths(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: _path(value) if name in names else value for name, value in options.items()}
 
 
 def _path(value: str | Path | None) -> Path | None:

@@ -26,6 +26,16 @@ def test_errors_carry_what_why_and_do(tmp_path):
     assert caught.value.do
 
 
+def test_when_to_run_work_is_one_call():
+    import edgekit
+
+    found = edgekit.when(4 * 3600, region="GB", start="2026-07-01T18:00Z", energy_j=7.2e6)
+    assert (found.advice.kind, found.advice.saved_kg.unit) == ("wait", "kg")
+    for asked in ({"energy_j": float("nan")}, {"deadline_s": float("nan")}, {"marginal": "missing.csv"}):
+        with pytest.raises(edgekit.EdgekitError):
+            edgekit.when(3600, region="GB", **asked)
+
+
 def test_every_public_name_exists():
     import edgekit
     from edgekit import api

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import shlex
 import sys
 import traceback
@@ -14,9 +15,11 @@ import typer
 
 from edgekit.cli.commands import COMMANDS, load
 from edgekit.cli.output import Ui, between_words, paired, printable
-from edgekit.core.errors import EdgekitError, InterruptedRun, SetupError, UsageError
+from edgekit.core.errors import EdgekitError, InterruptedRun, SetupError, UsageError, unknown_name
 
 _RED, _BOLD, _DIM, _OFF = "\033[31;1m", "\033[1m", "\033[2m", "\033[0m"
+_MOST_LETTERS = 2400
+_NO_COMMAND = re.compile(r"No such command '(.*?)'\.")
 _NEW_ISSUE = "https://github.com/edgekit/edgekit/issues/new"
 
 
@@ -60,13 +63,20 @@ def as_text(error: EdgekitError, *, colour: bool = False, width: int | None = No
     """Return the error as lines: error, why, do, more; reasons and advice are broken between words where they are wider than `width`."""
     red, bold, dim, off = (_RED, _BOLD, _DIM, _OFF) if colour else ("", "", "", "")
     beside = None if width is None else width - 7
-    lines = [f"{red}error:{off} {bold}{printable(error.what)}{off}"]
-    why = [part for line in printable(error.why).splitlines() for part in (between_words(line, beside, "") if beside else [line])]
+    lines = [f"{red}error:{off} {bold}{printable(_shortened(error.what))}{off}"]
+    why = [
+        part for line in printable(_shortened(error.why)).splitlines() for part in (between_words(line, beside, "") if beside else [line])
+    ]
     lines += [f"  {dim}{'why' if not n else '   '}{off}  {line}" for n, line in enumerate(why)]
     do = map(printable, paired(error.do, width=beside))
     lines += [f"  {dim}{'do' if not n else '  '}{off}   {line}" for n, line in enumerate(do)]
     lines.append(f"  {dim}more docs/troubleshooting.md#{error.code.replace('.', '-')}   [{error.code}]{off}")
     return "\n".join(lines) + "\n"
+
+
+def _shortened(text: str) -> str:
+    """Return a text without the middle of what nobody reads: somebody's value may be a megabyte. The JSON document has all of it."""
+    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS // 2]} ... {text[-_MOST_LETTERS // 4 :]}"
 
 
 def is_help(error: typer.TyperException) -> bool:
@@ -86,6 +96,10 @@ def from_typer(error: typer.TyperException) -> UsageError:
         near = [(f"did you mean {name}?", "") for name in error.possibilities or ()]
         name = getattr(error, "option_name", "that")
         return UsageError(f"no option is called {name}", code="usage.option", why=f"{path} does not take it", do=[*near, see_help])
+    below = getattr(getattr(context, "command", None), "commands", {})
+    if below and (unknown := _NO_COMMAND.match(error.format_message())):
+        found = unknown_name("command", unknown[1], below, list_command=f"{path} --help")
+        return UsageError(f"{path} has no command {unknown[1]!r}", code=found.code, why=found.why, do=found.do)
     message, _, suggestion = error.format_message().replace("Value error, ", "").strip().rstrip(".").partition(". Did you mean ")
     near = [(f"did you mean {suggestion.rstrip('?')}?", "")] if suggestion else []
     what, found, why = message.partition("': ") if isinstance(error, typer.BadParameter) else (message, "", "")

@@ -24,7 +24,9 @@ app = typer.Typer(invoke_without_command=True)
 
 _Zone = Annotated[str | None, typer.Option(help="Time zone of timestamps without one: Europe/Amsterdam.", show_default="UTC")]
 _Column = Annotated[str | None, typer.Option(help="Column of the CSV that holds g CO2e/kWh.", show_default="the one that is named so")]
-_Unit = Annotated[str | None, typer.Option(help="What the values are in: kg/MWh, lb/kWh.", show_default="what the column's name says, else g/kWh")]
+_Unit = Annotated[
+    str | None, typer.Option(help="What the values are in: kg/MWh, lb/kWh.", show_default="what the column's name says, else g/kWh")
+]
 _Ends = Annotated[bool, typer.Option("--ends", help="Timestamps mark the end of their interval, not its beginning.")]
 
 
@@ -118,7 +120,9 @@ def condense(
     """
     from edgekit.flows.when import ProfileRequest, make_profile
 
-    request = ProfileRequest(csv=csv, region=region, source=source, licence=licence, scope=scope, out=out, zone=zone, column=column)
+    request = ProfileRequest(
+        csv=csv, region=region, source=source, licence=licence, scope=scope, out=out, zone=zone, column=column, unit=unit, ends=ends
+    )
     made = make_profile(request)
     used = shlex.join(["--profile", str(made.path)] if out is not None else ["--region", region])
     current().result(

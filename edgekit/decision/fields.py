@@ -145,6 +145,7 @@ _PRODUCT: tuple[Field, ...] = (
         example="1.2",
         about="the power usage effectiveness of the data centre",
         minimum=1.0,
+        maximum=10.0,
         closed=True,
     ),
     Field(key="cloud.batch", attribute="cloud_batch", kind="count", example="8", about="how many requests the GPU takes at once"),

@@ -5,6 +5,7 @@ Inside, intensities are kg of CO2e per joule and hours count from 1970-01-01 00:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,17 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int64]
 
 KG_PER_J = 1e-3 / 3.6e6  # one g/kWh
+HIGHEST = 3000.0  # g/kWh: no grid emits more in an hour
 LEAST_DAYS = 5  # fewer days of a month say little about its typical hour
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
 
 
 class IntensityProblem(ValueError):
-    """Say in words why hourly figures or a profile cannot be used."""
+    """Say in words why hourly figures or a profile cannot be used; `columns` are those of which one must be named."""
+
+    def __init__(self, why: str, columns: Sequence[str] = ()) -> None:
+        super().__init__(why)
+        self.columns = tuple(columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,7 +7,7 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 
-from edgekit.decision.intensity import KG_PER_J, MONTHS, IntensityProblem, Profile, Trial
+from edgekit.decision.intensity import HIGHEST, KG_PER_J, MONTHS, IntensityProblem, Profile, Trial
 
 _TABLES = ("p10", "median", "p90")
 _TEXTS = ("region", "years", "source", "licence", "scope")
@@ -16,7 +16,7 @@ _TEXTS = ("region", "years", "source", "licence", "scope")
 def profile_text(profile: Profile) -> str:
     """Return a profile as TOML text; intensities in g CO2e/kWh, hours in UTC."""
     lines = ["# g CO2e/kWh of each hour of the day (UTC, 00 to 23) in each month; made by `edgekit when profile`", 'version = "1"']
-    lines += [f"{name} = {json.dumps(getattr(profile, name), ensure_ascii=False)}" for name in _TEXTS]
+    lines += [f"{name} = {_quoted(getattr(profile, name))}" for name in _TEXTS]
     lines += [f"days = {profile.days}", f"filled = {json.dumps(list(profile.filled))}"]
     _add_trials(lines, profile.trials)
     for name in _TABLES:
@@ -24,6 +24,12 @@ def profile_text(profile: Profile) -> str:
         lines += ["", f"[{name}]"]
         lines += [f"{month} = [{', '.join(f'{value / KG_PER_J:.1f}' for value in row)}]" for month, row in zip(MONTHS, rows, strict=True)]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace(
+        "\x7f", "\\u007f"
+    )  # of the characters that TOML does not take, JSON knows all but one
 
 
 def _add_trials(lines: list[str], trials: Sequence[Trial]) -> None:
@@ -37,7 +43,7 @@ def load_profile(text: str) -> Profile:
     """Return the profile of a TOML text; raise IntensityProblem for what is missing or cannot be meant."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise IntensityProblem(f"not TOML: {error}") from error
     if data.get("version") != "1":
         raise IntensityProblem(f"version {data.get('version')!r} of a profile; this edgekit reads version '1'")
@@ -49,7 +55,10 @@ def load_profile(text: str) -> Profile:
         for hour in range(24):
             if not p10[month][hour] <= median[month][hour] <= p90[month][hour]:
                 raise IntensityProblem(f"{name}, {hour:02d}:00: the median does not lie between p10 and p90")
-    region, years, source, licence, scope = (str(data[name]) for name in _TEXTS)
+    for name in _TEXTS:
+        if not isinstance(data[name], str) or not data[name].strip():
+            raise IntensityProblem(f"{name} is no text")
+    region, years, source, licence, scope = (data[name] for name in _TEXTS)
     try:
         return Profile(
             region=region,
@@ -57,14 +66,14 @@ def load_profile(text: str) -> Profile:
             source=source,
             licence=licence,
             scope=scope,
-            days=int(data["days"]),
+            days=_days(data["days"]),
             median=median,
             p10=p10,
             p90=p90,
-            filled=tuple(str(name) for name in data.get("filled", ())),
+            filled=tuple(MONTHS[MONTHS.index(name)] for name in data.get("filled", ())),
             trials=tuple(_trial(entry) for entry in data.get("tried", ())),
         )
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         raise IntensityProblem(f"an entry cannot be read: {error}") from error
 
 
@@ -81,12 +90,21 @@ def _table(name: str, data: object) -> tuple[tuple[float, ...], ...]:
 
 
 def _is_intensity(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= HIGHEST
+
+
+def _days(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1e6:
+        raise ValueError("days counts the days behind the profile")
+    return value
 
 
 def _trial(row: Sequence[object]) -> Trial:
     duration_h, deadline_h, hour, starts, *shares = (float(str(value)) for value in row)
     now_low, now, now_high, mean_low, mean, mean_high, worse, *captured = shares
+    ordered = now_low <= now <= now_high <= 1 and mean_low <= mean <= mean_high <= 1
+    if not (ordered and 0 <= worse <= 1 and all(map(math.isfinite, shares)) and duration_h > 0 and starts >= 1):
+        raise ValueError(f"a row of tried holds what cannot be: {list(row)}")
     return Trial(
         hour=int(hour),
         duration_s=duration_h * 3600,

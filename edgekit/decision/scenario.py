@@ -19,8 +19,10 @@ from edgekit.decision.overrides import read_overrides
 from edgekit.decision.units import UnitProblem, parse
 
 _BY_KEY = {entry.key: entry for entry in FIELDS}
+_TABLES = {entry.key.rpartition(".")[0] for entry in FIELDS} - {""} | {"constants"}
 _SAME = (("rate", "inferences_per_day"), ("payload", "payload_up"), ("cloud.request_rate", "cloud.utilisation"))
 _DAY_S = 86_400.0
+_MOST = 10**15  # more devices, or inferences a day, than there will ever be; larger ones would also no longer be exact
 
 
 def default_scenario(constants: Mapping[str, Constant]) -> Scenario:
@@ -32,13 +34,16 @@ def parse_scenario(text: str, *, where: str, constants: Mapping[str, Constant]) 
     """Return the scenario in TOML `text`; raise UsageError that names the line, what is wrong, and a correct line to paste."""
     try:
         data = tomllib.loads(text)
+        written = {key: value for key, value in _flatten(data) if not (value == {} and key in _TABLES)}
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(
             f"{where} is not valid TOML", code="scenario.syntax", why=str(error), do=[("a line looks like this:", 'rate = "1 inference/s"')]
         ) from error
-    overrides = read_overrides(data.pop("constants", {}), where, constants)
-    written = dict(_flatten(data))
-    for key in written:
+    overrides = read_overrides(data.get("constants", {}), where, constants)
+    written = {key: value for key, value in written.items() if key.partition(".")[0] != "constants"}
+    for key, value in written.items():
+        if key in _TABLES:
+            raise _no_table(key, value, where)
         if key not in _BY_KEY:
             raise _misspelt(key, where)
     for pair in _SAME:
@@ -74,7 +79,7 @@ def _build(values: Mapping[str, Any], given: Sequence[str], constants: Mapping[s
 
 def _flatten(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in data.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
@@ -87,6 +92,17 @@ def _misspelt(key: str, where: str) -> UsageError:
     do = [(f"did you mean {name}?", _line(_BY_KEY[name])) for name in dict.fromkeys(near)][:2]
     return UsageError(
         f"{where}: there is no line called {key}", code="scenario.key", why=f"known: {', '.join(_BY_KEY)}", do=do, data={"key": key}
+    )
+
+
+def _no_table(key: str, value: Any, where: str) -> UsageError:
+    inside = next(entry for entry in FIELDS if entry.key.startswith(f"{key}."))
+    return UsageError(
+        f"{where}: {key} is a table, not {value!r}",
+        code="scenario.value",
+        why=f"its lines stand under [{key}], which is written once",
+        do=[("write it like this:", _line(inside))],
+        data={"key": key},
     )
 
 
@@ -165,6 +181,8 @@ def _within(entry: Field, number: float) -> float:
 def _count(entry: Field, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise UnitProblem("a whole number is expected here")
+    if value > _MOST:
+        raise UnitProblem(f"it must be at most {_MOST:g}")
     return int(_within(entry, value))
 
 

@@ -75,6 +75,7 @@ _COMPOUND = {
     "1/year": "a number per time",
     "": "a plain ratio",
 }
+_EXTREME = 1e30  # of a base unit: what is larger, or smaller than its inverse, is a slip, and products of such numbers are no numbers
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*")
 
 
@@ -106,8 +107,8 @@ def parse(text: object, unit: str) -> float:
     if found.dimensionality != units_of(unit).dimensionality:
         raise UnitProblem(f"{text!r} is {describe(found)}; {kind_of(unit)} is expected here")
     value = float(registry().Quantity(float(number), found).to(units_of(unit)).magnitude)
-    if not math.isfinite(value):
-        raise UnitProblem(f"{text!r} is beyond every number; {kind_of(unit)} is expected here")
+    if not math.isfinite(value) or (value != 0 and not 1 / _EXTREME <= abs(value) <= _EXTREME):
+        raise UnitProblem(f"{text!r} is beyond every number that can be meant; {kind_of(unit)} is expected here")
     return float(f"{value:.15g}")  # "95 %" is 0.95, not 0.9500000000000001
 
 

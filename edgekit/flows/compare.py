@@ -35,7 +35,9 @@ def compare(request: CompareRequest, *, progress: Progress, load: Callable[[str]
         raise UsageError(
             "a comparison needs two runs",
             code="compare.runs",
-            why=f"{len(runs)} named",
+            why=f"{', '.join(map(repr, request.runs))} mean one run: {runs[0].id}"
+            if runs and len(request.runs) > 1
+            else f"{len(runs)} named",
             do=[("name a baseline and at least one more:", "edgekit compare BASELINE RUN...")],
         )
     result = analyse(runs, folders)

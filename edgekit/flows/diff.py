@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.core.errors import UsageError
-from edgekit.core.jsonio import load_record
 from edgekit.links.files import read_text
 from edgekit.reports.changes import Change, Standing, changes
 from edgekit.reports.model import Report
+from edgekit.reports.stored import intact, load_report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ def diff(before: Path, after: Path) -> DiffResult:
     Raises:
         UsageError: a file is no report, or the two are of different model families: their joules do not answer one question.
     """
-    ours, theirs = (load_record(Report, read_text(path, "report"), where=str(path)) for path in (before, after))
+    ours, theirs = (load_report(read_text(path, "report"), where=str(path)) for path in (before, after))
     if ours.decision.family != theirs.decision.family:
         raise UsageError(
             f"{before} and {after} are of different models",
@@ -45,4 +45,5 @@ def diff(before: Path, after: Path) -> DiffResult:
             why=" against ".join(f"family {report.decision.family[:12]} ({report.decision.model})" for report in (ours, theirs)),
             do=[("see what each is of:", f"grep -m1 '\"family\"' {shlex.join([str(before), str(after)])}")],
         )
-    return DiffResult(before=ours, after=theirs, changes=changes(ours, theirs))
+    with intact(str(before), str(after)):
+        return DiffResult(before=ours, after=theirs, changes=changes(ours, theirs))

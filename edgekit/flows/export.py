@@ -10,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 
 from edgekit.core.errors import SetupError, UsageError
-from edgekit.core.jsonio import load_record
 from edgekit.core.run import RunRecord
 from edgekit.decision.constants import load_constants
 from edgekit.decision.decide import decide
@@ -18,6 +17,7 @@ from edgekit.decision.scenario import default_scenario
 from edgekit.links.files import read_text, write_atomic
 from edgekit.registry import exporter_class
 from edgekit.reports.model import Report, build
+from edgekit.reports.stored import intact, load_report
 from edgekit.store.runs import load_runs
 
 
@@ -42,7 +42,9 @@ def export(request: ExportRequest, *, load: Callable[[str], Mapping[str, RunReco
     path = Path(request.subject)
     is_report = path.suffix == ".json" and path.name != "run.json" and path.is_file()
     if is_report:
-        content = exporter.write(load_record(Report, read_text(path, "report"), where=str(path)))
+        stored = load_report(read_text(path, "report"), where=str(path))
+        with intact(str(path)):
+            content = exporter.write(stored)
     elif not exporter.of_runs:
         raise UsageError(
             f"a run alone cannot be written as {request.kind}",

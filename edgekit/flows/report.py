@@ -29,9 +29,11 @@ from edgekit.reports import charts, html, markdown
 from edgekit.reports.anchors import anchors
 from edgekit.reports.model import Report, build
 from edgekit.reports.power_trace import PowerTrace, power_trace
+from edgekit.reports.stored import intact, load_report
 from edgekit.store.runs import find_references, load_runs, open_traces
 
 FORMATS = ("html", "md", "json")  # what is written unless something else is asked for
+_SCENARIO_BYTES = 1_000_000
 RENDERED = {"html": ".html", "md": ".md", "json": ".json", "pdf": ".pdf"}
 
 LoadRuns = Callable[[str], Mapping[str, RunRecord]]
@@ -106,7 +108,8 @@ def report(
     else:
         made = stored
     progress.step("drawing the report")
-    contents = render(made, request.formats)
+    with intact(request.runs[0]) if stored is not None else contextlib.nullcontext():
+        contents = render(made, request.formats)
     for kind, content in contents.items():
         write_atomic(targets[kind], content)
     return ReportResult(report=made, files=targets)
@@ -142,14 +145,17 @@ def read_report(request: ReportRequest) -> Report | None:
             why="its scenario, training and cloud are settled: only its formats can be chosen",
             do=[("leave the other options out:", shlex.join(["edgekit", "report", str(path), "--format", "html"]))],
         )
-    return load_record(Report, read_text(path, "report"), where=str(path))
+    return load_report(read_text(path, "report"), where=str(path))
 
 
 def plan(request: ReportRequest) -> dict[str, Path]:
     """Return the files to write, by kind."""
     if not request.runs:
         raise UsageError(
-            "no run was named", code="report.runs", do=[("record one:", "edgekit bench ARTIFACT"), ("then:", "edgekit report RUN...")]
+            "no run was named",
+            code="report.runs",
+            why="a report decides over runs, or draws a REPORT.json again",
+            do=[("record one:", "edgekit bench ARTIFACT"), ("then:", "edgekit report RUN...")],
         )
     suffixes = {kind: RENDERED[kind] if kind in RENDERED else exporter_class(kind).suffix for kind in request.formats}
     stem = request.out / "report" if request.out.is_dir() else request.out
@@ -171,7 +177,9 @@ def read_frame(request: ReportRequest) -> Frame:
     constants = load_constants(files("edgekit.decision").joinpath("constants.toml").read_text(encoding="utf-8"))
     scenario = default_scenario(constants)
     if request.scenario is not None:
-        scenario = parse_scenario(read_text(request.scenario, "scenario"), where=str(request.scenario), constants=constants)
+        scenario = parse_scenario(
+            read_text(request.scenario, "scenario", most_bytes=_SCENARIO_BYTES), where=str(request.scenario), constants=constants
+        )
     training = None
     if request.training is not None:
         training = load_record(TrainingRecord, read_text(request.training, "training record"), where=str(request.training))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from importlib.resources import files
@@ -21,11 +23,17 @@ from edgekit.links.files import read_text, write_atomic
 from edgekit.links.folders import data_folder
 
 _LONGEST_S = 14 * 86400.0  # a profile of hours knows nothing of weeks
+_MOST_J = 1e21  # the world's primary energy of a year
+_LAST_S = 7_258_118_400.0  # the year 2200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhenRequest:
-    """Hold what was asked: the work, the grid and where its figures are. `start` is a timestamp; None stands for now."""
+    """Hold what was asked: the work, the grid and where its figures are. `start` is a timestamp; None stands for now.
+
+    `zone`, `column`, `unit` and `ends` say how a CSV is read: the zone of its timestamps without one, the column of the values and what
+    they are in, and that timestamps mark the end of their interval.
+    """
 
     duration_s: float
     deadline_s: float
@@ -36,6 +44,8 @@ class WhenRequest:
     start: str | None = None
     zone: str | None = None
     column: str | None = None
+    unit: str | None = None
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +71,8 @@ class ProfileRequest:
     out: Path | None = None
     zone: str | None = None
     column: str | None = None
+    unit: str | None = None
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +86,20 @@ class ProfileResult:
 
 def when(request: WhenRequest, *, clock: SystemClock | None = None, kept: Path | None = None) -> WhenResult:
     """Return when the work should run; raise UsageError for figures that cannot be read. `kept` is the folder of profiles."""
-    if request.duration_s <= 0 or not request.duration_s <= request.deadline_s <= _LONGEST_S:
+    if not 1 <= request.duration_s <= request.deadline_s <= _LONGEST_S:
+        taken, given = (f"{seconds / 3600:g} h" for seconds in (request.duration_s, request.deadline_s))
         raise UsageError(
             "the work does not fit into the time it has",
             code="when.deadline",
-            why=f"it takes {request.duration_s / 3600:g} h and must be done within {request.deadline_s / 3600:g} h; two weeks are the most",
+            why=f"it takes {taken} and must be done within {given}; a second is the least, two weeks are the most",
             do=[("give it time:", "edgekit when --duration 4h --deadline 24h --profile FILE.csv")],
+        )
+    if request.energy_j is not None and not 0 < request.energy_j <= _MOST_J:
+        raise UsageError(
+            f"{request.energy_j:g} J is no energy of such work",
+            code="when.energy",
+            why="it must be more than nothing and less than what the world takes in a year",
+            do=[("state what the work takes in all:", "edgekit when --region GB --energy 2kWh")],
         )
     zone = _zone(request.zone)
     start_s = _start(request.start, zone, clock or SystemClock())
@@ -101,6 +121,14 @@ def make_profile(request: ProfileRequest, *, kept: Path | None = None) -> Profil
             code="when.region",
             why="letters, digits, dots, dashes and underscores, as in NL or US-CAL",
         )
+    for option, text in (("--source", request.source), ("--licence", request.licence)):
+        if not text.strip():
+            raise UsageError(
+                f"{option} says nothing",
+                code="when.terms",
+                why="figures that nobody stands for, or that came on unknown terms, may not be passed on",
+                do=[("name both:", f'edgekit when profile {shlex.quote(str(request.csv))} --region NL --source "WHO" --licence "WHICH"')],
+            )
     profile, reading = _condensed(request.csv, request, _zone(request.zone))
     if profile.filled:
         raise UsageError(
@@ -138,6 +166,7 @@ def _kept_profile(request: WhenRequest, folder: Path) -> Path:
         code="when.profile",
         why=f"known: {', '.join(sorted(found))}; few hourly figures come with terms that let them be shipped",
         do=[
+            *((f"did you mean {name}?", f"edgekit when --region {shlex.quote(name)}") for name in _alike(request.region or "", found)),
             ("get a year of hourly figures as CSV (timestamp, g CO2e/kWh):", "docs/when.md lists sources and their licences"),
             ("use the file directly:", "edgekit when --duration 4h --deadline 24h --profile FILE.csv"),
             (
@@ -146,6 +175,11 @@ def _kept_profile(request: WhenRequest, folder: Path) -> Path:
             ),
         ],
     )
+
+
+def _alike(name: str, known: Iterable[str]) -> list[str]:
+    upper = {region.upper(): region for region in known}
+    return [upper[match] for match in difflib.get_close_matches(name.upper(), upper, n=1)]
 
 
 def regions(folder: Path) -> dict[str, Path]:
@@ -182,7 +216,8 @@ def _figures(path: Path, request: WhenRequest, zone: tzinfo | None) -> tuple[Pro
 
 def _condensed(path: Path, request: WhenRequest | ProfileRequest, zone: tzinfo | None) -> tuple[Profile, Reading]:
     try:
-        reading = read_csv(read_text(path, "figures"), zone=zone, column=request.column)
+        text = read_text(path, "figures")
+        reading = read_csv(text, zone=zone, column=request.column, unit=request.unit, ends=request.ends)
         named = request.region or path.stem
         return condense(reading.curve, region=named, source=path.name, licence="that of the file", scope=reading.column), reading
     except IntensityProblem as problem:
@@ -190,8 +225,20 @@ def _condensed(path: Path, request: WhenRequest | ProfileRequest, zone: tzinfo |
             f"{path} cannot be read as hourly intensities",
             code="when.figures",
             why=str(problem),
-            do=[("a line holds a timestamp and g CO2e/kWh:", "2025-03-01T14:00Z,231"), ("look at it:", f"head {shlex.quote(str(path))}")],
+            do=[
+                *(("name the column:", f"{_asked(path, request)} --column {shlex.quote(name)}") for name in problem.columns[:2]),
+                ("a line holds a timestamp and g CO2e/kWh:", "2025-03-01T14:00Z,231"),
+                ("look at it:", f"head {shlex.quote(str(path))}"),
+            ],
         ) from problem
+
+
+def _asked(path: Path, request: WhenRequest | ProfileRequest) -> str:
+    """Return the command that reads the file, without its other options."""
+    if isinstance(request, WhenRequest):
+        return f"edgekit when --profile {shlex.quote(str(path))}"
+    named = ["--region", request.region, "--source", request.source, "--licence", request.licence]
+    return shlex.join(["edgekit", "when", "profile", str(path), *named])
 
 
 def _told(path: Path, reading: Reading, profile: Profile | None = None) -> tuple[Note, ...]:
@@ -205,6 +252,8 @@ def _told(path: Path, reading: Reading, profile: Profile | None = None) -> tuple
                 advice="add Z or +01:00",
             )
         )
+    if reading.ends:
+        found.append(Note(code="when.ends", text=f"{path.name}: each timestamp marks the end of its interval"))
     if reading.gaps:
         hours = len(reading.curve.kg_per_j)
         found.append(Note(code="when.gaps", text=f"{path.name}: {reading.gaps} of {hours} hours are missing; days with gaps are left out"))
@@ -230,6 +279,9 @@ def _zone(name: str | None) -> tzinfo | None:
 
 def _start(text: str | None, zone: tzinfo | None, clock: SystemClock) -> float:
     try:
-        return moment(clock.now_utc() if text is None else text, zone)
+        found = moment(clock.now_utc() if text is None else text, zone)
+        if not 0 <= found < _LAST_S:
+            raise IntensityProblem("a moment between 1970 and 2200 is expected")
     except IntensityProblem as problem:
         raise UsageError(f"--start {text!r} cannot be read", code="when.start", why=str(problem)) from problem
+    return found

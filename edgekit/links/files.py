@@ -139,11 +139,21 @@ def read_bytes(path: Path, what: str) -> bytes:
         return path.read_bytes()
 
 
-def read_text(path: Path, what: str) -> str:
-    """Return the text of a file the user named; raise UsageError when it is missing, a folder, unreadable or not UTF-8."""
+def read_text(path: Path, what: str, *, most_bytes: int | None = None) -> str:
+    """Return the text of a file the user named; raise UsageError when it is missing, a folder, unreadable or not UTF-8.
+
+    A byte order mark, which some editors put first, is not part of the text. With `most_bytes` a larger file is refused unread.
+    """
     require_file(path, what)
     with reading(path, what):
-        return path.read_text(encoding="utf-8")
+        if most_bytes is not None and (size := path.stat().st_size) > most_bytes:
+            raise UsageError(
+                f"{what} {path} is too large",
+                code="file.large",
+                why=f"{size / 1e6:.0f} MB; {most_bytes / 1e6:g} MB are more than any {what} needs",
+                do=[("look at how it begins:", f"head -c 300 {shlex.quote(str(path))}")],
+            )
+        return path.read_text(encoding="utf-8-sig")
 
 
 def sha256_of(path: Path) -> str:

@@ -9,15 +9,17 @@ import os
 import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from edgekit.core import jsonio
 from edgekit.core.errors import SetupError, UsageError
+from edgekit.core.quantity import Estimate
 from edgekit.core.run import RunRecord
 from edgekit.core.trace import ChunkedTrace, Trace
-from edgekit.links.files import bundled, read_bytes, sha256_of, write_atomic, writing
+from edgekit.links.files import bundled, read_bytes, reading, sha256_of, write_atomic, writing
 from edgekit.links.lock import lock
 from edgekit.store.journal import JOURNAL, fold, read_events
 from edgekit.store.traces import compact, open_trace, read_trace
@@ -26,6 +28,7 @@ RECORD = "run.json"
 OWNER = "owner"
 T = TypeVar("T")
 
+_MOST = 1e20  # joules or seconds of one inference: more than the world takes in months, or than its age
 SWEEP = "sweep-"  # tags that begin so are given by a sweep, to all of its sessions
 
 
@@ -126,10 +129,11 @@ class RunStore:
         ids of several sessions.
         """
         direct = Path(name)
-        if direct.name == RECORD and direct.is_file():
-            return [direct.parent]
-        if (direct / RECORD).is_file():
-            return [direct]
+        with reading(direct, "run"):
+            if direct.name == RECORD and direct.is_file():
+                return [direct.parent]
+            if (direct / RECORD).is_file():
+                return [direct]
         ids = sorted(path.parent.name for path in self.root.glob(f"*/{RECORD}"))
         if name in ids:
             return [self.root / name]
@@ -159,17 +163,51 @@ class RunStore:
 
 def load_run(name: str | Path, runs_dir: Path) -> RunRecord:
     """Return the run that `name` means in `runs_dir`; raise UsageError when there is none, or more than one."""
-    return read_record(RunStore(runs_dir).find(str(name)) / RECORD)
+    return _believed(RunStore(runs_dir).find(str(name)))
 
 
 def load_runs(name: str, runs_dir: Path) -> dict[str, RunRecord]:
     """Return the runs that `name` means by their folders, as the user may type them; a tag or a session means all of its runs."""
-    return {str(folder): read_record(folder / RECORD) for folder in RunStore(runs_dir).find_all(name)}
+    return {str(folder): _believed(folder) for folder in RunStore(runs_dir).find_all(name)}
 
 
 def read_record(path: Path) -> RunRecord:
     """Return the record stored in a run.json."""
     return jsonio.load_record(RunRecord, read_bytes(path, "the run record"), where=str(path))
+
+
+def _believed(folder: Path) -> RunRecord:
+    """Return the record of a run folder; raise UsageError for figures that no run can have."""
+    record = read_record(folder / RECORD)
+    for why in impossible(record):
+        raise UsageError(
+            f"{folder / RECORD} holds what no run can have",
+            code="run.impossible",
+            why=why,
+            do=[("repeat the analysis from its raw readings:", shlex.join(["edgekit", "bench", "--reanalyse", str(folder)]))],
+        )
+    return record
+
+
+def impossible(record: RunRecord) -> Iterator[str]:
+    """Yield what of a record cannot be: somebody edited it, or another program wrote it."""
+    if record.created and not _is_date(record.created):
+        yield f"created: {record.created[:40]!r} does not begin with a date"
+    if record.analysis is not None:
+        for name, unit in (("energy_j_per_inference", "J"), ("time_s_per_inference", "s")):
+            figure = getattr(record.analysis, name)
+            if isinstance(figure, Estimate) and not (figure.unit == unit and 0 < figure.value <= figure.high <= _MOST):
+                yield f"analysis.{name}: {figure.value:g} {figure.unit}; more than 0 {unit} is expected"
+    accuracy = record.artifact.verification.accuracy if record.artifact.verification is not None else None
+    if isinstance(accuracy, Estimate) and not 0 <= accuracy.value <= 1:
+        yield f"artifact.verification.accuracy: {accuracy.value:g}; a share between 0 and 1 is expected"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text[:10]))
+    except ValueError:
+        return False
 
 
 def write_record(folder: Path, record: RunRecord) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.core.errors import UsageError
 from edgekit.decision.profile_toml import load_profile
 from edgekit.flows.when import ProfileRequest, WhenRequest, make_profile, regions, when
 from edgekit.links.clock import SystemClock
@@ -98,15 +99,34 @@ def test_now_is_the_clocks_now_and_marginal_figures_are_judged_beside(synthetic:
         (["--deadline", "30d"], "when.deadline"),
         (["--zone", "Middle/Earth"], "when.zone"),
         (["--start", "soon"], "when.start"),
+        (["--start", "9999-12-31T23:00Z"], "when.start"),
+        (["--duration", "1e-300s"], "when.deadline"),
+        (["--power", "1e28W"], "when.energy"),
+        (["--unit", "stone/kWh"], "when.figures"),
         (["--energy", "2"], "bench.amount"),
         (["--energy", "1kWh", "--power", "1W"], "usage.arguments"),
         (["--column", "other"], "when.figures"),
     ],
 )
 def test_what_cannot_be_meant_is_one_clear_message(run_edgekit: Run, synthetic: Path, options: list[str], code: str) -> None:
-    done = run_edgekit("when", "--profile", synthetic, *options)
+    done = run_edgekit("--json", "when", "--profile", synthetic, *options)
     assert done.returncode == 2
-    assert f"[{code}]" in done.stderr
+    assert (done.json()["data"]["code"], bool(done.json()["data"]["do"])) == (code, True)
+
+
+def test_columns_near_names_and_terms_are_told_with_a_command_to_paste(synthetic: Path, tmp_path: Path) -> None:
+    several = tmp_path / "two kinds.csv"
+    several.write_text("Datetime (UTC),Zone,gCO2eq/kWh (direct),gCO2eq/kWh (LCA)\n2025-07-01 00:00,NL,1,2\n")
+    for request, advice in [
+        (WhenRequest(duration_s=60, deadline_s=99, figures=several), f"edgekit when --profile '{several}' --column 'gCO2eq/kWh (direct)'"),
+        (WhenRequest(duration_s=60, deadline_s=99, region="gb2"), "edgekit when --region GB"),
+    ]:
+        with pytest.raises(UsageError) as caught:
+            when(request)
+        assert caught.value.do[0][1] == advice
+    with pytest.raises(UsageError) as caught:
+        make_profile(ProfileRequest(csv=synthetic, region="NL", source="me", licence=" ", out=tmp_path / "nl.toml"))
+    assert (caught.value.code, (tmp_path / "nl.toml").exists()) == ("when.terms", False)
 
 
 @pytest.mark.slow

@@ -37,6 +37,8 @@ def grams(curve: Curve) -> list[float]:
         "1751328000000,100\n1751331600000,200\n",
         "\ufeffDatetime (UTC);Wert\n2025-07-01 00:00;100,0\n2025-07-01 01:00;200,0\n",
         "time\tg\n2025-07-01T01:00Z\t200\n\n2025-07-01T00:00Z\t100\n",
+        "UTC Time at End of Hour,Net MW,CO2 lbs/MWh\n7/1/2025 1:00:00 AM,5,220.462262\n07/01/2025 02:00 AM,5,440.924524",
+        "period,kg CO2 per MWh\n2025-07-01T00,100\n2025-07-01T01,200",
         "# a remark\n2025-07-01T00:00Z,100\n2025-07-01T01:00Z,200",
     ],
 )
@@ -71,8 +73,20 @@ def test_the_column_is_found_by_its_name_or_asked_for() -> None:
     assert grams(read_csv(two, column="intensity gCO2/kWh (life cycle)").curve) == [130]
     with pytest.raises(IntensityProblem, match="--column"):
         read_csv(two)
-    with pytest.raises(IntensityProblem, match="no column is called 'x'"):
+    with pytest.raises(IntensityProblem, match="no column is called 'x'") as caught:
         read_csv(two, column="x")
+    assert caught.value.columns == ("intensity gCO2/kWh (direct)", "intensity gCO2/kWh (life cycle)")
+    assert not read_csv(two, zone=AMSTERDAM, column=caught.value.columns[0]).naive  # the column's name says UTC, whatever --zone says
+    assert read_csv(two, zone=AMSTERDAM, column=caught.value.columns[0]).curve.start_h == hour_of("2025-07-01T00:00")
+
+
+def test_a_unit_and_the_end_of_an_interval_may_be_stated() -> None:
+    rows = "UTC time,CO2 Emissions Intensity for Consumed Electricity\n2025-07-01 01:00,0.5\n2025-07-01 02:00,1\n"
+    found = read_csv(rows, unit="lb/kWh", ends=True)
+    assert (found.curve.start_h, grams(found.curve)) == (hour_of("2025-07-01T00:00"), [226.796185, 453.59237])
+    assert read_csv(rows.replace("01:00", "00:30").replace("02:00", "01:00"), unit="lb/kWh", ends=True).gaps == 0
+    with pytest.raises(IntensityProblem, match="'stone/kWh' is no unit of an intensity"):
+        read_csv(rows, unit="stone/kWh")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +101,13 @@ def test_the_column_is_found_by_its_name_or_asked_for() -> None:
         ("2025-07-01T00:00Z,1\n2025-07-01T01:00Z", "line 2: has no value"),
         ("2025-07-01T00:00Z,100\n2025-07-01T01:00Z,-3", "line 2: -3 is no intensity"),
         ("2025-07-01T00:00Z,100\n2025-07-01T01:00Z,231000", "line 2: 231000 is no intensity"),
-        ("2025-07-01T00:00Z,0.23\n2025-07-01T01:00Z,0.3", "are they kg/kWh"),
+        ("2025-07-01T00:00Z,0.23\n2025-07-01T01:00Z,0.3", "--unit kg/kWh"),
+        ("time,t/MWh\n2025-07-01T00:00Z,23\n2025-07-01T01:00Z,23", r"line 2: 23000 is no intensity in g"),
+        ("2025-10-26 02:00,1\n2025-10-26 02:00,2", "same timestamp: are they local time"),
+        ("time,v\n13/7/2025 1:00:00 PM,1", "line 2: '13/7/2025 1:00:00 PM' is not a timestamp"),
+        ("time,v\n7/1/2025 13:00:00 PM,1", "not a timestamp"),
+        ("t,v\n2025-07-01T00:00Z," + "9" * 200_000, "line 2: field larger than"),
+        ("\0" * 1000, r"there are '\\x00.{300,330}\.\.\.'$"),
         ("2025-07-01T00:00Z,100\n2025-07-02T00:00Z,100", "24 h apart"),
         ("2025-07-01T00:00Z,100\n2025-07-01T02:00+02:00,90", "lines 1 and 2 have the same timestamp"),
         ("2025-07-01T00:00Z,\n2025-07-01T01:00Z,", "no row has a value"),
@@ -120,7 +140,7 @@ def test_a_moment_is_utc_unless_a_zone_says_otherwise() -> None:
 def test_a_profile_outlives_its_file() -> None:
     rng = np.random.default_rng(5)
     year = Curve(start_h=hour_of("2025-01-01T00:00"), kg_per_j=rng.uniform(100, 400, 8760) * KG_PER_J)
-    made = with_trials(condense(year, region="XX", source='a "quoted" source', licence="CC-BY-4.0", scope="direct"), year)
+    made = with_trials(condense(year, region="XX", source='a "quoted" source\x7f\x1b', licence="CC-BY-4.0", scope="direct"), year)
     text = profile_text(made)
     read = load_profile(text)
     assert profile_text(read) == text
@@ -133,7 +153,16 @@ def test_a_profile_outlives_its_file() -> None:
         (text.replace("January = [", "January = [1, "), "24 figures"),
         (text.replace("days = 365", 'days = "many"'), "cannot be read"),
         (text.replace("tried = [", "tried = [\n  [1, 2],"), "cannot be read"),
+        (text.replace("tried = [", "tried = [\n  [4, 24, 22, 9, nan, nan, nan, nan, nan, nan, nan],"), "what cannot be"),
+        (text.replace("tried = [", "tried = [\n  [4, 24, 22, 9, -inf, 0.1, 0.2, 0.1, 0.2, 0.3, 0],"), "what cannot be"),
+        (text.replace("tried = [", "tried = [\n  [4, 24, 22, 9, 0.3, 0.1, 0.2, 0.1, 0.2, 0.3, 0],"), "what cannot be"),
+        (text.replace("days = 365", "days = inf"), "days counts"),
+        (text.replace("days = 365", "days = -3"), "days counts"),
+        (text.replace("filled = []", 'filled = "May"'), "cannot be read"),
+        (text.replace('region = "XX"', "region = 7"), "region is no text"),
+        (text.replace("January = [", "January = [1e300, 1, ").replace(", 1, ", ", "), "24 figures"),
         ("[[", "not TOML"),
+        ("x = " + "[" * 50_000, "not TOML"),
     ]:
         with pytest.raises(IntensityProblem, match=words):
             load_profile(broken)

@@ -42,6 +42,25 @@ def read(text, constants):
         ('[constants]\nnetwork_fixed_avrage = "1 kWh/GB"', "scenario.key", "network_fixed_avrage"),
         ('[constants]\nnetwork_fixed_average = "1 kWh"', "scenario.value", "network_fixed_average"),
         ('[constants]\nnetwork_fixed_average = { value = "3 kWh/GB", high = "1 kWh/GB" }', "scenario.value", "network_fixed_average"),
+        ('[constants]\nnetwork_fixed_average = { value = "3 kWh/GB", low = "-1 kWh/GB" }', "scenario.value", "at least 0"),
+        ('[constants]\nnetwork_fixed_average = "1 J/B"\naverage_network_fixed = "2 J/B"', "scenario.twice", "average_network_fixed"),
+        ("[constants]\npue_hyperscale = 0.5", "scenario.value", "at least 1"),
+        ('[constants]\ncloud_pool_utilisation = "0 %"', "scenario.value", "at least 0.001"),
+        ('[constants]\ncloud_pool_utilisation = "150 %"', "scenario.value", "at most 1"),
+        ("[constants]\ncloud_share_idle = 3", "scenario.value", "at most 0.45"),
+        ('[constants]\ndevice_lifetime = "0 years"', "scenario.value", "at least 86400 s"),
+        ('constants = "x"', "scenario.value", "constants is a table"),
+        ('device = "pi"', "scenario.value", "device is a table"),
+        ('[[cloud]]\nshape = "shared"', "scenario.value", "cloud is a table"),
+        ("[devise]", "scenario.key", "devise"),
+        ("[rate]", "scenario.value", "rate"),
+        (f"inferences_per_day = {10**400}", "scenario.value", "at most 1e+15"),
+        ("fleet = 9000000000000000000", "scenario.value", "at most 1e+15"),
+        ("cloud.pue = 50", "scenario.value", "at most 10"),
+        ('payload = "1e300 kB"', "scenario.value", "beyond every number"),
+        ('cloud.request_rate = "1e-300 inference/s"', "scenario.value", "beyond every number"),
+        ("a." * 2000 + "b = 1", "scenario.syntax", "recursion"),
+        ("constants.network_fixed_average." + "a." * 2000 + "b = 1", "scenario.syntax", "recursion"),
     ],
 )
 def test_a_mistake_gets_one_message_that_names_it(text, code, words, constants):
@@ -49,6 +68,17 @@ def test_a_mistake_gets_one_message_that_names_it(text, code, words, constants):
         read(text, constants)
     assert caught.value.code == code
     assert words in str(caught.value)
+
+
+def test_a_line_that_is_offered_for_a_constant_can_be_pasted(constants):
+    for name in constants:
+        with pytest.raises(UsageError) as caught:
+            read(f"[constants]\n{name} = true", constants)
+        offered = caught.value.do[0][1]
+        assert read(f"[constants]\n{offered}", constants).overrides[0].value == pytest.approx(constants[name].value), offered
+    with pytest.raises(UsageError) as caught:
+        read("[constants]\npue_hyperscal = 1.2", constants)
+    assert caught.value.do == (("did you mean pue_hyperscale?", 'pue_hyperscale = "1.15"'),)
 
 
 def test_a_constant_of_the_user_is_traced_whatever_the_order_of_its_words(constants):

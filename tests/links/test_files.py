@@ -27,3 +27,12 @@ def test_advice_about_a_file_can_be_pasted_whatever_its_name(tmp_path: Path) -> 
         read_text(tmp_path / "it's; rm -r .toml", "scenario")
     assert caught.value.code == "file.folder"
     assert caught.value.do[0][1] == f"ls '{tmp_path}/it'\"'\"'s; rm -r .toml'"
+
+
+def test_a_byte_order_mark_is_no_text_and_a_file_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_bytes(b"\xef\xbb\xbfrate = 1\r\n")
+    assert read_text(path, "scenario", most_bytes=100) == "rate = 1\n"
+    with pytest.raises(UsageError) as caught:
+        read_text(path, "scenario", most_bytes=10)
+    assert caught.value.code == "file.large"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.trace import Reading
 from edgekit.links.files import sha256_of
 from edgekit.store.journal import Journal, read_events
-from edgekit.store.runs import RunStore, load_run
+from edgekit.store.runs import RunStore, load_run, read_record
 from edgekit.store.traces import TraceWriter, compact, read_trace
 from tests.conftest import clean_environment
 
@@ -258,6 +259,36 @@ def test_a_record_that_cannot_be_meant_is_refused_by_what_is_wrong(two_runs, run
     done = run_edgekit("--json", "bench", "--reanalyse", folder)
     assert (done.returncode, done.json()["data"]["code"]) == (2, "json.invalid")
     assert named in done.json()["data"]["why"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        (("created",), "<script>", "does not begin with a date"),
+        (("analysis", "energy_j_per_inference"), {"value": -1, "low": -2, "high": -0.5}, "energy_j_per_inference: -1 J"),
+        (("analysis", "energy_j_per_inference"), {"value": 0, "low": 0, "high": 0}, "more than 0 J"),
+        (("analysis", "energy_j_per_inference"), {"value": 1e300, "low": 1, "high": 1e301}, "1e+300 J"),
+        (("analysis", "energy_j_per_inference"), {"unit": "W"}, " W; more than 0 J"),
+        (("analysis", "time_s_per_inference"), {"value": 0, "low": 0, "high": 0}, "more than 0 s"),
+    ],
+)
+def test_a_run_that_was_edited_into_what_no_run_can_have_is_refused_but_can_be_analysed_again(two_runs, path, value, named):
+    folder = next(two_runs.root.iterdir())
+    record = place = json.loads((folder / "run.json").read_text())
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = {**place[path[-1]], **value} if isinstance(value, dict) else value
+    (folder / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UsageError, match=re.escape(named)) as caught:
+        load_run(folder, two_runs.root)
+    assert (caught.value.code, caught.value.do[0][1]) == ("run.impossible", f"edgekit bench --reanalyse {folder}")
+    assert read_record(folder / "run.json").id == record["id"]  # what analyses again reads it
+
+
+def test_a_name_that_the_disk_refuses_is_a_mistake_of_whoever_typed_it(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        RunStore(tmp_path).find("x" * 5000)
+    assert caught.value.code == "file.unreadable"
 
 
 def test_readings_that_were_shuffled_are_said_to_be_out_of_order(two_runs, run_edgekit):
