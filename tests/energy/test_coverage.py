@@ -91,14 +91,18 @@ def test_the_limit_is_that_of_the_binomial_distribution():
     assert fewest(2000) == pytest.approx(2000 * LEVEL + NormalDist().inv_cdf(ALPHA) * math.sqrt(2000 * LEVEL * (1 - LEVEL)), abs=3)
 
 
-@pytest.mark.slow
-def test_intervals_of_a_hundred_runs_hold_the_truth():
-    judge(trials(range(100)))
+@pytest.fixture(scope="module")
+def done() -> list[Trial]:
+    return trials(range(2000))
 
 
 @pytest.mark.slow
-def test_intervals_of_two_thousand_runs_hold_the_truth():
-    done = trials(range(2000))
+def test_intervals_of_a_hundred_runs_hold_the_truth(done):
+    judge(done[:100])
+
+
+@pytest.mark.slow
+def test_intervals_of_two_thousand_runs_hold_the_truth(done):
     judge(done)
     assert fmean(trial.half / trial.exact_half for trial in done) <= WIDEST, "runs with a small gain error count as much as others here"
     # Where the gain is exact nothing hides behind it: timing, noise, clocks, missing readings and scatter alone. What a dozen windows do
@@ -107,7 +111,7 @@ def test_intervals_of_two_thousand_runs_hold_the_truth():
 
 
 @pytest.mark.slow
-def test_an_estimator_that_claims_too_much_is_noticed():
+def test_an_estimator_that_claims_too_much_is_noticed(done):
     class Bold(Trial):
         @property
         def holds(self) -> bool:
@@ -115,7 +119,7 @@ def test_an_estimator_that_claims_too_much_is_noticed():
             return abs(middle - self.run.truth_j) <= half
 
     with pytest.raises(AssertionError, match="intervals hold the truth"):
-        judge([Bold(trial.run, trial.stated) for trial in trials(range(40))])
+        judge([Bold(trial.run, trial.stated) for trial in done[:40]])
 
 
 def test_the_same_seed_gives_the_same_run():

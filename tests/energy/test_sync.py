@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.core.trace import Trace
@@ -50,6 +50,7 @@ def test_the_drift_is_found_where_the_arrivals_tell_it_and_not_invented_elsewher
 
 
 @pytest.mark.slow
+@settings(max_examples=25)  # of 3,000 arrivals each, a line after every one
 @given(seed=st.integers(0, 1000), drift=st.floats(-1e-4, 1e-4))
 def test_collecting_finds_the_line_that_all_arrivals_give(seed: int, drift: float) -> None:
     device, arrival, true = _arrivals(seed, number=3_000, offset_ns=10**12, drift=drift, jitter_ns=1e6)
