@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,6 +64,13 @@ def choose(names: Sequence[str], *, device: Any, session: DeviceSession, store: 
     Self-tests are looked for in `store`, by default the one that the configuration names.
     """
     return _calibrated(_choose(names, device=device, session=session), store)
+
+
+def require_known(names: Sequence[str]) -> None:
+    """Raise UsageError for a meter that does not exist: said before a device is reached, which may take long."""
+    config = load()
+    for name in names:
+        meter_class(meter_choice(name, config).kind)
 
 
 def calibration_store() -> CalibrationStore:
@@ -173,7 +181,10 @@ def _choose(names: Sequence[str], *, device: Any, session: DeviceSession) -> Cho
         f"device {device.spec.name} offers no usable meter",
         code="meter.none",
         why="; ".join(refused) or "it has no counters of its own: name the instrument that supplies it with --meter",
-        do=[("see every meter and its remedy:", "edgekit meters --all")],
+        do=[
+            ("name the instrument in its supply line:", f"edgekit bench ARTIFACT --device {shlex.quote(device.spec.name)} --meter um25c"),
+            ("or see every meter and its remedy:", "edgekit meters --all"),
+        ],
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from edgekit.config import BUILT_IN_DEVICES, Config
 from edgekit.config.address import kind_of, with_options
-from edgekit.core.errors import SetupError, unknown_name
+from edgekit.core.errors import SetupError, UsageError, unknown_name
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.protocols import Device
 from edgekit.core.quantity import Note
@@ -100,6 +100,13 @@ def meter_class(kind: str) -> type[Any]:
 
 def device_class(kind: str) -> type[Any]:
     """Return the class of a device kind; raise UsageError for an unknown one, SetupError for a broken plug-in."""
+    if kind not in device_names():
+        raise UsageError(
+            f"no kind of device is called {kind!r}",
+            code="device.kind",
+            why=f"known: {', '.join(device_names())}",
+            do=[("state another one in edgekit.toml:", "edgekit devices add NAME ADDRESS --kind KIND --force")],
+        )
     return _class("device", kind)
 
 

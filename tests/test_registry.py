@@ -43,6 +43,13 @@ def test_an_unknown_device_is_told_the_nearest_and_how_to_add_it() -> None:
     assert caught.value.do[-1][1] == "edgekit devices add kichen ssh://USER@HOST"
 
 
+def test_an_unknown_kind_of_device_is_told_as_a_kind() -> None:
+    with pytest.raises(UsageError) as refused:
+        open_device(DeviceSpec(name="desk", kind="teapot", address="ssh://a@b"))
+    assert (refused.value.code, refused.value.what) == ("device.kind", "no kind of device is called 'teapot'")
+    assert "pi" in refused.value.why
+
+
 def test_an_unknown_meter_is_a_usage_error() -> None:
     with pytest.raises(UsageError) as caught:
         meter_class("raple")

@@ -37,8 +37,10 @@ def rate(text: str, option: str) -> float:
     """Return "10/s", "600/min", "5 per h" or "10" in events a second; raise UsageError for anything else."""
     found = re.fullmatch(rf"(?P<number>{_NUMBER})\s*(?:(?:/|\bper\b)\s*(?P<unit>[a-z]+))?", text.strip(), re.IGNORECASE)
     unit = (found["unit"] or "s").lower() if found is not None else ""
-    if found is None or unit not in _SECONDS or float(found["number"]) <= 0:
+    if found is None or unit not in _SECONDS:
         raise _unreadable(text, option, "a rate is written 10/s, 600/min or 0.5/s")
+    if float(found["number"]) == 0:
+        raise UsageError(f"{option} {text} is no rate", code="bench.amount", why="it must be above zero, as in 0.5/s")
     return float(found["number"]) / _SECONDS[unit]
 
 

@@ -55,7 +55,7 @@ def emulate(
             if seconds is None
             else f"emulated {kind} at {emulation.address}, for {seconds:g} s",
             next_commands=[
-                ("in another terminal, look at it:", f"edgekit meters read {emulation.meter}"),
+                ("in another terminal, look at it:", emulation.look),
                 ("or measure with it:", emulation.command),
             ],
         )

@@ -20,7 +20,7 @@ def _kinds(incomplete: str) -> list[str]:
 
 def emulate(
     kind: Annotated[str, typer.Argument(help="Which kind of device: board.", autocompletion=lambda: ["board"])],
-    model: Annotated[Path, typer.Option(help="The .tflite that is flashed; it is really run.", show_default=False)],
+    model: Annotated[Path, typer.Option(help="The .tflite (or .onnx) that is flashed; it is really run.", show_default=False)],
     meter: Annotated[
         str | None, typer.Option(help="Also serve this kind of meter, which supplies the board.", autocompletion=_kinds, show_default=False)
     ] = None,

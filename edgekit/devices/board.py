@@ -26,6 +26,11 @@ _FIRST_S = 2.5  # opening the line resets some boards, whose boot loader waits f
 _OPTIONS = ("protocol", "baud", "inputs", REHEARSAL)
 _PROBES: Final = (0x0483, 0x1366, 0x0D28, 0x2341, 0x2A03, 0x1FC9, 0x045B)  # ST-LINK, J-Link, DAPLink, Arduino, Arduino, NXP, Renesas
 _NOT_BOARDS: Final = ((0x0483, 0x5740),)  # an LPM01A
+_LOOK: Final = (
+    ("see which ports there are:", "python -m serial.tools.list_ports -v"),
+    ("say where it is:", "edgekit bench ARTIFACT --device board:/dev/ttyACM0"),
+    ("or rehearse without one:", "edgekit devices emulate board --model ARTIFACT"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,7 @@ class BoardDevice:
         speeds = (int(stated),) if stated else BAUDS[:1] if "://" in address else BAUDS
         refusals: list[EdgekitError] = []
         for baud in speeds:
-            port = self._open_port(address, baud)
+            port = self._opened(address, baud)
             try:
                 _greet(BoardLine(port, self.clock, name=self.spec.name))
             except EdgekitError as error:
@@ -102,6 +107,14 @@ class BoardDevice:
         if len(speeds) > 1:
             told.why = f"{told.why}; asked at {', '.join(map(str, speeds))} baud"
         raise told
+
+    def _opened(self, address: str, baud: int) -> Port:
+        try:
+            return self._open_port(address, baud)
+        except HardwareError as error:
+            if error.code == "port.absent":
+                error.why, error.do = "no board is connected there", _LOOK
+            raise
 
 
 def _greet(line: BoardLine) -> None:
@@ -138,7 +151,7 @@ def _check_options(spec: DeviceSpec) -> None:
             wrong.append(f"{name} is {text!r}; it is a whole number from 1 to {most}")
     if wrong:
         raise UsageError(
-            f"the options of board {spec.name} cannot be meant",
+            f"board {spec.name} cannot have such options" if spec.name != "board" else "a board cannot have such options",
             code="board.options",
             why="; ".join(wrong),
             do=[("write them like this:", "edgekit devices add nucleo board:/dev/ttyACM0 -o baud=115200 -o inputs=5")],
@@ -165,11 +178,7 @@ def _only(ports: Iterable[SerialPlace]) -> str:
         "no board was found on this machine",
         code="board.absent",
         why="no serial port belongs to a debug probe that is known",
-        do=[
-            ("see which ports there are:", "python -m serial.tools.list_ports -v"),
-            ("say where it is:", "edgekit bench ARTIFACT --device board:/dev/ttyACM0"),
-            ("or rehearse without one:", "edgekit devices emulate board --model ARTIFACT"),
-        ],
+        do=_LOOK,
     )
 
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from edgekit.core.errors import HardwareError, UsageError
+from edgekit.core.errors import HardwareError
 from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Clock, ReadingSink, ReadingWatch
 from edgekit.core.run import RunPlan
@@ -15,6 +15,7 @@ from edgekit.core.trace import ClockMap
 from edgekit.core.window import Phase, Window
 from edgekit.devices.board_clock import BoardClock, Identity
 from edgekit.devices.board_inputs import Feed, OpenHostModel, feed
+from edgekit.devices.board_limits import require_one, require_plain
 from edgekit.devices.board_line import BoardLine
 from edgekit.devices.board_model import BoardModel
 
@@ -59,14 +60,9 @@ class BoardSession:
 
     def load(self, artifact: Path, *, samples: Path | None, plan: RunPlan) -> BoardModel:
         """Hold an artifact against what is flashed: its inputs run on the board and on this host. Raise UsageError or HardwareError."""
-        _require_plain(plan, self.spec.name, self._line.device)
+        require_plain(plan, self.spec.name, self._line.device)
         if self._loaded is not None and self._loaded[0] != artifact:
-            raise UsageError(
-                f"board {self.spec.name} runs the one model that is flashed",
-                code="board.one_model",
-                why=f"{self._loaded[0].name} and {artifact.name} cannot both be it, and neither can be uploaded",
-                do=[("benchmark one, flash the other, then compare:", "edgekit compare RUN RUN")],
-            )
+            require_one([str(self._loaded[0]), str(artifact)], self.spec.name)
         if self._loaded is None:
             wanted = samples if plan.inputs != "synthetic" else None
             said = self._identity
@@ -116,24 +112,3 @@ def _host_meters(device: str) -> tuple[tuple[str, str], ...]:
         ("measure with an instrument that it is supplied through:", f"edgekit bench ARTIFACT --device {device} --meter ppk2,voltage=3.3V"),
         ("or rehearse without one:", "edgekit devices emulate board --model ARTIFACT --meter ppk2"),
     )
-
-
-def _require_plain(plan: RunPlan, name: str, device: str) -> None:
-    """Raise UsageError for what a flashed model cannot be told."""
-    asked = {
-        "--batch": plan.batch != 1,
-        "--threads": plan.threads != 1,
-        "--engine": plan.engine is not None,
-        "--delegate": plan.delegate is not None,
-        "--rate": plan.rate_hz is not None,
-        "--pre": plan.pre is not None,
-        "--post": plan.post is not None,
-    }
-    for option, given in asked.items():
-        if given:
-            raise UsageError(
-                f"board {name} takes no {option}",
-                code="board.option",
-                why="the model and how it runs are part of its firmware; it infers back to back, one input at a time",
-                do=[("benchmark without it:", f"edgekit bench ARTIFACT --device {device}")],
-            )

@@ -56,6 +56,11 @@ class Emulation:
         """Return the command that measures with it."""
         return f"edgekit bench ARTIFACT --device local --meter {shlex.quote(self.meter)}"
 
+    @property
+    def look(self) -> str:
+        """Return the command that shows what it says."""
+        return shlex.join(["edgekit", "meters", "read", self.meter])
+
     def drawn_j(self, until_ns: int) -> float:
         """Return the exact joules its circuit drew since it began."""
         return self.circuit.energy_j(self.started_ns, until_ns)

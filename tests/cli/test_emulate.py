@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -93,6 +94,12 @@ def test_a_table_is_served_and_its_joules_are_known(tmp_path: Path) -> None:
     with emulated(EmulationRequest(kind="um25c", table=tmp_path / "load.csv")) as emulation:
         assert emulation.drawn_j(emulation.started_ns + 5 * 10**9) == 10.0
         assert emulation.meter == f"um25c:{emulation.address}"
+
+
+def test_a_link_in_a_folder_with_a_space_can_be_pasted(tmp_path: Path) -> None:
+    link = tmp_path / "a desk"
+    with emulated(EmulationRequest(kind="um25c", link=link)) as emulation:
+        assert [shlex.split(text)[-1] for text in (emulation.look, emulation.command)] == [f"um25c:{link}"] * 2
 
 
 class Echo:

@@ -422,6 +422,13 @@ def test_without_an_address_the_only_debug_probe_is_asked_and_no_meter() -> None
     assert several.value.code == "board.several"
 
 
+def test_a_port_without_a_board_names_ports_and_not_meters(tmp_path: Path) -> None:
+    spec = DeviceSpec(name="board", kind="board", address=f"board:{tmp_path}/none")
+    with pytest.raises(HardwareError) as absent, BoardDevice(spec).connect():
+        pass
+    assert (absent.value.code, [command for _, command in absent.value.do][0]) == ("port.absent", "python -m serial.tools.list_ports -v")
+
+
 def test_a_line_with_latency_changes_nothing_but_the_bracket() -> None:
     bench = Bench()
     bench.line = Line(bench.board, bench.clock, latency_ns=10_000_000)

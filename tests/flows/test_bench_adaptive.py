@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgekit.cli.amounts import seconds, share
+from edgekit.cli.amounts import rate, seconds, share
 from edgekit.core.errors import UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.devices.sim import SimDevice
@@ -257,6 +257,15 @@ def test_per_cent_without_a_sign_are_not_taken_for_a_factor():
     with pytest.raises(UsageError) as caught:
         share("2", "--until")
     assert "write 2%" in caught.value.why
+
+
+def test_shares_out_of_range_are_told_as_they_are_written(model_file):
+    with pytest.raises(UsageError) as caught:
+        plan(BenchRequest(artifacts=(model_file,), until_rel=0.0), kind="sim")
+    assert (caught.value.what, caught.value.why) == ("--until 0% is too small", "it must be at least 0.0001%")
+    with pytest.raises(UsageError) as none:
+        rate("0/s", "--rate")
+    assert "above zero" in none.value.why
 
 
 @pytest.mark.parametrize(("option", "value"), [("--until", "0"), ("--until", "200%"), ("--max-time", "0"), ("--idle-between", "-1")])

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
+from edgekit.core.errors import UsageError
+from edgekit.flows.bench import preview
+from edgekit.flows.bench.plan import BenchRequest
 
 
 def _plan(run_edgekit, *args):
@@ -81,3 +87,26 @@ def test_cooling_and_batches_are_part_of_a_plan(run_edgekit, model_file):
     cooling = next(step for step in found["steps"] if step["phase"] == "cooldown" and step["seconds"] is None)
     assert cooling["note"] == "until 2 C above the temperature at the start, up to 30 s"
     assert found["most_s"] >= found["expected_s"] + 10 * 30
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"rate_hz": 5.0}, "board.option"),
+        ({"batch": 4}, "board.option"),
+        ({"prepare": True}, "device.no_prepare"),
+        ({"artifacts": "two"}, "board.one_model"),
+        ({"meters": ("um26c",)}, "meter.unknown"),
+    ],
+)
+def test_a_plan_refuses_what_a_board_would_refuse_once_it_is_reached(model_file: Path, asked: dict, code: str) -> None:
+    other = model_file.with_name("other.tflite")
+    other.write_bytes(model_file.read_bytes())
+    artifacts = (model_file, other) if asked.pop("artifacts", None) else (model_file, model_file)
+    with pytest.raises(UsageError) as refused:
+        preview(BenchRequest(artifacts=artifacts, device="board:/dev/ttyACM0", **asked), kind="board")
+    assert refused.value.code == code
+
+
+def test_a_plan_for_a_board_is_made_of_what_it_can_do(model_file: Path) -> None:
+    assert preview(BenchRequest(artifacts=(model_file,), device="board:/dev/ttyACM0"), kind="board").steps

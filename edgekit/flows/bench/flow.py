@@ -24,6 +24,7 @@ from edgekit.flows.bench.functions import functions_note, with_functions
 from edgekit.flows.bench.inputs import Subject, open_subject
 from edgekit.flows.bench.limit import require_time, require_windows
 from edgekit.flows.bench.plan import BenchPlan, BenchRequest, plan, with_sensors
+from edgekit.flows.bench.possible import require_possible
 from edgekit.flows.bench.preparing import opened
 from edgekit.flows.bench.profiling import timeline_channel
 from edgekit.flows.bench.rate import in_step
@@ -73,6 +74,7 @@ def bench(
         replay.require(subjects[0].artifact)
     else:
         planned = with_functions(planned, request)
+        require_possible(planned.run, request, kind=device.spec.kind)
         require_time(planned, request)
     created = date.now_utc()
     steps: list[Note] = []

@@ -267,8 +267,10 @@ def _check(run: RunPlan) -> None:
     ):
         if not least <= value <= most:  # written so that NaN is refused too
             fault = "too small" if value < least else "too large" if value > most else "no number"
-            why = f"it must be at least {least:g}" if value < least else f"it must lie between {least:g} and {most:g}"
-            raise UsageError(f"{name} {value:g} is {fault}", code="bench.timing", why=why)
+            per, unit = (100, "%") if name == "--until" else (1, "")
+            low, given, high = (f"{per * number:g}{unit}" for number in (least, value, most))
+            why = f"it must be at least {low}" if value < least else f"it must lie between {low} and {high}"
+            raise UsageError(f"{name} {given} is {fault}", code="bench.timing", why=why)
 
 
 def _check_rate(run: RunPlan) -> None:

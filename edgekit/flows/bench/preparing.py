@@ -19,11 +19,16 @@ def opened(device: Any, *, prepare: bool) -> Iterator[tuple[DeviceSession, tuple
         notes: tuple[Note, ...] = tuple(getattr(session, "notes", ()))
         if prepare:
             if not hasattr(session, "prepare"):
-                raise UsageError(
-                    f"{device.spec.name} cannot be prepared",
-                    code="device.no_prepare",
-                    why=f"a device of kind {device.spec.kind} has no governor and no services that edgekit could set",
-                    do=[("leave out --prepare, or see the devices:", "edgekit devices")],
-                )
+                raise unpreparable(device.spec.name, device.spec.kind)
             notes += stack.enter_context(session.prepare())
         yield session, notes
+
+
+def unpreparable(name: str, kind: str) -> UsageError:
+    """Return the refusal of --prepare on a device that has nothing to hold still."""
+    return UsageError(
+        f"{name} cannot be prepared",
+        code="device.no_prepare",
+        why=f"a device of kind {kind} has no governor and no services that edgekit could set",
+        do=[("leave out --prepare, or see the devices:", "edgekit devices")],
+    )
