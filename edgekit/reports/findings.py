@@ -13,7 +13,7 @@ from edgekit.decision.montecarlo import SURE
 from edgekit.decision.numerals import count, rate
 from edgekit.decision.totals import scaled
 from edgekit.reports.model import Report
-from edgekit.reports.show import Cell, Column, Remark, Table, carbon, chance, electricity, factor, figure, marked, money, percent
+from edgekit.reports.show import Cell, Column, Remark, Table, carbon, chance, electricity, factor, figure, marked, money, one_line, percent
 
 SLOT_WORDS = {
     "inference_device": "inference on the device",
@@ -76,11 +76,11 @@ def slots(report: Report) -> Table:
 
 
 def not_included(report: Report) -> Table:
-    """Return the slots that were not counted, each with its reason."""
+    """Return the slots that were not counted, each with its reason; making hardware is counted where its carbon is."""
     rows = [
         (Cell(SLOT_WORDS[entry.slot.value], detail=_side(entry)), Cell("not included", detail=getattr(entry.energy_j, "reason", "")))
         for entry in report.decision.slots
-        if not isinstance(entry.energy_j, Estimate)
+        if not isinstance(entry.energy_j, Estimate) and not isinstance(entry.co2e_kg, Estimate)
     ]
     return Table("not-included", "What is not included", (Column("slot"), Column("why")), tuple(rows))
 
@@ -204,10 +204,21 @@ def scale_remarks(report: Report) -> tuple[Remark, ...]:
         why = dict.fromkeys(f"{side.value}: {amount.reason}" for side, amount in amounts if not isinstance(amount, Estimate))
         if why and not any(isinstance(amount, Estimate) for _, amount in amounts):
             found[f"{name} is unknown ({'; '.join(why)})"] = None
+    found |= dict.fromkeys(_sci(report))
     currencies = {item.side.value: item.money.unit for item in report.decision.totals if isinstance(item.money, Estimate)}
     if len(set(currencies.values())) > 1:
         found[f"Money: {', '.join(f'{unit} for the {side}' for side, unit in currencies.items())}; no currency was converted"] = None
     return tuple(Remark(text) for text in found)
+
+
+def _sci(report: Report) -> list[str]:
+    """Return the SCI of both sides, or what is missing for it; nothing where carbon is unknown, for that is said already."""
+    kept = [item for item in report.decision.accounts if isinstance(item.operational_kg, Estimate)]
+    why = [f"{item.side.value}: {item.sci_kg.reason}" for item in kept if not isinstance(item.sci_kg, Estimate)]
+    if why:
+        return [f"SCI is unknown ({'; '.join(why)})"]
+    scores = [f"{item.side.value} {one_line(carbon(scaled(item.sci_kg, 1e6)))}" for item in kept]
+    return [f"SCI per million inferences, the making of hardware included: {'; '.join(scores)}"] if scores else []
 
 
 def _at_scale(report: Report) -> str:

@@ -60,9 +60,11 @@ def test_every_figure_of_page_one_is_there(name):
     decision = load_record(Report, (EXAMPLES / name / "report.json").read_bytes(), where=name).decision
     assert len(decision.accounts) == 2
     for item in decision.accounts:
-        assert all(
-            isinstance(figure, Estimate) for figure in (item.energy_j, item.operational_kg, item.embodied_kg, item.sci_kg, item.money)
-        )
+        figures = (item.energy_j, item.operational_kg, item.embodied_kg, item.sci_kg, item.money)
+        assert all(isinstance(figure, Estimate) for figure in figures)
+    comment = (EXAMPLES / name / "report.md").read_text(encoding="utf-8")
+    assert "SCI per million inferences, the making of hardware included: device " in comment
+    assert "manufacturing" not in comment.partition("**What is not included**")[2]
 
 
 def changed(scenario: str, lines: list[str]) -> str:

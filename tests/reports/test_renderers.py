@@ -298,6 +298,7 @@ def test_carbon_says_that_its_interval_leaves_the_grid_factor_out(kind):
     found = {"html": page, "md": markdown.render, "text": text.render}[kind](decided)
     body = found.split('<script type="application/json"')[0]
     assert body.count("Carbon: the interval is that of the energy: yearly country factors state no range") == 1
+    assert " ".join(body.split()).count("SCI is unknown (device: M is not included: the device exists anyway") == 1
 
 
 def test_prices_bring_money_with_both_sides(report):
