@@ -61,5 +61,5 @@ class Keeper:
             try:
                 with self._turn:
                     self._client.ask("beat", timeout_s=self._silence_s)
-            except EdgekitError:
-                return  # whoever waits for an answer hears why
+            except (EdgekitError, OSError, ValueError):
+                return  # whoever waits for an answer hears why; or the connection was closed meanwhile

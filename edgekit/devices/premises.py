@@ -115,15 +115,11 @@ def premises(device: Any) -> Iterator[Premises]:
     with device.reach() as console:
         found = _python(console, spec)
         address = getattr(console, "address", None)
-        yield Premises(
-            console,
-            found,
-            spec=spec,
-            put=_putting(console, found, spec),
-            told=lambda argv: (
-                shlex.join(argv) if address is None else address.command(shlex.join(argv), config=spec.options.get("ssh_config"))
-            ),
-        )
+
+        def told(argv: Sequence[str]) -> str:
+            return shlex.join(argv) if address is None else address.command(shlex.join(argv), config=spec.options.get("ssh_config"))
+
+        yield Premises(console, found, spec=spec, put=_putting(console, found, spec, told), told=told)
 
 
 def environment(spec: DeviceSpec, named: str | None) -> str:
@@ -139,10 +135,10 @@ def _python(console: Console, spec: DeviceSpec) -> Found:
     return find(console, {}, device=spec.name)
 
 
-def _putting(console: Console, found: Found, spec: DeviceSpec) -> Callable[[Path], str]:
+def _putting(console: Console, found: Found, spec: DeviceSpec, told: Callable[[Sequence[str]], str]) -> Callable[[Path], str]:
     if isinstance(console, LocalShell):
         return console.put
-    return Store(console, python=found.python, folder=found.path(spec.options.get("cache", CACHE)), device=spec.name).put
+    return Store(console, python=found.python, folder=found.path(spec.options.get("cache", CACHE)), device=spec.name, told=told).put
 
 
 def _inside(told: dict[str, Any]) -> Inside:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -95,7 +96,7 @@ class SshDevice:
         with contextlib.ExitStack() as stack:
             link = stack.enter_context(self.reach())
             found = find(link, options, device=name)
-            store = Store(link, python=found.python, folder=found.path(options.get("cache", CACHE)), device=name)
+            store = Store(link, python=found.python, folder=found.path(options.get("cache", CACHE)), device=name, told=self._told(link))
             runner = store.put(deploy(self._cache_dir))
             look = link.address.command(LOOK, config=options.get("ssh_config"))
             process = link.take([found.python, runner, "keep"])
@@ -117,6 +118,10 @@ class SshDevice:
             except EdgekitError as error:
                 self._explain(error, found)
                 raise
+
+    def _told(self, link: SshLink) -> Callable[[Sequence[str]], str]:
+        """Return what turns a command into one to paste here that does the same there."""
+        return lambda argv: link.address.command(shlex.join(argv), config=self.spec.options.get("ssh_config"))
 
     def _explain(self, error: EdgekitError, found: Found) -> None:
         """Add what can be known of a failure: whether the machine has started anew, and how to install an engine there."""

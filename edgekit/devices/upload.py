@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,13 +20,17 @@ _TRIES = 3
 
 
 class Store:
-    """Put files into one folder of a machine; `python` is its Python, `device` its name for people."""
+    """Put files into one folder of a machine; `python` is its Python, `device` its name for people.
 
-    def __init__(self, shell: Console, *, python: str, folder: str, device: str) -> None:
+    `told` turns a command into one to paste here that does the same there.
+    """
+
+    def __init__(self, shell: Console, *, python: str, folder: str, device: str, told: Callable[[Sequence[str]], str]) -> None:
         self._shell = shell
         self._python = python
         self._folder = PurePosixPath(folder)
         self._device = device
+        self._told = told
         self._source = _RECEIVE.read_text(encoding="utf-8")
 
     def put(self, path: Path, beside: Sequence[str] = ()) -> str:
@@ -74,9 +78,10 @@ class Store:
             raise self._error("disk_full", sizes)
 
     def _error(self, kind: str, why: str) -> HardwareError:
-        look = ("look at what is there:", f"ls -la {self._folder}")
+        folder = str(self._folder)
+        look = ("look at what is there:", self._told(["ls", "-la", folder]))
         if kind == "disk_full":
-            room = ("make room there, for example of earlier artifacts:", f"rm -r {self._folder}")
+            room = ("see what takes the room there, earlier artifacts among it:", self._told(["du", "-ah", folder]))
             return HardwareError(f"the disk of {self._device} is too full", code="device.disk_full", why=why, do=[room, _ELSEWHERE])
         if kind == "permission":
             return HardwareError(

@@ -38,6 +38,8 @@ def take(path: str, size: int, sha256: str, offset: int) -> Dict[str, Any]:
     """Append standard input to what is there up to `offset`; return whether the file is whole now."""
     with open(path + ".part", "ab+") as part:
         fcntl.flock(part, fcntl.LOCK_EX)
+        if not _is_still(part, path + ".part"):
+            return {"there": False, "have": 0}  # another one has completed it meanwhile, and these bytes are the file itself now
         if part.seek(0, os.SEEK_END) < offset:
             return {"there": False, "have": part.tell()}
         part.truncate(offset)
@@ -57,6 +59,13 @@ def take(path: str, size: int, sha256: str, offset: int) -> Dict[str, Any]:
             return {"there": False, "have": 0}
         os.replace(path + ".part", path)
         return {"there": True}
+
+
+def _is_still(file: BinaryIO, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def digest(file: BinaryIO) -> str:

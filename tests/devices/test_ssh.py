@@ -204,6 +204,7 @@ def test_a_disk_that_is_too_small_is_found_before_anything_is_sent(there, tiny_d
     error = refused(there, cache=str(tiny_disk / "cache"))
     assert error.code == "device.disk_full"
     assert "are free in" in error.why
+    assert error.do[0][1].startswith("ssh "), "what is pasted here looks there, and removes nothing"
     assert not list(tiny_disk.rglob("*.part"))
 
 

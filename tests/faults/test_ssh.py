@@ -24,6 +24,7 @@ from tests.loopback import Loopback, loopback
 from tests.powercap import drawing
 from tests.processes import wait_until
 from tests.relay import relay
+from tests.stillness import GOVERNOR, Machine
 
 pytestmark = pytest.mark.slow
 SHORT = {
@@ -232,3 +233,32 @@ def test_artifacts_that_do_not_fit_there_do_not_cost_the_one_that_does(there, ti
     assert [note["code"] for note in document["notes"] if note["code"] in codes.values()] == list(codes.values())
     assert not list(tiny_disk.rglob("wide.onnx*")), "what has no room is not sent"
     is_empty(there)
+
+
+def test_an_ordinary_user_there_is_enough_to_measure_and_not_to_hold_the_machine_still(tiny, tmp_path):
+    """What root may do beyond file modes is given up where the session begins, as the fixture `as_ordinary_user` does it here."""
+    rights = "-dac_override,-dac_read_search,-fowner,-chown,-setuid"
+    wrap = f"setpriv --bounding-set={rights} --inh-caps={rights}" if os.geteuid() == 0 else ""
+    machine = Machine(tmp_path / "machine")
+    for number in (0, 4):
+        (machine.folder / GOVERNOR.format(number)).chmod(0o444)
+    roots = {f"{name}_root": path for name, path in machine.roots.items()} | {"powercap_root": str(tmp_path / "powercap")}
+    plan = {"--windows": "2"}
+    with drawing(tmp_path / "powercap", 5.0), loopback(wrap=wrap) as server:
+        with bench(tmp_path, tiny, server.toml(**roots), "--meter", "rapl", plan=plan) as measured_:
+            status, data = measured_.ends()
+        assert status == 0, measured_.said.read_text()
+        (run,) = data["runs"]
+        assert (run["status"], run["facts_after"]["governor"]) == ("complete", "ondemand,schedutil")
+        (kept,) = server.home.rglob(tiny.name)
+        assert kept.is_relative_to(server.home / ".cache/edgekit")
+        assert {path.relative_to(server.home).parts[0] for path in server.home.rglob("*")} == {".cache", "tmp"}
+        (tmp_path / "again").mkdir()
+        with bench(tmp_path / "again", tiny, server.toml(**roots), "--meter", "rapl", "--prepare", plan=plan) as prepared:
+            status, data = prepared.ends()
+        assert (status, data["code"]) == (4, "prepare.refused")
+        assert "Permission denied" in data["why"]
+        assert any(step["command"].startswith("ssh -t ") and "scaling_governor" in step["command"] for step in data["do"])
+        assert not list((tmp_path / "again").glob("runs/*")), "nothing is measured on a machine that is not as it was asked to be"
+        assert machine.as_it_was
+        is_empty(server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import random
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from edgekit.runner import receive
+from tests.processes import wait_until
 
 SOURCE = Path(receive.__file__).read_text()
 DATA = random.Random(1).randbytes(3 * receive.PIECE + 17)
@@ -47,6 +49,31 @@ def test_bytes_of_an_earlier_try_beyond_the_offset_do_not_count(tmp_path: Path) 
 def test_fewer_bytes_than_the_sender_thinks_are_told(tmp_path: Path) -> None:
     (tmp_path / "f.part").write_bytes(DATA[:10])
     assert ask("take", tmp_path / "f", "100", stdin=DATA[100:]) == {"there": False, "have": 10}
+
+
+def _holds(pid: int, path: Path) -> bool:
+    try:
+        return any(item.samefile(path) for item in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:  # one of them was closed meanwhile
+        return False
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at open files in /proc")
+def test_a_file_that_another_sender_completes_meanwhile_is_not_written_again_under_its_users(tmp_path: Path) -> None:
+    path, part = tmp_path / "f", tmp_path / "f.part"
+    with part.open("wb") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        words = [sys.executable, "-c", SOURCE, "take", str(path), str(len(DATA)), SHA, "0"]
+        second = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        wait_until(lambda: _holds(second.pid, part), "the other one at the lock")
+        first.write(DATA)
+        first.flush()
+        part.rename(path)
+    before_ns = path.stat().st_mtime_ns
+    answer, _ = second.communicate(DATA)
+    assert json.loads(answer) == {"there": False, "have": 0}
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (DATA, before_ns)
+    assert ask("check", path) == {"there": True}
 
 
 def test_a_file_with_another_hash_never_gets_its_name(tmp_path: Path) -> None:
