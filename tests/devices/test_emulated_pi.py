@@ -30,14 +30,14 @@ from tests.emulated_pi import MODEL, Pi, emulated_pi
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("emulated pi")]
 LOAD = "idle 3.5 W"
 # A UM25C answers 0.05 to 0.3 s after it was asked, so that the ends of a window are known to about 0.1 s. That is 1 % of a window of 11 s,
-# the least by default; windows of 4 s are enough to see the whole path, and 6 % allows them.
+# the least by default; windows of 3 s are enough to see the whole path, and 8 % allows them.
 QUICK = (
     "--windows",
     "3",
     "--window",
-    "4",
+    "3",
     "--idle",
-    "4",
+    "2",
     "--warmup",
     "0.5",
     "--cooldown",
@@ -47,7 +47,7 @@ QUICK = (
     "--cold-starts",
     "1",
 )
-LENIENT = ("--max-sync-error", "6%")
+LENIENT = ("--max-sync-error", "8%")
 PLAN = RunPlan(windows=1, window_s=0.1, min_inferences=10, idle_s=0.1, warmup_s=0.1, cooldown_s=0.0)
 SAME = 10  # inputs whose outputs are compared
 
@@ -87,7 +87,6 @@ def desk(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) 
 
 def test_a_bare_pi_gets_engines_from_a_folder_of_wheels(desk: Desk) -> None:
     assert set(desk.installed) >= {"ai-edge-litert", "onnxruntime"}
-    assert desk.edgekit("devices", "setup", "pi", "--wheels", desk.pi.wheels, "--yes")["changed"] is False
     looked = desk.edgekit("doctor", "--device", "pi", ends=(0, 6))["checks"]  # 6: no tester is plugged in yet
     engine = next(check["found"] for check in looked if check["name"] == "engine")
     assert all(f"{name} {desk.installed[name]}" in engine for name in ("ai-edge-litert", "onnxruntime"))
@@ -96,8 +95,7 @@ def test_a_bare_pi_gets_engines_from_a_folder_of_wheels(desk: Desk) -> None:
 def test_a_model_gives_on_aarch64_what_it_gives_here(desk: Desk, digits: Digits) -> None:
     samples = digits.folder / "digits_cnn.test.npz"
     float_onnx = digits.artifacts / "digits_cnn.fp32.onnx"
-    desk.edgekit("convert", float_onnx, "--name", "again", "--to", "onnx", "-r", "int8", *digits.data, "--out", "again")
-    artifacts = [*sorted(digits.artifacts.glob("*.tflite")), float_onnx, desk.folder / "again/again.int8.onnx"]
+    artifacts = [*sorted(digits.artifacts.glob("*.tflite")), float_onnx, digits.artifacts / "digits_cnn.int8.onnx"]
     assert len(artifacts) >= 5
     far = SshDevice(
         DeviceSpec(name="pi", kind="pi", address=desk.pi.server.address, options=desk.pi.options), cache_dir=desk.folder / "cache"
