@@ -168,7 +168,8 @@ def bench(
     from edgekit.flows.bench import BenchRequest
     from edgekit.flows.bench import reanalyse as analyse_again
     from edgekit.flows.bench.sweep import batches
-    from edgekit.registry import resolve_meter
+    from edgekit.metering import meter_choice
+    from edgekit.registry import meter_class, resolve_meter
 
     settings = load()
     runs_dir = from_here(runs or settings.runs)
@@ -178,6 +179,8 @@ def bench(
         show(analyse_again(reanalyse, runs_dir=runs_dir), again=False)
         return
     meant = [(name, resolve_meter(name, settings)) for name in meter or _usual_meter(device, settings)]
+    for _, kind in meant:
+        meter_class(meter_choice(kind, settings).kind)  # an unknown one is refused before anything starts
     meters = tuple(kind if kind.startswith("replay:") else name for name, kind in meant)
     replayed = [name.removeprefix("replay:") for name in meters if name.startswith("replay:")]
     if not artifacts:

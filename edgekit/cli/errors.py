@@ -96,7 +96,8 @@ def from_typer(error: typer.TyperException) -> UsageError:
         near = [(f"did you mean {name}?", "") for name in error.possibilities or ()]
         name = getattr(error, "option_name", "that")
         return UsageError(f"no option is called {name}", code="usage.option", why=f"{path} does not take it", do=[*near, see_help])
-    below = getattr(getattr(context, "command", None), "commands", {})
+    commands = getattr(getattr(context, "command", None), "commands", {})
+    below = [name for name, command in commands.items() if not command.hidden]
     if below and (unknown := _NO_COMMAND.match(error.format_message())):
         found = unknown_name("command", unknown[1], below, list_command=f"{path} --help")
         return UsageError(f"{path} has no command {unknown[1]!r}", code=found.code, why=found.why, do=found.do)

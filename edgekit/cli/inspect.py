@@ -13,7 +13,7 @@ import typer
 from edgekit.cli.output import current
 from edgekit.core.errors import GateError
 from edgekit.core.quantity import Estimate, Note
-from edgekit.core.units import format_number, format_scaled
+from edgekit.core.units import format_between, format_number, format_scaled
 
 if TYPE_CHECKING:
     from edgekit.core.artifact import Check, ModelArtifact, Operator, TensorSpec, Verification
@@ -155,7 +155,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _share(value: Estimate) -> str:
-    return f"{format_number(value.value)} ({format_number(value.low)} to {format_number(value.high)})"
+    return format_between(value.value, value.low, value.high)
 
 
 def _grouped(count: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
 from edgekit.cli.output import note_lines, printable
@@ -57,7 +58,8 @@ class PlainProgress:
 
     def note(self, note: Note) -> None:
         """Print one remark."""
-        self._line(note_lines(note).rstrip())
+        width = get_terminal_size().columns if self._stream.isatty() else None
+        self._line(note_lines(note, width=width).rstrip())
 
     def close(self, *, finished: bool = True) -> None:
         """Complete the line of the last step, which was stopped short unless `finished`."""

@@ -88,7 +88,7 @@ class Estimate:
             raise ValueError("an energy states the boundary at which it was counted")
 
     def __str__(self) -> str:
-        """Return "1.92 mJ ± 0.04 mJ at cpu_package (measured)": value and interval, where, how it came to be and what of it is unknown."""
+        """Return "1.920 mJ ± 0.041 mJ at cpu_package (measured)": value and interval, where, how it came to be, what of it is unknown."""
         place = f" at {self.boundary}" if self.boundary is not None else ""
         unknown = f"; {' and '.join(self.unknown_terms)} unknown" if self.unknown_terms else ""
         return f"{format_with_interval(self.value, self.low, self.high, self.unit)}{place} ({', '.join(self.origins)}{unknown})"

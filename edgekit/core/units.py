@@ -20,6 +20,7 @@ _PREFIXES: Final[tuple[tuple[float, str], ...]] = (
 _SCALED: Final = frozenset({"J", "W", "V", "A", "s", "B", "Hz", "L"})
 
 
+_NOTHING = 1e-4  # an end that is this small beside the half-width is written without an exponent
 _EXACT_REL, _EXACT_DIGITS = 1e-6, 6  # closer than this only arithmetic and emulated instruments are, and nobody reads more digits
 
 
@@ -66,17 +67,19 @@ def scale_for(value: float, unit: str) -> tuple[float, str]:
 
 
 def scale_for_grams(grams: float) -> tuple[float, str]:
-    """Return (divisor in grams, display unit) for a mass given in grams, from ng to t."""
+    """Return (divisor in grams, display unit) for a mass given in grams, from ng to t; nothing is 0 g."""
+    if grams == 0:
+        return 1.0, "g"
     for factor, shown in ((1e6, "t"), (1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "µg")):
         if abs(grams) >= factor:
             return factor, shown
     return 1e-9, "ng"
 
 
-def format_scaled(value: float, unit: str, low: float | None = None, high: float | None = None) -> str:
+def format_scaled(value: float, unit: str, low: float | None = None, high: float | None = None, *, most: int = 5) -> str:
     """Return one value with its scaled unit, digits following the interval: `format_scaled(2.134e-6, "J", 2.0e-6, 2.3e-6)` is "2.13 µJ"."""
     divisor, shown = scale_for(value, unit)
-    text = format_number(value / divisor, significant_digits(value, low, high))
+    text = format_number(value / divisor, significant_digits(value, low, high, most=most))
     return f"{text} {shown}".rstrip()
 
 
@@ -88,7 +91,7 @@ def _exact(value: float, unit: str) -> tuple[str, str, str]:
 
 
 def format_with_interval(value: float, low: float, high: float, unit: str) -> str:
-    """Return "1.920 mJ ± 0.041 mJ", both to the same decimal; "1.92 mJ (0.60 mJ to 5.8 mJ)" where the interval is not even."""
+    """Return "1.920 mJ ± 0.041 mJ", both to the same decimal; "1.9 mJ (0.60 to 5.8 mJ)" where the interval is not even."""
     below, above = value - low, high - value
     if max(below, above) == 0:
         return format_scaled(value, unit)
@@ -96,14 +99,14 @@ def format_with_interval(value: float, low: float, high: float, unit: str) -> st
         number, step, shown = _exact(value, unit)
         return f"{number} {shown} ± <{step} {shown}".replace("  ", " ").rstrip()
     if abs(above - below) > 0.05 * max(above, below):
-        return f"{_beside(value, low, high, unit)} ({format_scaled(low, unit)} to {format_scaled(high, unit)})"
+        return f"{_beside(value, low, high, unit)} ({format_ends(low, high, unit)})"
     divisor, shown = scale_for(max(abs(value), above), unit)
     number = _above_noise(value / divisor, above / divisor) or format_number(value / divisor, significant_digits(value, low, high, most=12))
     return f"{number} {shown} ± {format_number(above / divisor, 2)} {shown}".replace("  ", " ").rstrip()
 
 
 def format_compact(value: float, low: float, high: float, unit: str) -> str:
-    """Return "850 ± 190 mJ" for a narrow column; "0.600 to 5.80 mJ" where the interval is not even."""
+    """Return "850 ± 190 mJ" for a narrow column; "0.60 to 5.8 mJ" where the interval is not even."""
     below, above = value - low, high - value
     if 0 < max(below, above) < _EXACT_REL * abs(value):
         number, step, shown = _exact(value, unit)
@@ -135,7 +138,52 @@ def _above_noise(value: float, half: float) -> str | None:
     return f"{round(value, decimals) + 0.0:.{max(0, decimals)}f}"
 
 
-def format_interval(low: float, high: float, unit: str) -> str:
-    """Return "low to high unit" with one common scale chosen by the upper bound."""
+def format_interval(low: float, high: float, unit: str, *, most: int = 5) -> str:
+    """Return "low to high unit" with one common scale chosen by the upper bound, both down to the second digit of the half-width.
+
+    That is the place to which its value is shown. Ends that `most` digits do not tell apart become "within 0.01 %", or "no width".
+    """
     divisor, shown = scale_for(max(abs(low), abs(high)), unit)
-    return f"{format_number(low / divisor)} to {format_number(high / divisor)} {shown}".rstrip()
+    ends = _ends(low / divisor, high / divisor, most)
+    return f"{ends[0]} to {ends[1]} {shown}".rstrip() if ends[0] != ends[1] else _within(low, high)
+
+
+def format_ends(low: float, high: float, unit: str, *, most: int = 5) -> str:
+    """Return an interval as `format_interval` does, each end in its own unit where they are decades apart."""
+    divisor, _ = scale_for(max(abs(low), abs(high)), unit)
+    if not 0 < low / divisor < 0.1:
+        return format_interval(low, high, unit, most=most)
+    half = (high - low) / 2
+    return " to ".join(format_scaled(end, unit, end - half, end + half, most=most) for end in (low, high))
+
+
+def format_between(value: float, low: float, high: float) -> str:
+    """Return a plain number with its interval, all to the same place: "0.972 (0.958 to 0.983)"."""
+    return f"{format_number(value, significant_digits(value, low, high))} ({format_interval(low, high, '')})"
+
+
+def _ends(low: float, high: float, most: int) -> tuple[str, str]:
+    """Return both ends of an interval to the same place, that of the larger one; two digits of the smaller one, where any are left."""
+    half, larger = (high - low) / 2, max(abs(low), abs(high))
+    if not 0 < half < math.inf:
+        return format_number(low), format_number(high)
+    place = math.floor(math.log10(larger)) + 1 - significant_digits(larger, larger - half, larger + half, most=most)
+    return _to_place(low, place, half), _to_place(high, place, half)
+
+
+def _to_place(value: float, place: int, half: float) -> str:
+    if abs(value) < _NOTHING * half:
+        return f"{0:.{max(0, -place)}f}" if value else "0"
+    own = math.floor(math.log10(abs(value)))
+    decimals = max(-place, 1 - own)
+    if not 1e-4 <= abs(value) < 1e6:
+        return format_number(value, decimals + own + 1)
+    return f"{round(value, decimals):.{max(0, decimals)}f}"
+
+
+def _within(low: float, high: float) -> str:
+    """Return how close ends that look alike are to their middle."""
+    if high <= low:
+        return "no width"
+    share = (high - low) / abs(low + high)
+    return f"within {next((step for step in (0.001, 0.01, 0.1) if 100 * share <= step), 1):g} %"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from edgekit.core.units import format_number, format_scaled, scale_for, significant_digits
+from edgekit.core.units import format_interval, format_number, format_scaled, scale_for, significant_digits
 
 _COUNTS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
@@ -14,6 +14,15 @@ def multiple(value: float, digits: int = 2) -> str:
     if abs(value) < 1000:
         return format_number(value, digits)
     return f"{float(f'{value:.{digits - 1}e}'):,.0f}"
+
+
+def factor(value: float, low: float, high: float) -> tuple[str, str]:
+    """Return a factor and its interval to the same place: ("1.26", "1.22 to 1.30"); thousands are grouped."""
+    if high >= 1000:
+        return multiple(value, 3), f"{multiple(low, 3)} to {multiple(high, 3)}"
+    few = _most(value, low, high)
+    most = few if " to " in format_interval(low, high, "", most=few) else 5
+    return format_number(value, significant_digits(value, low, high, most=most)), format_interval(low, high, "", most=most)
 
 
 def count(value: float) -> str:
@@ -31,10 +40,7 @@ def rate(per_s: float) -> str:
 
 def amount(value: float, unit: str, low: float | None = None, high: float | None = None) -> str:
     """Return a value with its scaled unit; three digits at most, four when the interval is narrower than 1 %."""
-    if _digits(value, low, high) == significant_digits(value, low, high):
-        return format_scaled(value, unit, low, high)
-    divisor, shown = scale_for(value, unit)
-    return f"{format_number(value / divisor, _digits(value, low, high))} {shown}".rstrip()
+    return format_scaled(value, unit, low, high, most=_most(value, low, high))
 
 
 def spread(low: float, high: float, unit: str, value: float | None = None) -> str:
@@ -47,7 +53,8 @@ def spread(low: float, high: float, unit: str, value: float | None = None) -> st
         return spread(low, high, unit)
     if value is None and 0 < low / divisor < 0.1:
         return f"{format_scaled(low, unit)} to {format_scaled(high, unit)}"
-    digits = max(3, _digits((low + high) / 2, low, high))
+    middle = (low + high) / 2
+    digits = max(3, significant_digits(middle, low, high, most=_most(middle, low, high)))
     ends = [format_number(end / divisor, digits) if abs(end) < 1000 * divisor else multiple(end / divisor, digits) for end in (low, high)]
     return "within 0.1 %" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} {shown}".rstrip()
 
@@ -62,7 +69,7 @@ def plain(value: object) -> str:
     return format(Decimal(str(value)).normalize(), "f")
 
 
-def _digits(value: float, low: float | None, high: float | None) -> int:
-    digits = significant_digits(value, low, high)
+def _most(value: float, low: float | None, high: float | None) -> int:
+    """Return how many digits a reader is asked to read: three, or four where the interval is narrower than 1 %."""
     narrow = low is not None and high is not None and value != 0 and (high - low) / 2 < 0.005 * abs(value)
-    return min(4 if narrow else 3, digits)
+    return 4 if narrow else 3

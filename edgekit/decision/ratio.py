@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown, merge_origins, worst
 from edgekit.core.run import RunRecord, RunStatus
 from edgekit.decision.choose import accuracy_of, energy_of
-from edgekit.decision.numerals import multiple
+from edgekit.decision.numerals import factor
 from edgekit.decision.paired import paired_term
 from edgekit.energy.budget import combine
 from edgekit.energy.validity import FLAWS
@@ -129,8 +129,10 @@ def accuracy_difference(run: RunRecord, baseline: RunRecord) -> Quantity:
     if run.artifact.source.weights_sha256 != baseline.artifact.source.weights_sha256:
         return Unknown(reason="not comparable: different weights", unit="1")
     ours, theirs = accuracy_of(run), accuracy_of(baseline)
-    if not isinstance(ours, Estimate) or not isinstance(theirs, Estimate):
-        return Unknown(reason="an accuracy is unknown", unit="1")
+    if not isinstance(ours, Estimate):
+        return Unknown(reason=ours.reason, unit="1")
+    if not isinstance(theirs, Estimate):
+        return Unknown(reason=f"baseline: {theirs.reason}", unit="1")
     difference = ours.value - theirs.value
     half = math.hypot((ours.high - ours.low) / 2, (theirs.high - theirs.low) / 2)
     return Estimate(
@@ -165,9 +167,10 @@ def words(ratio: Quantity, *, less: str, more: str, of: str) -> str:
             return f"equal{told}"
         return f"within noise: {1 / ratio.high:.2f}x to {1 / ratio.low:.2f}x of the baseline's {of}{told}"
     value, low, high = (ratio.value, ratio.low, ratio.high) if ratio.value > 1 else (1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
-    shown, least, most = (multiple(number, 3) for number in (value, low, high))
+    shown, between = factor(value, low, high)
     span = f", {ratio.span_words}" if ratio.span_words else ""
-    return f"{shown}x ({least} to {most}{span}) {less if ratio.value > 1 else more}{told}"
+    inside = f" ({between}{span})" if high > low else ""
+    return f"{shown}x{inside} {less if ratio.value > 1 else more}{told}"
 
 
 def _shared_gains(ours: Estimate, theirs: Estimate) -> frozenset[str]:

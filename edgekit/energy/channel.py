@@ -15,6 +15,7 @@ from edgekit.energy.align import aligned, find_ticks
 from edgekit.energy.clock import ClockLine
 from edgekit.energy.counter import CounterSeries, interpolated
 from edgekit.energy.effects import aligned_effects, interpolated_effects, sampled
+from edgekit.energy.in_step import repeats_after
 from edgekit.energy.integrate import Integral, Rule, integrate
 from edgekit.energy.readings import chunks_of, disorder
 from edgekit.energy.window_energy import WindowEnergy
@@ -141,11 +142,22 @@ def _power_cuts(
     if quantum_w and isinstance(trace, Trace):
         counts = [_levels(trace, *spans[2 * index]) for index in range(len(windows))]
         cuts = [(_with_levels(inner, count), _with_levels(whole, count)) for (inner, whole), count in zip(cuts, counts, strict=True)]
+    if seen < 1 and isinstance(trace, Trace):
+        cuts = [tuple(_with_repeats(energy, trace, spans[2 * place + 1]) for energy in pair) for place, pair in enumerate(cuts)]  # type: ignore[misc]
     return cuts, _Finish(hidden=hidden, quantum_w=quantum_w, unseen=1 - seen, dated_u_s=dated_s / 3**0.5)
 
 
 def _with_levels(energy: WindowEnergy | None, levels: int) -> WindowEnergy | None:
     return None if energy is None else replace(energy, levels=levels)
+
+
+def _with_repeats(energy: WindowEnergy | None, trace: Trace, span: tuple[int, int]) -> WindowEnergy | None:
+    import numpy as np
+
+    if energy is None:
+        return None
+    first, last = np.searchsorted(trace.t_ns, span)
+    return replace(energy, repeats_after=repeats_after(trace.value[first:last]))
 
 
 def _levels(trace: Trace, start_ns: int, end_ns: int) -> int:

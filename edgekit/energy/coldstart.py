@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown
 from edgekit.core.run import ChannelAnalysis, ColdStart, RunRecord
-from edgekit.core.units import format_scaled
+from edgekit.core.units import format_scaled, format_with_interval
 from edgekit.core.window import Phase, Window
 from edgekit.energy.group import analyse_group
 from edgekit.energy.groups import named_group, nothing_read
@@ -101,7 +101,7 @@ def _energy(
     item = analyse_group(group, spec, windows=usable, idles=(), maps=record.clock_maps, traces=traces, machine=machine, whole=True)
     energy = item.energy_j_per_inference
     if isinstance(energy, Estimate) and (energy.high - energy.low) / 2 > _RESOLVED * energy.value:
-        found = f"{format_scaled(energy.value, 'J')} ± {format_scaled((energy.high - energy.low) / 2, 'J')}"
+        found = format_with_interval(energy.value, energy.low, energy.high, "J")
         why = f"{what} takes {format_scaled(shortest_s, 's')}, too short for meter {spec.kind}: {found}"
         return Unknown(reason=why, unit="J", boundary=boundary, origins=energy.origins)
     return energy

@@ -19,6 +19,7 @@ from edgekit.energy.channel import ChannelWindows, channel_windows
 from edgekit.energy.dating import Dated, dated
 from edgekit.energy.enough import short_of
 from edgekit.energy.gross import gross_energy
+from edgekit.energy.in_step import few_looks, in_step
 from edgekit.energy.instrument import instrument_terms
 from edgekit.energy.part_time import Missed, missed
 from edgekit.energy.window_energy import Effect, WindowEnergy
@@ -65,12 +66,13 @@ def analyse_group(
     found = [_refused(energy, window, spec, steps, sync) for energy, window in zip(added, windows, strict=True)]
     idle_found = [_added([part.idle[place] for part in parts]) for place in range(len(idles))]
     idle_w = _idle(idle_found, idles, found, windows, group=group, spec=spec, machine=machine)
+    looks = _of_looks(found, windows, idle_found, idles)
     gross = gross_energy(
         windows,
         found,
         group=group,
         spec=spec,
-        missed=[*_missed(group, spec, parts, windows, idles, batch=batch), *_of_dating(joined)],
+        missed=[*_missed(group, spec, parts, windows, idles, batch=batch), *_of_dating(joined), *looks],
         machine=machine,
         statistic=statistic,
         published=published,
@@ -127,6 +129,20 @@ def _of_dating(joined: Sequence[Dated | None]) -> list[Missed]:
     terms = dict.fromkeys(place.unknown for place in known if place.unknown is not None)
     notes = dict.fromkeys(note for place in known for note in place.notes)
     return [*(Missed(term=term) for term in terms), *(Missed(term=None, note=note) for note in notes)]
+
+
+def _of_looks(
+    found: Sequence[WindowEnergy | None], windows: Sequence[Window], idle_found: Sequence[WindowEnergy | None], idles: Sequence[Window]
+) -> list[Missed]:
+    """Return what is to be said of meters that take single looks: that they keep step with the load, or are too few."""
+    measured = [(energy, window) for energy, window in zip(found, windows, strict=True) if energy is not None]
+    rests = [(energy, window) for energy, window in zip(idle_found, idles, strict=True) if energy is not None]
+    notes = [
+        in_step([energy for energy, _ in measured], [energy for energy, _ in rests]),
+        few_looks([energy for energy, _ in measured], [window for _, window in measured], what="the energy", option="--window"),
+        few_looks([energy for energy, _ in rests], [window for _, window in rests], what="idle power", option="--idle"),
+    ]
+    return [Missed(term=None, note=note) for note in notes if note is not None]
 
 
 def _added(parts: Sequence[WindowEnergy | None]) -> WindowEnergy | None:

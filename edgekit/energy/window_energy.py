@@ -27,7 +27,8 @@ class WindowEnergy:
     An aligned window rests on the `span_s` between two updates of the sensor inside it, known within `bracket_s`, and leaves `cut_s` at
     its start and its end to be filled with the mean power of the rest. `ticks` updates lie inside it,
     `cell_s` apart, and the power between them spreads by `spread_w` (standard deviation); `rough_w` is the same from one to the next.
-    `levels` is how many different values there are among its power readings, 0 where nobody counted.
+    `levels` is how many different values there are among its power readings, 0 where nobody counted, and `repeats_after` after how many
+    of them they repeat themselves, 0 where they do not.
     """
 
     joules: float
@@ -42,5 +43,6 @@ class WindowEnergy:
     spread_w: float = 0.0
     rough_w: float = 0.0
     levels: int = 0
+    repeats_after: int = 0
     missing_s: float = 0.0
     effects: tuple[Effect, ...] = ()

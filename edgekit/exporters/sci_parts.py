@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from edgekit.core.decision import Side, SlotEntry, SlotState
 from edgekit.core.quantity import Estimate
-from edgekit.core.units import format_number
+from edgekit.core.units import format_between
 from edgekit.reports.findings import SLOT_WORDS
-from edgekit.reports.markdown import escape
+from edgekit.reports.markdown import code, escape
 from edgekit.reports.model import Report
 
 _NUMBER = re.compile(r"([-+]?[\d.,]+(?: \([^)]*\))?)\s*(.*)")
@@ -34,7 +34,7 @@ def coefficients(report: Report, side: Side) -> list[tuple[str, str, str, str, s
     for row in report.runs:
         if row.chosen and row.side is side and isinstance(row.energy_j, Estimate):
             energy = row.energy_j
-            interval = f"{format_number(energy.value, 4)} ({format_number(energy.low, 4)} to {format_number(energy.high, 4)})"
+            interval = format_between(energy.value, energy.low, energy.high)
             place = energy.boundary.value if energy.boundary is not None else "an unknown place"
             source = f"run {row.run}, artifact sha256 {row.artifact_sha256[:12]} ({', '.join(energy.origins)})"
             found.append((row.run, f"energy per inference at {place}", interval, "J", source))
@@ -43,7 +43,7 @@ def coefficients(report: Report, side: Side) -> list[tuple[str, str, str, str, s
         found.append((constant.id, constant.scope, value, unit, f"{constant.source} ({constant.year})"))
     for item in report.decision.assumptions:
         value, unit = _split(item.value)
-        if item.source == "user" and value:
+        if item.source == "user" and value and not item.name.startswith("prices."):  # money is no part of the score
             found.append((item.name, item.detail or item.name, value, unit, f"user: {report.decision.scenario.source}"))
     return found
 
@@ -58,16 +58,32 @@ def methods(report: Report, side: Side, entries: Sequence[SlotEntry]) -> list[Me
     """Return the methodologies behind the components of one side."""
     names = {row[0] for row in coefficients(report, side)}
     found = [_method(entry, names) for entry in entries]
-    grids = [name for name in sorted(names) if name.startswith("grid_") or name.endswith(".grid")]
-    found.append(
-        _written(
-            "Grid intensity", "I", "sourced", "Yearly location-based average of each side's grid; the network is at the device.", grids
-        )
-    )
+    found.append(_grid_intensity(report, names))
     given = report.decision.scenario.source
     rates = [name for name in ("rate", "fleet", "lifetime") if name in names]
     found.append(_written("Inferences", "R", "modeled", f"One inference; how many there are follows from the scenario ({given}).", rates))
     return found
+
+
+def _grid_intensity(report: Report, names: set[str]) -> Method:
+    """Return the methodology of I: the specification takes marginal or average factors, never market-based ones."""
+    scenario = report.decision.scenario
+    ends, kind = (".grid",), "Yearly location-based average emissions of each side's grid"
+    if scenario.grid_view == "marginal":
+        ends, kind = (".grid_marginal",), "Location-based marginal emissions of each side's grid, as the scenario states them"
+    built_in = {
+        f"grid_{region}"
+        for region, stated in (
+            (scenario.device_region, scenario.device_grid_kg_per_j),
+            (scenario.cloud_region, scenario.cloud_grid_kg_per_j),
+        )
+        if region is not None and stated is None and scenario.grid_view == "average"
+    }
+    grids = [name for name in sorted(names) if name in built_in or name.endswith(ends)]
+    text = (
+        f"{kind}; the network and the device's radio are at the device. Market-based instruments are excluded. A baseline takes the same."
+    )
+    return _written("Grid intensity", "I", "sourced", text, grids)
 
 
 def _method(entry: SlotEntry, names: set[str]) -> Method:
@@ -81,7 +97,7 @@ def _method(entry: SlotEntry, names: set[str]) -> Method:
 
 
 def _written(name: str, letter: str, state: str, description: str, cited: Sequence[str]) -> Method:
-    cites = ", ".join(f"`{item}`" for item in cited) or "none"
+    cites = ", ".join(map(code, cited)) or "none"
     text = "\n\n".join(
         [f"#### {name}", f"**Method:** {state}", f"**Description:** {escape(description)}", f"**Key Coefficients:** {cites}"]
     )

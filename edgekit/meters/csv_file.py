@@ -93,13 +93,14 @@ class CsvMeter:
         if "quantities" in self.options and path.parent.is_dir():
             return frozenset(self._told.split())
         folder = "" if path.parent.is_dir() else f": there is no folder {path.parent}"
+        later = shlex.quote(f"csv:{self.address},quantities={self._told}")
         raise UsageError(
             f"the readings {self.address} do not exist",
             code="csv.absent",
             why=f"a meter that is a file is looked at before anything is measured{folder}",
             do=[
                 ("look at what is there:", "ls -l"),
-                ("or say what it will hold when it comes:", f"--meter {shlex.quote(f'csv:{self.address},quantities={self._told}')}"),
+                ("or say what it will hold when it comes:", f"edgekit bench ARTIFACT --meter {later}"),
             ],
         )
 

@@ -9,6 +9,7 @@ from string import ascii_lowercase
 
 from edgekit.core.quantity import Estimate, Quality, Quantity
 from edgekit.decision.numerals import amount, multiple, spread
+from edgekit.decision.numerals import factor as factor_between
 
 _BOUNDS = {"lower_bound": "lower bound", "upper_bound": "upper bound", "partial": "both sides partial"}
 
@@ -172,7 +173,11 @@ def chance(share: float) -> str:
 
 def factor(quantity: Quantity) -> Cell:
     """Return a ratio as "150x"."""
-    return figure(quantity, lambda ratio: times(ratio.value), lambda low, high: f"{times(low)} to {times(high)}")
+    return figure(quantity, lambda ratio: times(ratio.value), _times_between)
+
+
+def _times_between(low: float, high: float) -> str:
+    return f"{times(low)} to {times(high)}" if times(low) != times(high) else factor_between(low, low, high)[1]
 
 
 def times(value: float) -> str:

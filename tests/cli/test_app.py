@@ -242,6 +242,13 @@ def test_an_error_without_advice_of_its_own_says_where_to_look(tmp_path: Path) -
     assert run_program(acting(body), "--json", "act", cwd=tmp_path).json()["data"]["do"][0]["command"] == "edgekit act --help"
 
 
+def test_a_misspelt_command_below_another_is_told_the_right_one(run_edgekit: Run) -> None:
+    found = run_edgekit("--json", "models", "buidl").json()["data"]
+    assert (found["code"], found["what"]) == ("command.unknown", "edgekit models has no command 'buidl'")
+    assert found["do"][0]["advice"] == "did you mean build?"
+    assert "edgekit models --help" in [item["command"] for item in found["do"]]
+
+
 @pytest.mark.parametrize(
     ("args", "path"),
     [

@@ -10,7 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edgekit.core.units import (
+    format_between,
     format_compact,
+    format_ends,
     format_interval,
     format_number,
     format_scaled,
@@ -81,9 +83,43 @@ def test_an_interval_reads_back_in_order_and_in_one_unit(one: float, other: floa
     match = re.fullmatch(r"(\S+) to (\S+) (\S+)", format_interval(low, high, "J"))
     assert match is not None
     factor = FACTORS[match[3].removesuffix("J")]
-    assert float(match[1]) * factor == pytest.approx(low, rel=0.006, abs=abs(high) * 1e-9)
-    assert float(match[2]) * factor == pytest.approx(high, rel=0.006, abs=abs(low) * 1e-9)
-    assert float(match[1]) <= float(match[2])
+    half = (high - low) / 2
+    assert abs(float(match[1]) * factor - low) <= 0.0501 * half, "two digits of the half-width are meant, so half of a tenth is lost"
+    assert abs(float(match[2]) * factor - high) <= 0.0501 * half
+    assert float(match[1]) < float(match[2])
+
+
+@given(st.floats(min_value=1.0, max_value=900.0), st.floats(min_value=1e-12, max_value=0.09))
+def test_an_interval_tells_its_ends_apart_to_the_place_of_its_value(value: float, relative: float) -> None:
+    low, high = value * (1 - relative), value * (1 + relative)
+    text, shown = format_interval(low, high, "J"), format_scaled(value, "J", low, high).split()[0]
+    if text.startswith("within"):
+        assert relative <= float(text.split()[1]) / 100
+        assert relative < 1e-4, "five digits tell all others apart"
+        return
+    ends = [part.rpartition(".")[2] for part in text.removesuffix(" J").split(" to ")]
+    assert ends[0] != text.removesuffix(" J").split(" to ")[1]
+    if math.floor(math.log10(high)) == math.floor(math.log10(value)) == math.floor(math.log10(float(shown))):
+        assert [len(end) for end in ends if "." in text] in ([], [len(shown.rpartition(".")[2])] * 2)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (2.8128, 2.8140, "2.8128 to 2.8140 W"),
+        (0.9992, 1.0009, "0.9992 to 1.0009 W"),
+        (0.6, 5.8, "0.60 to 5.8 W"),
+        (-8e-17, 1.0, "0.00 to 1.00 W"),
+        (0.0, 4.0, "0 to 4.0 W"),
+        (1.21479e-3, 1.21481e-3, "within 0.001 %"),
+        (2.0, 2.0, "no width"),
+    ],
+)
+def test_examples_of_intervals(low: float, high: float, text: str) -> None:
+    assert format_interval(low, high, "W") == text
+    assert format_ends(low, high, "W") == text
+    assert format_ends(2e-6, 1.26e-3, "W") == "2.0 µW to 1.26 mW"
+    assert format_between(0.97222, 0.9583, 0.9831) == "0.972 (0.958 to 0.983)"
 
 
 def test_a_narrow_column_holds_value_and_interval() -> None:
@@ -99,7 +135,7 @@ def test_a_value_lost_in_its_interval_is_written_in_the_units_of_the_interval() 
     assert format_compact(-8.0e-17, -7.2e-6, 7.2e-6, "J") == "0.0 ± 7.2 µJ"
     assert format_compact(1.3e-6, 1.3e-6 - 2.46e-5, 1.3e-6 + 2.46e-5, "J") == "1 ± 25 µJ"
     assert format_with_interval(-3.4e-7, -3.4e-7 - 7.2e-6, -3.4e-7 + 7.2e-6, "J") == "-0.3 µJ ± 7.2 µJ"
-    assert format_with_interval(1e-17, -2e-6, 4e-6, "J") == "0.0 µJ (-2.00 µJ to 4.00 µJ)"
+    assert format_with_interval(1e-17, -2e-6, 4e-6, "J") == "0.0 µJ (-2.0 to 4.0 µJ)"
 
 
 @given(value=values, relative=st.floats(min_value=1.01, max_value=1e12))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgekit.decision.numerals import amount, count, multiple, plain, rate, size, spread
+from edgekit.decision.numerals import amount, count, factor, multiple, plain, rate, size, spread
 
 
 @pytest.mark.parametrize(("value", "shown"), [(1.5, "1.5"), (58, "58"), (804.2, "800"), (11_000, "11,000"), (1.44e6, "1,400,000")])
@@ -47,6 +47,19 @@ def test_an_interval_takes_the_unit_of_its_value_where_it_can_be_read_in_it():
     assert spread(1.11e-5, 1.26e-4, "J", 3.7e-5) == "11.1 to 126 µJ"
     assert spread(1e-6, 1.0, "J", 1e-3) == "1.00 µJ to 1.00 J"
     assert spread(-1e-5, 1e-3, "J", 5e-4) == "-10.0 to 1,000 µJ"
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "shown"),
+    [
+        (2.0, 1.9277, 2.0766, ("2.00", "1.93 to 2.08")),
+        (1.2641, 1.2637, 1.2645, ("1.2641", "1.2637 to 1.2645")),
+        (1.264, 1.264 - 1e-8, 1.264 + 1e-8, ("1.2640", "within 0.001 %")),
+        (11_000.0, 9000.0, 13_000.0, ("11,000", "9,000 to 13,000")),
+    ],
+)
+def test_the_ends_of_a_factor_are_told_apart(value, low, high, shown):
+    assert factor(value, low, high) == shown
 
 
 def test_bytes_are_whole_and_constants_have_no_exponent():
