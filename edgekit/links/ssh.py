@@ -11,6 +11,7 @@ word of its own first. No word of a command reaches a shell unquoted.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import secrets
 import shlex
@@ -95,12 +96,16 @@ class SshLink:
         return process
 
     def run(self, argv: Sequence[str], *, stdin: IO[bytes] | None = None, timeout_s: float | None = None) -> Finished:
-        """Run `argv` to its end with the bytes of `stdin`; raise HardwareError for a lost connection, TimeoutError when it is late."""
-        command = self._argv("no", _remote(self._marked, *argv))
+        """Run `argv` to its end with the bytes of `stdin`; raise HardwareError for a lost connection, TimeoutError when it is late.
+
+        Without `stdin`, what runs there ends with this call, whatever ends it.
+        """
+        command = self._argv("no", _remote(self._marked if stdin is not None else self._tended, *argv))
+        theirs, ours = os.pipe()  # stays open while this waits, and closes with this program
         try:
             with subprocess.Popen(
                 command,
-                stdin=stdin if stdin is not None else subprocess.DEVNULL,
+                stdin=stdin if stdin is not None else theirs,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
@@ -112,6 +117,9 @@ class SshLink:
                     raise
         except subprocess.TimeoutExpired as error:
             raise TimeoutError(f"{argv[0]} did not end within {timeout_s} s") from error
+        finally:
+            os.close(theirs)
+            os.close(ours)
         said = stderr.decode("utf-8", "replace")
         if child.returncode == LOST:
             raise self.lost(said)
@@ -163,6 +171,12 @@ class SshLink:
     @property
     def _marked(self) -> str:
         return f'printf "\\n%s\\n" {self._mark}; "$@"; exit $?'  # the shell stays, to tell a signal from a lost connection
+
+    @property
+    def _tended(self) -> str:
+        """Return a script for what reads no input: the end of it means that nobody waits any more, and all of its group is ended."""
+        tend = "{ while IFS= read -r line; do :; done <&3; kill -TERM 0; } >/dev/null 2>&1 & tender=$!; exec 3<&-"
+        return f'printf "\n%s\n" {self._mark}; exec 3<&0; "$@" </dev/null 3<&- & it=$!; {tend}; wait $it; end=$?; kill $tender; exit $end'
 
     @property
     def _open_master(self) -> LocalProcess:

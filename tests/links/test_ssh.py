@@ -57,6 +57,30 @@ def test_a_signal_there_is_told_from_a_lost_connection(there):
         assert found.run(["sh", "-c", "exit 7"]).exit_code == 7
 
 
+@pytest.mark.parametrize("how", ["too late", "killed"])
+def test_a_command_that_nobody_waits_for_any_more_ends_there_with_its_children(there, how):
+    program = f"""
+from edgekit.links.ssh import SshLink
+from edgekit.links.ssh_address import ssh_address
+link = SshLink(ssh_address({there.address!r}), config={str(there.config)!r})
+link.open()
+link.run(["sh", "-c", "sleep 611; true"])
+"""
+    sleeping = lambda: subprocess.run(["pgrep", "-f", "^sleep 61[01]$"], capture_output=True, check=False).returncode == 0  # noqa: E731
+    if how == "killed":
+        child = subprocess.Popen([sys.executable, "-c", program])
+        wait_until(sleeping, "the command")
+        child.kill()
+        child.wait()
+    else:
+        with link(there) as found:
+            with pytest.raises(TimeoutError):
+                found.run(["sh", "-c", "sleep 610; true"], timeout_s=2.0)
+            wait_until(lambda: not sleeping(), "the end of the command, with the connection still there", seconds=10)
+            assert found.run(["echo", "on"]).stdout == "on\n"
+    wait_until(lambda: not sleeping(), "the end of the command", seconds=10)
+
+
 def test_there_is_one_connection_and_nothing_is_left_of_it(there):
     with link(there) as found:
         processes = [found.spawn(["cat"]) for _ in range(4)]
