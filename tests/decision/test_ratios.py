@@ -98,6 +98,12 @@ def test_accuracy_compares_only_between_equal_weights():
     assert [note.code for note in other.notes] == ["weights.differ"]
 
 
+def test_an_accuracy_that_is_unknown_says_why_and_on_which_side():
+    known, bare = edge_rapl("a", model=artifact(accuracy=0.95)), edge_rapl("b", model=artifact(accuracy=None))
+    assert compare(bare, known).accuracy.reason == "no labelled data was given"
+    assert compare(known, bare).accuracy.reason == "baseline: no labelled data was given"
+
+
 def test_mixed_origins_are_named_and_kept():
     row = compare(edge_emulated("dream"), edge_rapl("real"))
     assert row.energy.origins == (Origin.MEASURED, Origin.EMULATED)

@@ -426,7 +426,7 @@ def test_a_port_without_a_board_names_ports_and_not_meters(tmp_path: Path) -> No
     spec = DeviceSpec(name="board", kind="board", address=f"board:{tmp_path}/none")
     with pytest.raises(HardwareError) as absent, BoardDevice(spec).connect():
         pass
-    assert (absent.value.code, [command for _, command in absent.value.do][0]) == ("port.absent", "python -m serial.tools.list_ports -v")
+    assert (absent.value.code, next(command for _, command in absent.value.do)) == ("port.absent", "python -m serial.tools.list_ports -v")
 
 
 def test_a_line_with_latency_changes_nothing_but_the_bracket() -> None:
