@@ -15,7 +15,7 @@ from edgekit.core.units import scale_for
 from edgekit.decision.totals import carbon_of
 from edgekit.exporters.sci_parts import Method, coefficients, methods
 from edgekit.reports.findings import SLOT_WORDS
-from edgekit.reports.markdown import escape
+from edgekit.reports.markdown import code, escape
 from edgekit.reports.model import Report
 from edgekit.reports.show import figure, one_line
 
@@ -106,7 +106,7 @@ def _side(report: Report, account: Account) -> str:
         "## Not included",
         "\n".join(f"- {escape(line)}" for line in _absent(report, side)) or "Nothing is left out.",
         "## Validation Checklist",
-        "\n".join(f"- [{'x' if passed else ' '}] {text}" for text, passed in _checks(sums, parts, used, {row[0] for row in table})),
+        "\n".join(f"- [{'x' if passed else ' '}] {text}" for text, passed in _checks(sums, parts, used, {code(row[0])[1:-1] for row in table})),
     ]
     return "\n\n".join(lines) + "\n"
 
@@ -129,7 +129,7 @@ def _identity(report: Report, place: str) -> str:
 
 def _table(rows: Sequence[tuple[str, str, str, str, str]]) -> str:
     head = ["| Coefficient | Description | Value | Unit | Source |", "| --- | --- | --- | --- | --- |"]
-    return "\n".join([*head, *("| " + " | ".join([f"`{row[0]}`", *(escape(cell) for cell in row[1:])]) + " |" for row in rows)])
+    return "\n".join([*head, *("| " + " | ".join([code(row[0]), *(escape(cell) for cell in row[1:])]) + " |" for row in rows)])
 
 
 def _methods(used: Sequence[Method]) -> list[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from edgekit.exporters.figures import COLUMNS, Figure, figures, run_figures
 from edgekit.reports.model import Report
 
 _NUMBERS = ("value", "low", "high", "level")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"\s*[=+\-@]|[\t\r\n]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 class CsvExporter:
@@ -52,7 +54,8 @@ def _rows(report: Report, runs_only: bool) -> Sequence[Figure]:
 
 
 def _cell(name: str, value: object) -> object:
-    """Return a cell as it is; a text that a spreadsheet would run as a formula is led by an apostrophe."""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
+    """Return a cell as it is, without what drives a terminal; a text that a spreadsheet would run as a formula is led by an apostrophe."""
+    if isinstance(value, str):
+        text = _CONTROL.sub("", value)
+        return f"'{text}" if _FORMULA.match(text) else text
     return repr(value) if name in _NUMBERS and isinstance(value, float) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +15,8 @@ from edgekit.reports.show import Cell, Column, Table, figure, one_line
 LINES = 60
 _ROWS = 12  # of a table, at most; fewer where the whole would be too long
 
-_ESCAPED = str.maketrans({char: f"\\{char}" for char in "\\`*_[]#|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "\n": " ", "\r": " "})
+_ESCAPED = str.maketrans({char: f"\\{char}" for char in "\\`*_[]#|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
+_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")  # what drives a terminal, or turns a line round
 
 
 def render(report: Report) -> str:
@@ -49,7 +51,16 @@ def _comment(report: Report, rows: int) -> str:
 
 def escape(text: str) -> str:
     """Return text that Markdown and HTML show as it is."""
-    return text.replace("CO2e", "CO₂e").translate(_ESCAPED)
+    return _on_one_line(text).replace("CO2e", "CO₂e").translate(_ESCAPED)
+
+
+def code(text: str) -> str:
+    """Return text as code, which nothing in it can end: in a cell, a list or a sentence."""
+    return f"`{_on_one_line(text).replace('`', '').replace('|', '')}`"
+
+
+def _on_one_line(text: str) -> str:
+    return re.sub(r"[\t\n\v\f\r\u2028\u2029]", " ", _UNSEEN.sub("", text))
 
 
 def _turns(report: Report) -> str:
@@ -94,14 +105,14 @@ def _left_out(report: Report) -> str:
 
 def _assumptions(report: Report) -> str:
     """Return the lines of the user's scenario, and how many others are defaults."""
-    found = [f"`{item.name}` {escape(item.value)}" for item in report.decision.assumptions if item.source == "user"]
+    found = [f"{code(item.name)} {escape(item.value)}" for item in report.decision.assumptions if item.source == "user"]
     others = sum(item.source not in ("user", "none") for item in report.decision.assumptions)
     stated = "; ".join(found) or "nothing stated"
     return f"- **Assumptions**, from {escape(report.decision.scenario.source)}: {stated}; {others} lines by default"
 
 
 def _constants(report: Report) -> str:
-    found = [f"`{item.id}` {escape(item.shown)}, {item.year}{' (stale)' if item.stale else ''}" for item in report.decision.constants]
+    found = [f"{code(item.id)} {escape(item.shown)}, {item.year}{' (stale)' if item.stale else ''}" for item in report.decision.constants]
     return f"- **Published numbers used**: {'; '.join(found)}" if found else ""
 
 
@@ -141,7 +152,7 @@ def _figure(item: findings.KeyFigure) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    text = f"`{cell.text.replace('`', '').replace('|', '')}`" if cell.code and cell.text else escape(cell.text)
+    text = code(cell.text) if cell.code and cell.text else escape(cell.text)
     return f"{text}{f' <sup>{cell.marker}</sup>' if cell.marker else ''}{_rest(cell)}"
 
 
@@ -156,4 +167,4 @@ def _alert(banners: Sequence[Note]) -> str:
 
 def _commands(commands: tuple[tuple[str, str], ...]) -> str:
     lines = [line for advice, command in commands for line in (f"# {advice}", command)]
-    return "\n".join(["```sh", *(line.replace("```", "") for line in lines), "```"])
+    return "\n".join(["```sh", *(_on_one_line(line).replace("```", "") for line in lines), "```"])

@@ -2,10 +2,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from edgekit.api import Silent
+from edgekit.core.errors import UsageError
 from edgekit.core.jsonio import dump_record
+from edgekit.decision.decide import decide
+from edgekit.decision.scenario import parse_scenario
+from edgekit.flows.export import ExportRequest, export
+from edgekit.flows.report import ReportRequest, report
+from edgekit.reports.model import build
+from tests.exporters.made import CONSTANTS
 from tests.reports.records import artifact, cloud_gpu, edge_rapl
 
 
@@ -64,6 +73,29 @@ def test_export_writes_a_run_or_a_report(runs, run_edgekit):
     done = run_edgekit("export", "csv", "report.json", "--json", cwd=runs)
     assert done.json()["data"]["file"] == "report.csv"
     assert "constants," in (runs / "report.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "kinds"),
+    [
+        (lambda data: data["decision"]["scenario"].update(device_region="XX"), ("sci",)),
+        (lambda data: data.update(runs=[]), ("csv", "boamps")),
+        (lambda data: data["decision"]["scenario"].update(fleet=0), ()),
+    ],
+)
+def test_a_report_that_somebody_edited_is_refused_as_such(runs, change, kinds):
+    scenario = parse_scenario('device.region = "DE"\ndevice.added_embodied = "0 kgCO2e"', where="s.toml", constants=CONSTANTS)
+    data = json.loads(dump_record(build(decide((edge_rapl(), cloud_gpu()), scenario, CONSTANTS, draws=2000), (edge_rapl(), cloud_gpu()))))
+    change(data)
+    path = runs / "edited.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    redraw = ReportRequest(runs=(str(path),), runs_dir=runs, out=runs / "again", formats=("md",))
+    calls = [partial(export, ExportRequest(kind=kind, subject=str(path), runs_dir=runs, out=runs / "o")) for kind in kinds]
+    for call in calls or [partial(report, redraw, progress=Silent())]:
+        with pytest.raises(UsageError) as caught:
+            call()
+        assert caught.value.code == "report.edited"
+    assert not [*runs.glob("o*"), *runs.glob("again*")]
 
 
 def test_export_refuses_what_cannot_be_meant(runs, run_edgekit):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 
 import pyarrow.parquet as pq
@@ -87,8 +88,17 @@ def test_tables_come_out_the_same_twice(report):
         assert exporter.write(report) == exporter.write(report)
 
 
-def test_a_name_cannot_become_a_formula_of_a_spreadsheet():
-    hostile = made(replace(edge_rapl("=cmd|' /C calc'!A0"), artifact=artifact()), cloud_gpu())
-    ids = {row["id"] for row in rows(CsvExporter().write(hostile))}
-    assert "'=cmd|' /C calc'!A0" in ids
-    assert not any(name.startswith("=") for name in ids)
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        (" =1+1", "' =1+1"),
+        ("\n@SUM(1)", "'\n@SUM(1)"),
+        ("\x1b]0;t\x07\x00-2+3", "']0;t-2+3"),
+    ],
+)
+def test_a_name_cannot_become_a_formula_of_a_spreadsheet_nor_drive_a_terminal(name, cell):
+    hostile = made(replace(edge_rapl(name), artifact=artifact()), cloud_gpu())
+    written = CsvExporter().write(hostile)
+    assert cell.removeprefix("'" if name.startswith("\x1b") else "") in {row["id"] for row in rows(written)}
+    assert not re.search(rb"[\x00\x07\x1b]", written)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from edgekit.core.quantity import Note
+from edgekit.exporters.sci import SciExporter
 from edgekit.reports import markdown
 from tests.exporters.made import REGIONS, made
 from tests.reports.records import artifact, cloud_gpu, edge_emulated, edge_estimated, edge_rapl, profiled
@@ -74,3 +75,20 @@ def test_figures_keep_interval_boundary_and_origins():
 
 def test_the_command_that_repeats_it_is_there():
     assert "\nedgekit report a b\n" in markdown.render(made())
+
+
+def test_no_text_of_a_report_leaves_its_line_its_code_or_drives_a_terminal():
+    hostile = "a` | **b** \r\n\u2028# c\n```\n\x1b]0;t\x07\u202e"
+    found = made(edge_rapl(f"run {hostile}"), cloud_gpu(), scenario=f'{REGIONS}device.added_embodied = "0 kgCO2e"')
+    one, *others = found.decision.constants
+    stated = replace(found.decision, model=hostile, constants=(replace(one, id=hostile), *others))
+    report = replace(found, title=hostile, decision=stated, commands=((hostile, f"edgekit {hostile}"),))
+    for text in (
+        markdown.render(report),
+        SciExporter().write(replace(report, decision=replace(stated, constants=found.decision.constants))).decode(),
+    ):
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202a-\u202e]", text)
+        assert text.count("```") % 2 == 0
+        assert not re.search("^# c", text, re.MULTILINE)
+    assert markdown.render(report).count("\n") <= 60
+    assert re.search(r"`a +\*\*b\*\* +# c +\]0;t`", markdown.render(report))
