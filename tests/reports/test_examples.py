@@ -64,6 +64,7 @@ def test_every_figure_of_page_one_is_there(name):
         assert all(isinstance(figure, Estimate) for figure in figures)
     comment = (EXAMPLES / name / "report.md").read_text(encoding="utf-8")
     assert "SCI per million inferences, the making of hardware included: device " in comment
+    assert "0 ng" not in (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
     assert "manufacturing" not in comment.partition("**What is not included**")[2]
 
 
