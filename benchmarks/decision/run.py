@@ -52,6 +52,7 @@ STAGES = {
     "cascade and split": ("alternatives.py", "alternatives"),
     "curves": ("curves.py", "curves"),
     "carbon over all views": ("criteria.py", "carbon"),
+    "money over all views": ("criteria.py", "money"),
     "regime": ("regime.py", "regime_of"),
     "rank correlations": ("outcome.py", "_influences"),
     "slots": ("slots.py", "entries"),

@@ -156,7 +156,8 @@ def batch(
     elif closed <= 1:
         closed, numeric, text = None, None, "no batch: the cloud takes less even one at a time"
     else:
-        text = f"a batch of {math.ceil(closed)} or more on the GPU"
+        far = f", which is beyond the largest that was measured ({large})" if closed > large else ""
+        text = f"a batch of {count(math.ceil(closed))} or more on the GPU{far}"
     around = band(roots.batch(view, drawn, use, loads)) if drawn is not None else Band()
     return flip_at("batch", closed, numeric, "1", text, around, stated=float(stated))
 

@@ -113,7 +113,7 @@ def _cheaper(view: Convention, ledger: Ledger, scenario: Scenario) -> Quantity:
 def _criterion(name: str, answers: Sequence[Answer], words: Mapping[str, str], more: str, flip: Flip | None) -> Criterion:
     computed = [answer.p_edge.value for answer in answers if answer.p_edge.value is not None]
     wins, losses = sum(value >= SURE for value in computed), sum(value <= 1 - SURE for value in computed)
-    answer = "device" if wins == len(computed) else "cloud" if losses == len(computed) else "depends" if wins or losses else "open"
+    answer = "device" if wins == len(computed) else "cloud" if losses == len(computed) else "depends" if wins and losses else "open"
     text = f"{name}: {words[answer]} ({wins} views of {len(computed)} for the device, {losses} for the cloud{more})"
     if answer == "depends":
         axis = turning(answers)

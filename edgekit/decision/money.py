@@ -55,7 +55,7 @@ def on_device(view: Convention, ledger: Ledger, s: Scenario) -> Cost | Unknown:
     found = of_slots(page, lambda _: 1.0) + _network_of_updates(view, ledger).times(-1.0)
     cost = found.times(s.price_electricity.amount)
     share = (s.device_share or 1.0) if s.device_role == "shared" else 1.0
-    bought = s.device_role != "exists_anyway" or view.device == "dedicated"
+    bought = s.device_role != "exists_anyway"
     if s.price_device is not None and bought:
         cost += exact(s.price_device.amount * share / (s.rate_per_s * s.lifetime_s))
     if s.price_device_year is not None:

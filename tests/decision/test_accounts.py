@@ -132,6 +132,16 @@ def test_carbon_that_turns_with_the_grid_names_that_axis_and_the_factor_at_which
     assert flip.value * primary.cloud_j.value == pytest.approx(primary.edge_j.value * 300 / 3.6e9)
 
 
+def test_carbon_that_no_view_is_sure_of_for_the_other_side_is_open_and_does_not_depend(constants):
+    """Some views are sure of the device and none is of the cloud: that is no contradiction, and no axis turns it."""
+    text = 'payload = "1 MB"\ndevice.region = "DE"\ncloud.region = "DE"\ncloud.request_rate = "900 inference/s"\ndevice.role = "bought"'
+    found = criterion(decided(constants, text, edge_wall(joules=0.35, seconds=0.5, idle_w=0.1), cloud_gpu()), "carbon")
+    assert found.for_edge > 0
+    assert found.for_cloud == 0
+    assert found.for_edge < found.views
+    assert found.answer == "open"
+
+
 def test_a_gate_counts_all_that_an_answer_waits_for(constants):
     """The account of time and the gate of time are one arithmetic."""
     cold = 'cloud = { shape = "serverless", cold_start = "3 s", cold_share = "2 %" }\nradio.round_trip = "10 ms"'
