@@ -20,6 +20,8 @@ device.added_embodied = "2 kgCO2e"
 cloud.region = "NL"
 cloud.embodied = "1500 kgCO2e"
 cloud.lifetime = "4 years"
+prices.electricity = "0.29 EUR/kWh"
+prices.date = "2026-05-01"
 """
 
 
@@ -75,6 +77,7 @@ def test_coefficients_have_a_value_a_unit_and_a_source(sides):
     row = next(line for line in sides[0].splitlines() if line.startswith("| `grid_DE`"))
     assert [cell.strip() for cell in row.split("|")][3:5] == ["381", "g CO₂e/kWh"]
     assert all(cell.strip() for cell in row.split("|")[1:-1])
+    assert "prices." not in sides[0]
 
 
 def test_what_is_not_counted_is_listed_with_its_reason(sides):
@@ -86,3 +89,17 @@ def test_a_report_without_regions_has_no_score_and_says_what_to_add():
         SciExporter().write(made(scenario=""))
     assert caught.value.code == "export.carbon"
     assert "region" in caught.value.do[0][1]
+
+
+def test_the_kind_of_grid_factor_is_named_and_no_other_is_cited():
+    marginal = 'grid.view = "marginal"\ndevice.grid_marginal = "600 gCO2e/kWh"\ncloud.grid_marginal = "450 gCO2e/kWh"\n'
+    for text, kind, cited in (
+        (STATED, "average", "`grid_DE`, `grid_NL`"),
+        (marginal + STATED, "marginal", "`cloud.grid_marginal`, `device.grid_"),
+    ):
+        side = SciExporter().write(made(scenario=text)).decode()
+        method = side.partition("#### Grid intensity")[2].partition("####")[0]
+        assert f"ocation-based {kind} emissions" in method
+        assert "Market-based instruments are excluded" in method
+        assert f"**Key Coefficients:** {cited}" in method
+        assert side.count("- [x]") == 18
