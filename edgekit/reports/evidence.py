@@ -200,9 +200,10 @@ def assumptions(report: Report) -> Table:
         if item.source != "none"
     ]
     missing = [item.name for item in report.decision.assumptions if item.source == "none"]
-    intro = f"Scenario: {report.decision.scenario.source}." + (f" Not stated: {', '.join(missing)}." if missing else "")
+    intro = f"Scenario: {report.decision.scenario.source}."
+    rest = (Remark(f"Not stated: {', '.join(missing)}"),) if missing else ()
     columns = (Column("line"), Column("value", prose=True), Column("source", prose=True), Column("meaning", prose=True))
-    return Table("assumptions", "Assumptions", columns, tuple(rows), intro=intro)
+    return Table("assumptions", "Assumptions", columns, tuple(rows), intro=intro, remarks=rest)
 
 
 def constants(report: Report) -> Table:

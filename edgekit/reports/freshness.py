@@ -29,8 +29,8 @@ def freshness(report: Report) -> Freshness:
         constants=f"{len(used)} published numbers, of {_span([str(year) for year in years])}" if used else "No published number was used",
         stale=tuple(item for item in used if item.stale),
         runs=f"{len(report.runs)} run{'s' if len(report.runs) != 1 else ''}, of {_span(days)}",
-        prices=f"Prices {f'of {scenario.price_date}' if scenario.price_date else 'without a date'}, as the scenario states them"
-        if priced
+        prices=f"Prices of {scenario.price_date}, as the scenario states them"
+        if priced and scenario.price_date
         else "No prices were stated",
     )
 

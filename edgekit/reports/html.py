@@ -20,6 +20,7 @@ from edgekit.core.jsonio import as_data
 from edgekit.decision.whatif import Plane
 from edgekit.reports import evidence, findings, fronts, operators, weighing
 from edgekit.reports.charts import Chart, Markup
+from edgekit.reports.effort import finding_out
 from edgekit.reports.freshness import freshness
 from edgekit.reports.metering import picture
 from edgekit.reports.model import Report
@@ -98,6 +99,7 @@ def render(report: Report, *, template: str, style: str, script: str, charts: Ma
         gates=weighing.gates(report),
         barred=barred,
         worth=next(iter(report.decision.worth), None),
+        effort=finding_out(report),
         slots=Section(findings.slots(report), charts.get("slots", ())),
         not_included=findings.not_included(report),
         metering=picture(report),

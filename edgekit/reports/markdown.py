@@ -9,6 +9,7 @@ from dataclasses import replace
 from edgekit.core.decision import Side
 from edgekit.core.quantity import Estimate, Note
 from edgekit.reports import evidence, findings
+from edgekit.reports.effort import finding_out
 from edgekit.reports.model import Report
 from edgekit.reports.show import Cell, Column, Table, figure, one_line
 
@@ -69,6 +70,7 @@ def _turns(report: Report) -> str:
     found = [verdict.condition]
     found += [f"Not met by the {gate.side}: {gate.name} ({gate.why})." for gate in report.decision.gates if gate.passed is False]
     found += [f"Worth knowing next: {verdict.next_measurement}."] if verdict.next_measurement else []
+    found += [f"What finding out costs: {effort}."] if (effort := finding_out(report)) else []
     return escape(" ".join(found))
 
 

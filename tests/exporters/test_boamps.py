@@ -32,6 +32,8 @@ ALLOWED = {
     ("task", "dataset", 0, "dataType"): {"tabular", "audio", "boolean", "image", "video", "object", "text", "token", "word", "other"},
 }
 
+PUBLISHED = run("published", joules=1e-5, origin=Origin.SOURCED)
+
 
 def at(data, path):
     for step in path:
@@ -72,7 +74,13 @@ def test_what_is_not_known_is_left_out_and_never_invented():
 
 @pytest.mark.parametrize(
     ("record", "quality"),
-    [(edge_rapl(), "high"), (edge_rapl(spread=0.2), "medium"), (edge_rapl(spread=0.4), "low"), (edge_emulated(), "low")],
+    [
+        (edge_rapl(), "high"),
+        (edge_rapl(spread=0.2), "medium"),
+        (edge_rapl(spread=0.4), "low"),
+        (edge_emulated(), "low"),
+        (PUBLISHED, "low"),
+    ],
 )
 def test_quality_follows_the_interval_and_what_no_instrument_read_is_low(record, quality):
     assert written(record, cloud_gpu())["quality"] == quality

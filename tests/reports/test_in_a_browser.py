@@ -105,6 +105,7 @@ def test_the_page_fits_its_window_stays_silent_and_passes_axe(open_page, scheme,
     tab = open_page(scheme=scheme, viewport=viewport)
     assert tab.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     assert tab.problems == []
+    assert tab.evaluate("[...document.querySelectorAll('.scale .scroll')].every(box => box.scrollWidth <= box.clientWidth)"), "page one"
     violations = Axe().run(tab).response["violations"]
     assert [(item["id"], item["impact"], item["nodes"][0]["html"][:120]) for item in violations] == []
 

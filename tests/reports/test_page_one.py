@@ -16,8 +16,11 @@ from edgekit.core.trace import Trace
 from edgekit.core.window import Phase, Window
 from edgekit.decision.scenario import parse_scenario
 from edgekit.energy.thin import thinned
-from edgekit.reports import charts, evidence, findings
+from edgekit.reports import charts, evidence, findings, weighing
 from edgekit.reports.anchors import anchors
+from edgekit.reports.charts.fronts import numbered
+from edgekit.reports.charts.trace import outline
+from edgekit.reports.effort import finding_out
 from edgekit.reports.fronts import candidates
 from edgekit.reports.metering import picture
 from edgekit.reports.power_trace import power_trace
@@ -55,6 +58,40 @@ def test_a_thinned_trace_keeps_the_highest_and_the_lowest_reading_of_any_number(
     assert len(watts) <= 1_000
     assert (watts.max(), watts.min()) == (198.0, 0.5)
     assert np.all(np.diff(t_ns) > 0)
+
+
+def test_a_narrow_drawing_of_a_trace_keeps_its_peaks():
+    points = [(place / 10, 5.0) for place in range(1_000)]
+    points[501], points[777] = (50.1, 99.0), (77.7, 0.25)
+    drawn = outline(points, 400)
+    assert len(drawn) <= 400
+    assert {(50.1, 99.0), (77.7, 0.25)} <= set(drawn)
+    assert drawn == sorted(drawn)
+
+
+def test_the_numbers_of_runs_that_lie_on_one_another_share_a_label():
+    rows = [{"x": 1e-5, "y": 2e-6, "n": 1}, {"x": 1e-5, "y": 2e-6, "n": 2}, {"x": 3.0, "y": 0.5, "n": 3}]
+    assert [label["n"] for label in numbered(rows, upright=False)] == ["1, 2", "3"]
+
+
+def test_page_one_says_what_finding_out_costs():
+    scenario = parse_scenario('prices.gpu_hour = "4 EUR/h"\nprices.date = "2026-05-01"', where="scenario.toml", constants=CONSTANTS)
+    report = made(edge_rapl(), cloud_gpu(), scenario=scenario)
+    commands = (("measure the device:", "edgekit meters --all"), ("record:", "edgekit bench MODEL.onnx --device cuda --meter nvml"))
+    asked = replace(report.decision.verdict, commands=commands, next_measurement="x: decide which network accounting applies to you")
+    told = finding_out(replace(report, decision=replace(report.decision, verdict=asked)))
+    assert told.startswith("nothing for the network")
+    assert "about 3 minutes" in told
+    assert told.endswith("about 13 minutes of a machine with an NVIDIA GPU, 0.87 EUR of rent")
+    silent = replace(asked, commands=(), next_measurement=None)
+    assert finding_out(replace(report, decision=replace(report.decision, verdict=silent))) == ""
+
+
+def test_what_is_carbon_rests_on_the_factors_of_the_grids():
+    scenario = parse_scenario('device.region = "DE"\ncloud.region = "NL"', where="scenario.toml", constants=CONSTANTS)
+    report = made(edge_rapl(), cloud_gpu(), scenario=scenario)
+    for table in (findings.totals(report), weighing.criteria(report), weighing.accounts(report)):
+        assert {"grid_DE", "grid_NL"} <= set(table.evidence), table.id
 
 
 def test_a_thinned_counter_is_its_mean_power_and_keeps_its_energy():

@@ -68,7 +68,7 @@ def _panel(found: list[Candidate], panel: tuple[str, str, str], numbers: dict[st
         if picked:
             base = alt.Chart(alt.Data(values=picked)).encode(x=x, y=y, color=colour)
             layers.append(base.mark_point(filled=filled, size=85, opacity=1, strokeWidth=1.6).encode(shape=shape))
-    places = alt.Chart(alt.Data(values=_numbered(rows, upright=name == "accuracy")))
+    places = alt.Chart(alt.Data(values=numbered(rows, upright=name == "accuracy")))
     layers.append(places.mark_text(dx=9, dy=-8, align="left", fontSize=SMALL, color=HEX["--soft"]).encode(x=x, y=y, text="n:N"))
     unit = {"accuracy": "%", "cost": _currency(found)}.get(name, "")
     title = alt.Chart(alt.Data(values=[{"words": f"{words}{f', {unit}' if unit else ''}"}])).mark_text(align="left", fontSize=SMALL)
@@ -76,7 +76,7 @@ def _panel(found: list[Candidate], panel: tuple[str, str, str], numbers: dict[st
     return alt.layer(*layers).properties(width=_WIDE if wide else NARROW - 60, height=190 if wide else 170)
 
 
-def _numbered(rows: list[dict[str, Any]], *, upright: bool) -> list[dict[str, Any]]:
+def numbered(rows: list[dict[str, Any]], *, upright: bool) -> list[dict[str, Any]]:
     """Return one label for runs so near to one another that theirs would lie on one another: "2, 3"."""
     spans = {key: (min(values), max(values)) for key in ("x", "y") if (values := [row[key] for row in rows])}
     found: list[dict[str, Any]] = []
