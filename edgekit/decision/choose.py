@@ -63,7 +63,14 @@ def accuracy_of(run: RunRecord) -> Quantity:
         return Unknown(reason=f"computed in {computed}: the artifact was verified in its own precision", unit="1")
     if proof is None or proof.accuracy is None:
         return Unknown(reason="the artifact was not verified on labelled data", unit="1")
+    if is_other_model(run):
+        return Unknown(reason="the board gave other results than the artifact: another model may be flashed", unit="1")
     return proof.accuracy
+
+
+def is_other_model(run: RunRecord) -> bool:
+    """Return whether what ran gave other results than the artifact that the run names: a board runs what was flashed."""
+    return any(note.code == "board.disagrees" for note in run.notes)
 
 
 def require_one_family(runs: Sequence[RunRecord], folders: Mapping[str, str] | None = None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown, merge_origins, worst
 from edgekit.core.run import RunRecord, RunStatus
-from edgekit.decision.choose import accuracy_of, energy_of
+from edgekit.decision.choose import accuracy_of, energy_of, is_other_model
 from edgekit.decision.numerals import factor
 from edgekit.decision.paired import paired_term
 from edgekit.energy.budget import combine
@@ -149,7 +149,8 @@ def flaws(run: RunRecord) -> tuple[str, ...]:
     state = {"failed": "artifact failed its gate", "unverified": "artifact not verified", "unseen": "model file not published"}.get(
         run.artifact.status
     )
-    found = (state, run.status.value if run.status is not RunStatus.COMPLETE else None, "quick" if run.plan.quick else None)
+    foreign = "other results than the artifact" if is_other_model(run) else None
+    found = (state, foreign, run.status.value if run.status is not RunStatus.COMPLETE else None, "quick" if run.plan.quick else None)
     disturbed = (FLAWS.get(note.code) for note in (run.analysis.notes if run.analysis is not None else ()))
     return tuple(item for item in (*found, *disturbed) if item is not None)
 

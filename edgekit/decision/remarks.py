@@ -9,7 +9,7 @@ from edgekit.core.decision import Scenario
 from edgekit.core.quantity import Estimate, Note, Origin
 from edgekit.core.run import RunRecord, RunStatus, TrainingRecord
 from edgekit.decision.batching import fills
-from edgekit.decision.choose import energy_of, invocation_of, service_rate
+from edgekit.decision.choose import energy_of, invocation_of, is_other_model, service_rate
 from edgekit.decision.gather import unseen
 from edgekit.energy.enough import how_quick, measured_s
 from edgekit.energy.validity import FLAWS
@@ -19,7 +19,7 @@ def remarks(
     runs: Sequence[RunRecord], scenario: Scenario, device: RunRecord | None, cloud: RunRecord | None, training: TrainingRecord | None
 ) -> tuple[Note, ...]:
     """Return the remarks, those that weigh most first."""
-    found = [*_imported(runs), *_emulated(runs), *_unfinished(runs), *_disturbed(runs), *_quick(runs)]
+    found = [*_imported(runs), *_other_model(runs), *_emulated(runs), *_unfinished(runs), *_disturbed(runs), *_quick(runs)]
     if device is not None:
         found += _lower_bound(device, scenario)
     if device is not None and cloud is not None:
@@ -72,6 +72,15 @@ def _disturbed(runs: Sequence[RunRecord]) -> list[Note]:
     were = "was" if len(named) == 1 else "were"
     text = f"{len(named)} of {len(runs)} runs {were} disturbed, and their figures hold for a disturbed machine: {', '.join(named)}"
     return [Note(code="run.disturbed", text=text, advice="edgekit doctor --device NAME says what to change; then repeat them")]
+
+
+def _other_model(runs: Sequence[RunRecord]) -> list[Note]:
+    """Return a remark where a board gave other results than the artifact: its joules may be those of another model."""
+    named = [run.id for run in runs if is_other_model(run)]
+    if not named:
+        return []
+    text = f"{len(named)} of {len(runs)} runs may be of another model: the board gave other results than the artifact: {', '.join(named)}"
+    return [Note(code="board.disagrees", text=text, advice="flash the firmware that was built from the artifact, then repeat them")]
 
 
 def _quick(runs: Sequence[RunRecord]) -> list[Note]:

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.quantity import BudgetTerm, Origin, Quality, Unknown
+from edgekit.core.quantity import BudgetTerm, Note, Origin, Quality, Unknown
 from edgekit.core.run import RunStatus
 from edgekit.decision.ratio import compare
+from edgekit.decision.remarks import remarks
+from edgekit.decision.scenario import default_scenario
 from tests.reports.records import artifact, edge_emulated, edge_rapl, edge_wall, run
 
 
@@ -102,6 +104,15 @@ def test_an_accuracy_that_is_unknown_says_why_and_on_which_side():
     known, bare = edge_rapl("a", model=artifact(accuracy=0.95)), edge_rapl("b", model=artifact(accuracy=None))
     assert compare(bare, known).accuracy.reason == "no labelled data was given"
     assert compare(known, bare).accuracy.reason == "baseline: no labelled data was given"
+
+
+def test_a_board_that_ran_another_model_than_the_artifact_lends_it_no_accuracy(constants):
+    note = Note(code="board.disagrees", text="the results of 5 inputs differ", advice="flash it")
+    other = replace(edge_rapl("b"), notes=(note,))
+    row = compare(other, edge_rapl("a"))
+    assert "another model may be flashed" in row.accuracy.reason
+    assert "other results than the artifact" in row.flaws
+    assert "board.disagrees" in [found.code for found in remarks((edge_rapl("a"), other), default_scenario(constants), None, None, None)]
 
 
 def test_mixed_origins_are_named_and_kept():
