@@ -9,7 +9,7 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
-from edgekit.core.errors import SetupError, UsageError
+from edgekit.core.errors import UsageError
 from edgekit.core.run import RunRecord
 from edgekit.decision.constants import load_constants
 from edgekit.decision.decide import decide
@@ -56,10 +56,6 @@ def export(request: ExportRequest, *, load: Callable[[str], Mapping[str, RunReco
         found = (load or partial(load_runs, runs_dir=request.runs_dir))(request.subject)
         content = exporter.write(of_runs(list(found.values())), runs_only=True)
     target = request.out or Path(path.stem if is_report else path.name).with_suffix(exporter.suffix)
-    if target.is_dir():
-        raise SetupError(
-            f"cannot write {target}", code="output.unwritable", why="a folder has this name", do=[("name a file:", "--out FILE")]
-        )
     write_atomic(target, content)
     return target
 

@@ -23,7 +23,7 @@ from edgekit.decision.decide import decide
 from edgekit.decision.scenario import default_scenario, parse_scenario
 from edgekit.decision.whatif import what_if
 from edgekit.exporters.paper import pdf
-from edgekit.links.files import read_text, write_atomic
+from edgekit.links.files import read_text, write_atomic, writing
 from edgekit.registry import exporter_class
 from edgekit.reports import charts, html, markdown
 from edgekit.reports.anchors import anchors
@@ -158,7 +158,8 @@ def plan(request: ReportRequest) -> dict[str, Path]:
             do=[("record one:", "edgekit bench ARTIFACT"), ("then:", "edgekit report RUN...")],
         )
     suffixes = {kind: RENDERED[kind] if kind in RENDERED else exporter_class(kind).suffix for kind in request.formats}
-    stem = request.out / "report" if request.out.is_dir() else request.out
+    with writing(request.out):  # a name may be too long to look at, a folder above it closed
+        stem = request.out / "report" if request.out.is_dir() else request.out
     stem = stem.with_suffix("") if stem.suffix in RENDERED.values() else stem
     targets = {kind: stem.with_name(stem.name + suffix) for kind, suffix in suffixes.items()}
     for path in targets.values():

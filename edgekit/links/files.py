@@ -19,6 +19,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     """Write `content` to `path` in one step; raise SetupError when that is refused, leaving nothing behind."""
     data = content.encode(errors="replace") if isinstance(content, str) else content
     with writing(path):
+        if path.exists() and not path.is_file():  # a new file would take its place: root would lose /dev/null
+            raise OSError(errno.EINVAL, "a folder, a pipe or a device has this name", str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,11 @@ def test_a_byte_order_mark_is_no_text_and_a_file_that_is_far_too_large_is_not_re
     with pytest.raises(UsageError) as caught:
         read_text(path, "scenario", most_bytes=10)
     assert caught.value.code == "file.large"
+
+
+def test_what_is_no_ordinary_file_is_not_replaced_by_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(SetupError) as caught:
+        write_atomic(pipe, "text")
+    assert (caught.value.code, pipe.is_fifo(), list(tmp_path.iterdir())) == ("output.unwritable", True, [pipe])
