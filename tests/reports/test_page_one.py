@@ -72,6 +72,8 @@ def test_a_narrow_drawing_of_a_trace_keeps_its_peaks():
 def test_the_numbers_of_runs_that_lie_on_one_another_share_a_label():
     rows = [{"x": 1e-5, "y": 2e-6, "n": 1}, {"x": 1e-5, "y": 2e-6, "n": 2}, {"x": 3.0, "y": 0.5, "n": 3}]
     assert [label["n"] for label in numbered(rows, upright=False)] == ["1, 2", "3"]
+    close = [{"x": 1.2e-3, "y": 2e-4, "n": 1}, {"x": 1.5e-3, "y": 2.2e-4, "n": 2}, {"x": 1.6e-3, "y": 2.3e-4, "n": 3}]
+    assert [label["n"] for label in numbered(close, upright=False)] == ["1, 2", "3"], "near on an axis of whole decades"
 
 
 def test_page_one_says_what_finding_out_costs():

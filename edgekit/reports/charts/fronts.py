@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgekit.core.quantity import Estimate
-from edgekit.reports.charts.frame import HEX, NARROW, SMALL, Chart, log_axis, log_scale, side_colours, twice
+from edgekit.reports.charts.frame import HEX, NARROW, SMALL, Chart, decades, log_axis, log_scale, side_colours, twice
 from edgekit.reports.fronts import Candidate, candidates
 from edgekit.reports.model import Report
 from edgekit.reports.remarks import run_names
@@ -92,7 +92,8 @@ def numbered(rows: list[dict[str, Any]], *, upright: bool) -> list[dict[str, Any
 def _near(one: Mapping[str, Any], other: Mapping[str, Any], key: str, span: tuple[float, float], upright: bool) -> bool:
     if span[0] <= 0 or (upright and key == "y"):
         return bool(abs(one[key] - other[key]) <= _NEAR[key] * (span[1] - span[0]))
-    return bool(abs(math.log(one[key] / other[key])) <= _NEAR[key] * math.log(span[1] / span[0]))
+    ends = decades(span[0], max(span[1], span[0] * 1.001), 10**6)  # as the axis has them
+    return bool(abs(math.log(one[key] / other[key])) <= _NEAR[key] * math.log(ends[-1] / ends[0]))
 
 
 def _y_axis(alt: Any, name: str, values: list[float]) -> dict[str, Any]:
