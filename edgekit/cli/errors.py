@@ -99,8 +99,8 @@ def from_typer(error: typer.TyperException) -> UsageError:
     commands = getattr(getattr(context, "command", None), "commands", {})
     below = [name for name, command in commands.items() if not command.hidden]
     if below and (unknown := _NO_COMMAND.match(error.format_message())):
-        found = unknown_name("command", unknown[1], below, list_command=f"{path} --help")
-        return UsageError(f"{path} has no command {unknown[1]!r}", code=found.code, why=found.why, do=found.do)
+        near_by = unknown_name("command", unknown[1], below, list_command=f"{path} --help")
+        return UsageError(f"{path} has no command {unknown[1]!r}", code=near_by.code, why=near_by.why, do=near_by.do)
     message, _, suggestion = error.format_message().replace("Value error, ", "").strip().rstrip(".").partition(". Did you mean ")
     near = [(f"did you mean {suggestion.rstrip('?')}?", "")] if suggestion else []
     what, found, why = message.partition("': ") if isinstance(error, typer.BadParameter) else (message, "", "")
