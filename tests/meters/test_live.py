@@ -1,15 +1,14 @@
 """Each emulated meter on the real clock, behind a pseudo-terminal or a socket: three runs of each agree with the true joules.
 
-Runs of one test go on at the same time, each with an emulator, a line and a driver of its own; the meters of a few values a second, which
-need a minute and next to no work, are read while the others stream. No gain error is drawn: whatever is off is timing, and a machine that
-is busy may make it worse; by how much is in the interval.
+Runs of one test go on at the same time, each with an emulator, a line and a driver of its own. No gain error is drawn: whatever is off is
+timing, and a machine that is busy may make it worse; by how much is in the interval.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -58,34 +57,26 @@ def live(kind: Proven, seed: int) -> tuple[Estimate, float]:
     return stated, true_j(table)
 
 
-@contextmanager
-def begun(kinds: Sequence[tuple[str, Proven]]) -> Iterator[Callable[[], list[Any]]]:
-    """Run each kind three times, all together; yield what waits for them and returns the runs whose interval misses the truth."""
+def require_truth(kinds: Sequence[tuple[str, Proven]]) -> None:
+    """Run each kind three times, all together."""
     runs = [(name, kind, seed) for name, kind in kinds for seed in range(RUNS)]
     with ThreadPoolExecutor(len(runs)) as pool:
-        going = [(name, seed, pool.submit(live, kind, seed)) for name, kind, seed in runs]
-        yield lambda: [(name, seed, run.result()) for name, seed, run in going if not holds(*run.result())]
+        found = list(pool.map(lambda run: live(run[1], run[2]), runs))
+    off = [(name, seed, stated, truth) for (name, _, seed), (stated, truth) in zip(runs, found, strict=True) if not holds(stated, truth)]
+    assert off == []
 
 
 def holds(stated: Estimate, truth: float) -> bool:
     return stated.low <= truth <= stated.high
 
 
-@pytest.fixture(scope="module")
-def slow_ones() -> Iterator[Callable[[], list[Any]]]:
+@pytest.mark.slow
+def test_meters_of_a_few_values_a_second_agree() -> None:
     slow = [(name, PROVEN[name]) for name in SLOW]
-    with begun([(name, replace(kind, windows=1, window_s=max(20.0, kind.window_s), idle_s=2.0, lead_s=2.0)) for name, kind in slow]) as off:
-        yield off
+    require_truth([(name, replace(kind, windows=1, window_s=max(20.0, kind.window_s), idle_s=2.0, lead_s=2.0)) for name, kind in slow])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("names", FAST)
-@pytest.mark.usefixtures("slow_ones")
 def test_meters_that_stream_agree(names: tuple[str, ...]) -> None:
-    with begun([(name, replace(PROVEN[name], windows=3, window_s=1.5, idle_s=0.4, gap_s=0.2, lead_s=2.0)) for name in names]) as off:
-        assert off() == []
-
-
-@pytest.mark.slow
-def test_meters_of_a_few_values_a_second_agree(slow_ones: Callable[[], list[Any]]) -> None:
-    assert slow_ones() == []
+    require_truth([(name, replace(PROVEN[name], windows=3, window_s=1.5, idle_s=0.4, gap_s=0.2, lead_s=2.0)) for name in names])
