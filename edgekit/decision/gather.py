@@ -26,6 +26,7 @@ _ITEM_BYTES = {
     "bool": 1,
 }
 
+CHARGER = "the loss in the charger"  # all that a meter behind it misses
 _YEAR_S = 365.25 * 86_400.0
 _STATED = {  # input -> (attribute of the scenario, its line)
     "wake_j": ("wake_j", "device.wake_energy"),
@@ -202,5 +203,5 @@ def unseen(run: RunRecord, psu_efficiency: float | None) -> str | None:
     if boundary is None or boundary in (Boundary.WALL, Boundary.GRID):
         return None
     if boundary in (Boundary.USB_INPUT, Boundary.BATTERY):
-        return None if psu_efficiency is not None else "the loss in the charger"
+        return None if psu_efficiency is not None else CHARGER
     return f"the rest of the device (the meter sees {sees(boundary)})"

@@ -97,8 +97,9 @@ def in_cloud(view: Convention, ledger: Ledger, s: Scenario) -> Cost | Unknown:
 
 
 def _gpu_s(view: Convention, ledger: Ledger, s: Scenario) -> Tally:
-    """Return the GPU seconds one inference pays for: its own on a shared GPU, its share of all time on reserved ones."""
-    used = ["cloud_s", *(["pool_utilisation"] if view.cloud == "autoscaled" else [])]
+    """Return the GPU seconds one inference pays for: its share of a pool's time, idle time too, or of all time of reserved ones."""
+    pooled = view.cloud in ("shared", "autoscaled")
+    used = ["cloud_s", *(["pool_utilisation"] if pooled else [])]
     rate = ledger.use.service_rate_per_s
 
     def paid(time_s: FloatArray, busy: FloatArray) -> FloatArray:
@@ -107,9 +108,7 @@ def _gpu_s(view: Convention, ledger: Ledger, s: Scenario) -> Tally:
         if view.cloud == "dedicated":
             reserved: FloatArray = np.maximum(1.0, np.ceil(rate * time_s)) / rate
             return reserved
-        if view.cloud == "autoscaled":
-            return time_s / busy
-        return time_s + ledger.use.cold_s if view.cloud == "serverless" else time_s
+        return time_s / busy if pooled else time_s + ledger.use.cold_s
 
     stated, drawn = (paid(values["cloud_s"], values["pool_utilisation"]) for values in (ledger.x, ledger.drawn))
     return of_inputs(stated, drawn, *(ledger.inputs[name] for name in used))

@@ -12,6 +12,7 @@ from edgekit.decision.accounting import Convention
 from edgekit.decision.axes import AXES, Answer, turning
 from edgekit.decision.coverage import computed, name, robust_in
 from edgekit.decision.gates import ruled_out
+from edgekit.decision.gather import CHARGER
 from edgekit.decision.montecarlo import SURE
 from edgekit.decision.numerals import amount, multiple
 from edgekit.decision.phrases import against, central, energy, factor, low_ratio, standing, times_less
@@ -20,6 +21,8 @@ from edgekit.decision.regime import Regime
 # A lower bound on the device decides for the device only with this much room: the parts a package meter misses (memory, board,
 # power supply) add a few times what it sees under load. Our own judgement; the room itself is always printed.
 UNSEEN_ROOM = 10.0
+# A charger alone is told apart: one that gives less than half of what it takes would be a bad one even when all but idle.
+CHARGER_ROOM = 1.0
 RULED_OUT = "ruled out before joules count"
 _OWN = ("network", "device", "cloud")
 
@@ -105,7 +108,7 @@ def _by_energy(evidence: Evidence) -> Verdict:
     chances = [view.p_edge.value or 0.0 for view in known]
     if min(chances) >= SURE:
         room = _room(known)
-        return _edge(evidence, known) if evidence.unseen is None or room >= UNSEEN_ROOM else _depends_on_unseen(evidence, known, room)
+        return _edge(evidence, known) if room >= _room_needed(evidence) else _depends_on_unseen(evidence, known, room)
     if max(chances) <= 1 - SURE:
         return _cloud(evidence, known)
     if max(chances) >= SURE and min(chances) <= 1 - SURE:
@@ -165,7 +168,7 @@ def _edge(evidence: Evidence, known: Sequence[View]) -> Verdict:
         f"even at the unfavourable 95 % edge ({name(worst)})"
     )
     if evidence.unseen is not None:
-        condition += f", or if {evidence.unseen} took more than {multiple(_room(known))} times what was metered"
+        condition += f", or if {_more_unseen(evidence.unseen, _room(known))}"
     condition += ". No payload size flips it: the device takes less even when nothing is sent." if evidence.payload.value is None else "."
     return _verdict(VerdictKind.EDGE, VerdictKind.EDGE.value + standing(primary), sentence, _regime(evidence, known), condition, evidence)
 
@@ -209,15 +212,36 @@ def _depends_on_unseen(evidence: Evidence, known: Sequence[View], room: float) -
         f"As far as the meter sees, {evidence.model} {evidence.recipe} takes less on the device ({energy(primary.edge_j)} against "
         f"{energy(primary.cloud_j)} in the cloud), but {evidence.unseen} is not counted."
     )
-    least = f"{multiple(room)} times what was metered"
+    headline = "depends on what the meter does not see"
+    if room > 0:
+        limit = _more_unseen(evidence.unseen or "", room)
+        headline, condition = f"{headline}, flips when {limit}", f"Flips when {limit}."
+    else:
+        condition = f"At the unfavourable 95 % edge the cloud takes less already before {evidence.unseen} is counted."
+    settle = (
+        "State device.psu_efficiency, or meter the device at its plug"
+        if evidence.unseen == CHARGER
+        else "Meter the whole device at its plug"
+    )
     return _verdict(
         VerdictKind.DEPENDS,
-        f"depends on what the meter does not see, flips at {least}",
+        headline,
         sentence,
         "the metering point decides: the part of the device that was not metered is as large as the difference",
-        f"Flips if {evidence.unseen} takes more than {least}. Meter the whole device at its plug or USB input to settle it.",
+        f"{condition} {settle} to settle it.",
         evidence,
     )
+
+
+def _more_unseen(unseen: str, room: float) -> str:
+    """Return what would have to be true of what no meter saw for the cloud to take less: of a charger, its efficiency."""
+    if unseen == CHARGER:
+        return f"the charger delivered less than {100 / (1 + room):.3g} % of what it drew"
+    return f"{unseen} took more than {multiple(room)} times what was metered"
+
+
+def _room_needed(evidence: Evidence) -> float:
+    return 0.0 if evidence.unseen is None else CHARGER_ROOM if evidence.unseen == CHARGER else UNSEEN_ROOM
 
 
 def _open(evidence: Evidence, known: Sequence[View]) -> Verdict:

@@ -70,8 +70,9 @@ def test_money_of_two_currencies_or_without_a_price_is_no_answer(constants):
         assert words in found.text
 
 
-def test_an_autoscaled_pool_is_paid_with_all_that_its_utilisation_leaves_open(constants):
-    paid = account(decided(constants, f'cloud.shape = "autoscaled"\nnetwork = "none"\n{PRICES}'), Side.CLOUD).money
+@pytest.mark.parametrize("shape", ["autoscaled", "shared"])
+def test_a_pool_is_paid_with_all_that_its_utilisation_leaves_open(constants, shape):
+    paid = account(decided(constants, f'cloud.shape = "{shape}"\nnetwork = "none"\n{PRICES}'), Side.CLOUD).money
     busy = constants["cloud_pool_utilisation"]
     assert paid.high / paid.value == pytest.approx(busy.value / busy.low, rel=0.05)
     assert paid.low / paid.value == pytest.approx(busy.value / busy.high, rel=0.05)

@@ -57,6 +57,24 @@ def test_a_narrow_win_of_a_partial_meter_is_no_verdict_for_the_device(default, c
     assert whole.verdict.kind is VerdictKind.EDGE
 
 
+def test_what_a_charger_may_lose_is_told_as_its_efficiency(default, constants):
+    bare = replace(default, payload_up_bytes=0.0, payload_down_bytes=0.0)
+
+    def verdict(joules, **stated):
+        near = cloud_gpu(joules=joules, idle_w=30.0)
+        return decide([edge_rapl(boundary=Boundary.USB_INPUT), near], replace(bare, **stated), constants).verdict
+
+    won, close, open_already = verdict(4e-4), verdict(2e-5), verdict(1.7e-5)
+    assert won.kind is VerdictKind.EDGE, "no charger loses as much as that"
+    assert "or if the charger delivered less than" in won.condition
+    assert close.kind is VerdictKind.DEPENDS
+    assert "flips when the charger delivered less than 87 % of what it drew" in close.headline
+    assert close.condition.endswith("State device.psu_efficiency, or meter the device at its plug to settle it.")
+    assert verdict(2e-5, psu_efficiency=0.95).kind is VerdictKind.EDGE
+    assert open_already.headline == "depends on what the meter does not see"
+    assert open_already.condition.startswith("At the unfavourable 95 % edge the cloud takes less already before the loss in the charger")
+
+
 def test_a_heavy_model_goes_to_a_shared_cloud_when_gpus_are_not_reserved(constants):
     text = 'payload = "100 kB"\ncloud.request_rate = "900 inference/s"'
     big = cloud_gpu(joules=0.02, seconds=1e-3)
@@ -268,13 +286,14 @@ def test_without_regions_and_prices_carbon_and_money_are_unknown_with_a_reason(d
 
 def test_prices_become_money_of_their_own_currency(constants):
     text = 'prices.electricity = "0.36 EUR/kWh"\nprices.gpu_hour = "3.6 USD/h"\nprices.date = "2026-05-01"'
+    busy = constants["cloud_pool_utilisation"].value  # the pool's idle time is rented too
     million = {
         item.side: item.money
         for item in decide([edge_wall(), cloud_gpu()], scenario(text, constants), constants).totals
         if item.period == "million inferences"
     }
     assert (million[Side.DEVICE].value, million[Side.DEVICE].unit) == (pytest.approx(0.336), "EUR")
-    assert (million[Side.CLOUD].value, million[Side.CLOUD].unit) == (pytest.approx(1e6 * 1.8e-5 * 0.001), "USD")
+    assert (million[Side.CLOUD].value, million[Side.CLOUD].unit) == (pytest.approx(1e6 * 1.8e-5 * 0.001 / busy), "USD")
 
 
 @pytest.mark.parametrize(

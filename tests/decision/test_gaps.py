@@ -111,7 +111,7 @@ def test_the_flip_is_stated_at_the_central_values_as_in_the_table_and_at_the_edg
 
 
 def test_the_price_of_the_cloud_has_the_interval_of_its_gpu_time(constants):
-    text = 'prices.gpu_hour = "3.6 USD/h"\nprices.date = "2026-05-01"'
+    text = 'cloud.shape = "serverless"\nprices.gpu_hour = "3.6 USD/h"\nprices.date = "2026-05-01"'
     totals = decide([edge_wall(), cloud_gpu()], scenario(text, constants), constants).totals
     money = next(item.money for item in totals if item.side is Side.CLOUD and item.period == "million inferences")
     assert (money.low, money.value, money.high) == pytest.approx((0.98 * 0.018, 0.018, 1.02 * 0.018), rel=1e-3)
