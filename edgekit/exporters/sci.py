@@ -82,6 +82,7 @@ def _side(report: Report, account: Account) -> str:
     added = f"{sum(scores):.{decimals}f} {unit}CO2e/inference"
     place = "on the device" if side is Side.DEVICE else "in the cloud"
     used, table = methods(report, side, [entry for entry, _ in parts]), coefficients(report, side)
+    named = {code(row[0])[1:-1] for row in table}
     sums = abs(sum(carbon.value for _, carbon in parts) - total.value) <= max(_SUM_REL * abs(total.value), 1e-18)
     lines = [
         f"# {escape(decision.model)} {place} SCI REPORT",
@@ -106,7 +107,7 @@ def _side(report: Report, account: Account) -> str:
         "## Not included",
         "\n".join(f"- {escape(line)}" for line in _absent(report, side)) or "Nothing is left out.",
         "## Validation Checklist",
-        "\n".join(f"- [{'x' if passed else ' '}] {text}" for text, passed in _checks(sums, parts, used, {code(row[0])[1:-1] for row in table})),
+        "\n".join(f"- [{'x' if passed else ' '}] {text}" for text, passed in _checks(sums, parts, used, named)),
     ]
     return "\n\n".join(lines) + "\n"
 

@@ -11,6 +11,7 @@ from edgekit.core.quantity import Estimate, Quality, Quantity
 from edgekit.decision.numerals import amount, multiple, spread
 from edgekit.decision.numerals import factor as factor_between
 
+_LEAST_PLAIN = 1e-4  # of a currency: 0.0069 EUR can be read, 0.0000069 EUR has to be counted
 _BOUNDS = {"lower_bound": "lower bound", "upper_bound": "upper bound", "partial": "both sides partial"}
 
 
@@ -138,18 +139,20 @@ def _of_co2e(interval: str) -> str:
 
 
 def money(quantity: Quantity) -> Cell:
-    """Return an amount of money; less than a hundredth of the unit is written with a prefix (12 µEUR)."""
-    return figure(
-        quantity,
-        lambda price: _coins(price.value, price.unit),
-        lambda low, high: (
-            f"{multiple(low, 3)} to {_coins(high, quantity.unit)}" if low >= 0.01 else spread(low, high, "W").replace("W", quantity.unit)
-        ),
-    )
+    """Return an amount of money; only what is less than a hundredth of a cent is written with a prefix (12 µEUR)."""
+
+    def ends(low: float, high: float) -> str:
+        least = abs(_central(quantity) if isinstance(quantity, Estimate) else high)
+        if least < _LEAST_PLAIN:
+            return spread(low, high, "W").replace("W", quantity.unit)
+        first = multiple(low, 3) if low >= _LEAST_PLAIN else _coins(low, quantity.unit)
+        return f"{first} to {_coins(high, quantity.unit)}"
+
+    return figure(quantity, lambda price: _coins(price.value, price.unit), ends)
 
 
 def _coins(value: float, currency: str) -> str:
-    return f"{multiple(value, 3)} {currency}" if abs(value) >= 0.01 or value == 0 else amount(value, "W").replace("W", currency)
+    return f"{multiple(value, 3)} {currency}" if abs(value) >= _LEAST_PLAIN or value == 0 else amount(value, "W").replace("W", currency)
 
 
 def share(quantity: Quantity) -> Cell:
