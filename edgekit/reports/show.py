@@ -142,8 +142,8 @@ def money(quantity: Quantity) -> Cell:
     """Return an amount of money; only what is less than a hundredth of a cent is written with a prefix (12 µEUR)."""
 
     def ends(low: float, high: float) -> str:
-        least = abs(_central(quantity) if isinstance(quantity, Estimate) else high)
-        if least < _LEAST_PLAIN:
+        value = _central(quantity)
+        if abs(high if value is None else value) < _LEAST_PLAIN:
             return spread(low, high, "W").replace("W", quantity.unit)
         first = multiple(low, 3) if low >= _LEAST_PLAIN else _coins(low, quantity.unit)
         return f"{first} to {_coins(high, quantity.unit)}"
