@@ -45,8 +45,8 @@ def test_every_floor_imports_only_from_below(copy_of_the_package: Path) -> None:
     ("module", "line", "contract"),
     [
         ("core/units.py", "import edgekit.links.clock", "Floors"),
-        ("energy/stats.py", "import edgekit.decision.scenario", "Floors"),
-        ("decision/scenario.py", "import subprocess", "Pure floors"),
+        ("energy/uncertainty/stats.py", "import edgekit.decision.scenario.read", "Floors"),
+        ("decision/scenario/read.py", "import subprocess", "Pure floors"),
         ("flows/devices.py", "import edgekit.flows.meters", "Flows hand over files"),
         ("runner/wire.py", "import edgekit.core.units", "The runner imports nothing"),
         ("devices/local.py", "import edgekit.runner.main", "Nobody imports the package root or the runner"),

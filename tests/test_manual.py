@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from edgekit.cli.commands import COMMANDS, load
-from edgekit.decision.constants import load_constants
-from edgekit.decision.fields import FIELDS
-from edgekit.decision.scenario import parse_scenario
+from edgekit.decision.constants.pack import load_constants
+from edgekit.decision.scenario.fields import FIELDS
+from edgekit.decision.scenario.read import parse_scenario
 from tests.conftest import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 PAGES = sorted((*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md"), REPOSITORY / "tests" / "instruments" / "README.md"))
 DECIDING = [DOCS / f"{name}.md" for name in ("scenario", "report", "verdict", "accounting", "popular-figures")]
-CONSTANTS = load_constants(files("edgekit.decision").joinpath("constants.toml").read_text(encoding="utf-8"))
+CONSTANTS = load_constants(files("edgekit.decision.constants").joinpath("constants.toml").read_text(encoding="utf-8"))
 KEYS = {entry.key for entry in FIELDS}
 
 

@@ -24,10 +24,10 @@ from pathlib import Path
 
 from edgekit.core.decision import Decision
 from edgekit.core.jsonio import dump_record
-from edgekit.decision.constants import load_constants
+from edgekit.decision.constants.pack import load_constants
 from edgekit.decision.decide import decide
-from edgekit.decision.montecarlo import DRAWS, _stream
-from edgekit.decision.scenario import parse_scenario
+from edgekit.decision.draws.montecarlo import DRAWS, _stream
+from edgekit.decision.scenario.read import parse_scenario
 from edgekit.flows.report import asset
 from edgekit.reports import charts, html, markdown
 from edgekit.reports.model import build
@@ -73,7 +73,7 @@ def main() -> int:
     words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--check", action="store_true")
     asked = words.parse_args()
-    constants = load_constants(files("edgekit.decision").joinpath("constants.toml").read_text(encoding="utf-8"))
+    constants = load_constants(files("edgekit.decision.constants").joinpath("constants.toml").read_text(encoding="utf-8"))
     scenario = parse_scenario(SCENARIO, where="scenario.toml", constants=constants)
     runs = [
         edge_wall("fp32", model=artifact(recipe="fp32")),

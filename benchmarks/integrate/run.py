@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from edgekit.core.trace import ChunkedTrace, Trace
-from edgekit.energy.integrate import Rule, integrate
+from edgekit.energy.windows.integrate import Rule, integrate
 from edgekit.store.traces import CHUNK_ROWS, open_trace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))

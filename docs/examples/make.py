@@ -21,7 +21,7 @@ from edgekit.core.jsonio import dump_record, load_record
 from edgekit.core.quantity import Estimate, Note, Origin, Unknown
 from edgekit.core.run import Analysis, ChannelAnalysis, RunPlan, RunRecord, RunStatus
 from edgekit.core.units import Unit
-from edgekit.decision.totals import YEAR_S, scaled
+from edgekit.decision.accounts.totals import YEAR_S, scaled
 from edgekit.flows.report import ReportRequest, report
 from edgekit.reports.model import Report
 from edgekit.reports.show import Cell, carbon, electricity, money

@@ -16,7 +16,7 @@ from edgekit.core.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgekit.decision.service import Service
+    from edgekit.decision.cloud.service import Service
     from edgekit.flows.compare import CompareResult
 
 
@@ -63,7 +63,7 @@ def _service(rate: str | None, latency_limit: str | None) -> Service | None:
     """Return what is asked of a service; raise UsageError where half of it is missing."""
     from edgekit.cli.amounts import rate as per_second
     from edgekit.cli.amounts import seconds
-    from edgekit.decision.service import Service
+    from edgekit.decision.cloud.service import Service
 
     if rate is None and latency_limit is None:
         return None
@@ -89,9 +89,9 @@ def _text(result: CompareResult, width: int) -> str:
 
 def blocks(result: CompareResult, width: int) -> str:
     """Return one block per run, which can be read at any width: its id, then its figures and how they stand against the baseline."""
-    from edgekit.decision.agreement import left_out
-    from edgekit.decision.choose import accuracy_of, energy_of
-    from edgekit.decision.ratio import flaws
+    from edgekit.decision.comparison.agreement import left_out
+    from edgekit.decision.comparison.ratio import flaws
+    from edgekit.decision.sides.choose import accuracy_of, energy_of
     from edgekit.reports.show import figure, one_line, points, share
     from edgekit.reports.text import wrapped
 

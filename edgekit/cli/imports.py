@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edgekit.core.quantity import Note
-    from edgekit.decision.agreement import Agreement
+    from edgekit.decision.comparison.agreement import Agreement
     from edgekit.flows.importing import ImportResult
 
 
@@ -109,8 +109,8 @@ def _table(result: ImportResult) -> Table:
 
     from edgekit.core.quantity import Estimate
     from edgekit.core.units import format_interval
-    from edgekit.decision.agreement import FIGURES
-    from edgekit.decision.choose import energy_of
+    from edgekit.decision.comparison.agreement import FIGURES
+    from edgekit.decision.sides.choose import energy_of
     from edgekit.reports.runs import place, short
 
     table = Table(padding=(0, 1))

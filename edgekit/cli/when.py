@@ -17,7 +17,7 @@ from edgekit.core.errors import UsageError
 
 if TYPE_CHECKING:
     from edgekit.core.quantity import Quantity
-    from edgekit.decision.waiting import Waiting
+    from edgekit.decision.timing.waiting import Waiting
     from edgekit.flows.when import WhenResult
 
 app = typer.Typer(invoke_without_command=True)
@@ -60,7 +60,7 @@ def when(
     if ctx.invoked_subcommand is not None:
         return
     from edgekit.core.jsonio import as_data
-    from edgekit.decision.waiting import FLEXIBLE, INFLEXIBLE
+    from edgekit.decision.timing.waiting import FLEXIBLE, INFLEXIBLE
     from edgekit.flows.when import WhenRequest
     from edgekit.flows.when import when as find
 
@@ -152,8 +152,8 @@ def _energy_j(energy: str | None, power: str | None, duration_s: float) -> float
 
 
 def _text(result: WhenResult, zone: tzinfo | None, width: int) -> str:
-    from edgekit.decision.intensity import KG_PER_J
-    from edgekit.decision.waiting import FLEXIBLE, INFLEXIBLE
+    from edgekit.decision.timing.intensity import KG_PER_J
+    from edgekit.decision.timing.waiting import FLEXIBLE, INFLEXIBLE
     from edgekit.reports.text import wrapped
 
     advice, place, used = result.advice, result.advice.placement, result.profile

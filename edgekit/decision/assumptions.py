@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from edgekit.core.decision import Assumption, Constant, Price, Scenario
 from edgekit.core.run import RunRecord
 from edgekit.core.units import format_number
-from edgekit.decision.field import Field
-from edgekit.decision.fields import FIELDS
-from edgekit.decision.gather import payload_bytes
+from edgekit.decision.draws.gather import payload_bytes
 from edgekit.decision.numerals import amount, rate, size
+from edgekit.decision.scenario.field import Field
+from edgekit.decision.scenario.fields import FIELDS
 
 _PER = {  # unit of a price -> how it is written, and what one of these is in base units
     "joule": ("/kWh", 3.6e6),

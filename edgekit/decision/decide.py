@@ -6,21 +6,21 @@ from collections.abc import Mapping, Sequence
 
 from edgekit.core.decision import Constant, Decision, Scenario, Side, Slot, SlotEntry
 from edgekit.core.run import RunRecord, TrainingRecord
-from edgekit.decision.accounts import Books, accounts, making_of
+from edgekit.decision.accounts.accounts import Books, accounts, making_of
+from edgekit.decision.accounts.slots import manufacturing, not_included, retraining_slot, training_slot
+from edgekit.decision.accounts.totals import totals
 from edgekit.decision.assumptions import assumptions, used_constants
-from edgekit.decision.choose import options, require_one_family, side_of
-from edgekit.decision.commands import Surroundings, model_name
-from edgekit.decision.constants import aged
-from edgekit.decision.gates import gates
-from edgekit.decision.gather import inputs_from, usage
-from edgekit.decision.montecarlo import DRAWS, SEED
-from edgekit.decision.outcome import one_sided, two_sided
-from edgekit.decision.overrides import with_overrides
+from edgekit.decision.constants.overrides import with_overrides
+from edgekit.decision.constants.pack import aged
+from edgekit.decision.draws.gather import inputs_from, usage
+from edgekit.decision.draws.montecarlo import DRAWS, SEED
 from edgekit.decision.remarks import remarks
-from edgekit.decision.slots import manufacturing, not_included, retraining_slot, training_slot
-from edgekit.decision.standing import noise_notes, with_standing
-from edgekit.decision.totals import totals
-from edgekit.decision.weigh import Weighed
+from edgekit.decision.sides.choose import options, require_one_family, side_of
+from edgekit.decision.sides.commands import Surroundings, model_name
+from edgekit.decision.sides.gates import gates
+from edgekit.decision.sides.standing import noise_notes, with_standing
+from edgekit.decision.verdict.outcome import one_sided, two_sided
+from edgekit.decision.verdict.weigh import Weighed
 
 
 def decide(

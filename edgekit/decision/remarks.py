@@ -8,11 +8,11 @@ from edgekit.core.boundary import sees
 from edgekit.core.decision import Scenario
 from edgekit.core.quantity import Estimate, Note, Origin
 from edgekit.core.run import RunRecord, RunStatus, TrainingRecord
-from edgekit.decision.batching import fills
-from edgekit.decision.choose import energy_of, invocation_of, is_other_model, service_rate
-from edgekit.decision.gather import unseen
-from edgekit.energy.enough import how_quick, measured_s
-from edgekit.energy.validity import FLAWS
+from edgekit.decision.cloud.batching import fills
+from edgekit.decision.draws.gather import unseen
+from edgekit.decision.sides.choose import energy_of, invocation_of, is_other_model, service_rate
+from edgekit.energy.conduct.enough import how_quick, measured_s
+from edgekit.energy.conduct.validity import FLAWS
 
 
 def remarks(

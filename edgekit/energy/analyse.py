@@ -12,21 +12,21 @@ from edgekit.core.quantity import SPAN, Estimate, Note, Origin, Quantity, Unknow
 from edgekit.core.run import Analysis, ChannelAnalysis, RunRecord
 from edgekit.core.trace import Trace
 from edgekit.core.window import Phase, Window
-from edgekit.energy.beside import side_by_side
+from edgekit.energy.boundaries.beside import side_by_side
+from edgekit.energy.boundaries.crosscheck import crosschecked
+from edgekit.energy.boundaries.group import analyse_group
+from edgekit.energy.boundaries.groups import channel_groups, is_coarse, nothing_read, rival_groups
 from edgekit.energy.coldstart import cold_start
-from edgekit.energy.crosscheck import crosschecked
-from edgekit.energy.enough import how_quick, usable
-from edgekit.energy.gpu_state import gpu_notes
-from edgekit.energy.group import analyse_group
-from edgekit.energy.groups import channel_groups, is_coarse, nothing_read, rival_groups
+from edgekit.energy.conduct.enough import how_quick, usable
+from edgekit.energy.conduct.gpu_state import gpu_notes
+from edgekit.energy.conduct.pacing import busy_s, pacing_notes
+from edgekit.energy.conduct.validity import disturbed_run, marked
+from edgekit.energy.conduct.warmup import drift_note
 from edgekit.energy.latency import quantile_ns
-from edgekit.energy.operators import attribute
-from edgekit.energy.pacing import busy_s, pacing_notes
-from edgekit.energy.product import multiplied
-from edgekit.energy.staleness import repeated
+from edgekit.energy.operators.share import attribute
+from edgekit.energy.sensors.product import multiplied
+from edgekit.energy.sensors.staleness import repeated
 from edgekit.energy.tiny_rule import by_tiny_rule
-from edgekit.energy.validity import disturbed_run, marked
-from edgekit.energy.warmup import drift_note
 
 if TYPE_CHECKING:
     from edgekit.core.trace import ChunkedTrace

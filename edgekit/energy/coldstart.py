@@ -12,8 +12,8 @@ from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown
 from edgekit.core.run import ChannelAnalysis, ColdStart, RunRecord
 from edgekit.core.units import format_scaled, format_with_interval
 from edgekit.core.window import Phase, Window
-from edgekit.energy.group import analyse_group
-from edgekit.energy.groups import named_group, nothing_read
+from edgekit.energy.boundaries.group import analyse_group
+from edgekit.energy.boundaries.groups import named_group, nothing_read
 
 if TYPE_CHECKING:
     from edgekit.core.trace import ChunkedTrace, Trace

@@ -12,11 +12,11 @@ from edgekit.core.boundary import WIDEST_FIRST
 from edgekit.core.channel import Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Quantity, Unknown
 from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, Reading, Trace
-from edgekit.energy.budget import combine
-from edgekit.energy.counter import unwrap
-from edgekit.energy.instrument import instrument_terms
-from edgekit.energy.product import common, multiplied
-from edgekit.energy.staleness import Repeats
+from edgekit.energy.sensors.counter import unwrap
+from edgekit.energy.sensors.instrument import instrument_terms
+from edgekit.energy.sensors.product import common, multiplied
+from edgekit.energy.sensors.staleness import Repeats
+from edgekit.energy.uncertainty.budget import combine
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from edgekit.core.channel import Measurand
-from edgekit.energy.counter import CounterSeries
-from edgekit.energy.readings import blocks_of
+from edgekit.energy.sensors.counter import CounterSeries
+from edgekit.energy.sensors.readings import blocks_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ from edgekit.core.decision import Account, Side, SlotEntry, SlotState
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Estimate
 from edgekit.core.units import scale_for
-from edgekit.decision.totals import carbon_of
+from edgekit.decision.accounts.totals import carbon_of
 from edgekit.exporters.sci_parts import Method, coefficients, methods
 from edgekit.reports.findings import SLOT_WORDS
 from edgekit.reports.markdown import code, escape

@@ -10,8 +10,8 @@ from pathlib import Path
 from edgekit.core.errors import UsageError
 from edgekit.core.protocols import Progress
 from edgekit.core.run import RunRecord
-from edgekit.decision.against import CompareResult, against_first
-from edgekit.decision.service import Service, serve
+from edgekit.decision.cloud.service import Service, serve
+from edgekit.decision.comparison.against import CompareResult, against_first
 from edgekit.store.runs import load_runs
 
 __all__ = ["CompareRequest", "CompareResult", "analyse", "compare", "conduct", "plan"]

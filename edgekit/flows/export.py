@@ -11,9 +11,9 @@ from pathlib import Path
 
 from edgekit.core.errors import UsageError
 from edgekit.core.run import RunRecord
-from edgekit.decision.constants import load_constants
+from edgekit.decision.constants.pack import load_constants
 from edgekit.decision.decide import decide
-from edgekit.decision.scenario import default_scenario
+from edgekit.decision.scenario.read import default_scenario
 from edgekit.links.files import read_text, write_atomic
 from edgekit.registry import exporter_class
 from edgekit.reports.model import Report, build
@@ -62,5 +62,5 @@ def export(request: ExportRequest, *, load: Callable[[str], Mapping[str, RunReco
 
 def of_runs(runs: list[RunRecord]) -> Report:
     """Return a report that holds runs and nothing of a decision that matters: what it decides is not exported. Pure."""
-    constants = load_constants(files("edgekit.decision").joinpath("constants.toml").read_text(encoding="utf-8"))
+    constants = load_constants(files("edgekit.decision.constants").joinpath("constants.toml").read_text(encoding="utf-8"))
     return build(decide(runs, default_scenario(constants), constants), runs)

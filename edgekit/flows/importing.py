@@ -12,7 +12,7 @@ from edgekit.core.protocols import Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord
 from edgekit.core.units import counted
-from edgekit.decision.agreement import Agreement, agreements_of
+from edgekit.decision.comparison.agreement import Agreement, agreements_of
 from edgekit.energy.analyse import analyse
 from edgekit.importers.base import Hints, Importer, Recording
 from edgekit.store.runs import RunStore, read_traces, write_record

@@ -14,8 +14,8 @@ from edgekit.core.quantity import Quantity, Unknown
 from edgekit.core.trace import Reading, single
 from edgekit.core.window import Phase, Window
 from edgekit.energy.analyse import headline_channel
-from edgekit.energy.group import analyse_group
-from edgekit.energy.groups import channel_groups
+from edgekit.energy.boundaries.group import analyse_group
+from edgekit.energy.boundaries.groups import channel_groups
 from edgekit.links.clock import HostClock
 from edgekit.metering import Chosen, choose
 

@@ -20,7 +20,7 @@ from edgekit.core.hardware import REHEARSAL, DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Device
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan, RunRecord, RunStatus
-from edgekit.decision.modeled_gpu import ASSUMPTIONS, modeled_gpu
+from edgekit.decision.cloud.modeled_gpu import ASSUMPTIONS, modeled_gpu
 from edgekit.links.files import bundled, read_text, write_atomic, writing
 from edgekit.store.runs import RECORD, RunStore, read_record
 

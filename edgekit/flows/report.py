@@ -16,12 +16,12 @@ from edgekit.core.jsonio import dump_record, load_record
 from edgekit.core.protocols import Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord, TrainingRecord
-from edgekit.decision.choose import side_of
-from edgekit.decision.commands import Surroundings
-from edgekit.decision.constants import load_constants
+from edgekit.decision.constants.pack import load_constants
 from edgekit.decision.decide import decide
-from edgekit.decision.scenario import default_scenario, parse_scenario
-from edgekit.decision.whatif import what_if
+from edgekit.decision.scenario.read import default_scenario, parse_scenario
+from edgekit.decision.sides.choose import side_of
+from edgekit.decision.sides.commands import Surroundings
+from edgekit.decision.turning.whatif import what_if
 from edgekit.exporters.paper import pdf
 from edgekit.links.files import read_text, write_atomic, writing
 from edgekit.registry import exporter_class
@@ -175,7 +175,7 @@ def plan(request: ReportRequest) -> dict[str, Path]:
 
 def read_frame(request: ReportRequest) -> Frame:
     """Read what the runs are judged by, before any of them is read: a misspelt scenario is said at once."""
-    constants = load_constants(files("edgekit.decision").joinpath("constants.toml").read_text(encoding="utf-8"))
+    constants = load_constants(files("edgekit.decision.constants").joinpath("constants.toml").read_text(encoding="utf-8"))
     scenario = default_scenario(constants)
     if request.scenario is not None:
         scenario = parse_scenario(

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Note
-from edgekit.decision.intensity import Curve, IntensityProblem, Profile, condense
-from edgekit.decision.intensity_csv import Reading, moment, read_csv
-from edgekit.decision.profile_toml import load_profile, profile_text
-from edgekit.decision.waiting import Waiting, advise, with_trials
+from edgekit.decision.timing.intensity import Curve, IntensityProblem, Profile, condense
+from edgekit.decision.timing.intensity_csv import Reading, moment, read_csv
+from edgekit.decision.timing.profile_toml import load_profile, profile_text
+from edgekit.decision.timing.waiting import Waiting, advise, with_trials
 from edgekit.links.clock import SystemClock
 from edgekit.links.files import read_text, write_atomic
 from edgekit.links.folders import data_folder
@@ -184,7 +184,7 @@ def _alike(name: str, known: Iterable[str]) -> list[str]:
 
 def regions(folder: Path) -> dict[str, Path]:
     """Return the profiles by region: those that ship with edgekit, and those of a folder, which go first."""
-    shipped = Path(str(files("edgekit.decision").joinpath("profiles")))
+    shipped = Path(str(files("edgekit.decision.timing").joinpath("profiles")))
     return {path.stem: path for place in (shipped, folder) if place.is_dir() for path in sorted(place.glob("*.toml"))}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Origin
-from edgekit.meters.base import require_usable
+from edgekit.meters.reading.base import require_usable
 
 # Watts that one busy core adds, with the factor within which nearly all machines of that kind lie. These are assumptions, stated as such:
 # single-board Arm computers add 0.4 to 2 W a core (a Raspberry Pi 4 rises from 3.1 W idle to 6.1 W with four busy cores), Arm laptops and

@@ -21,10 +21,10 @@ from edgekit.core.sync import Delay
 from edgekit.core.trace import Reading
 from edgekit.links.clock import HostClock
 from edgekit.links.files import read_text
-from edgekit.meters.printed import channels_of, names_of
-from edgekit.meters.printed import complete as makes_power
-from edgekit.meters.settings import check_names, number, one_of, place, wrong
-from edgekit.meters.table import Row, parse_table, quantities
+from edgekit.meters.reading.printed import channels_of, names_of
+from edgekit.meters.reading.printed import complete as makes_power
+from edgekit.meters.reading.settings import check_names, number, one_of, place, wrong
+from edgekit.meters.reading.table import Row, parse_table, quantities
 
 _OPTIONS: Final = ("time", "offset_s", "bracket_ms", "boundary", "gain_rel", "quantities", "samples", "max_w")
 _TIMES: Final = ("start", "unix", "host")

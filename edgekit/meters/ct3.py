@@ -15,8 +15,8 @@ from typing import Final
 
 from edgekit.core.protocols import Clock, Port
 from edgekit.links.port import PortOpener
-from edgekit.meters.reader import Readings, silent
-from edgekit.meters.stream import StreamMeter, opened
+from edgekit.meters.reading.reader import Readings, silent
+from edgekit.meters.reading.stream import StreamMeter, opened
 
 STOP: Final = b"\x07"
 _MOST_PAYLOAD: Final = 1024

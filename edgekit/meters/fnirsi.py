@@ -19,7 +19,7 @@ from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.core.units import Unit
 from edgekit.links.hid import HidApiPort
 from edgekit.links.port import HidPort, PortOpener
-from edgekit.meters.reader import PortMeter, Readings, silent
+from edgekit.meters.reading.reader import PortMeter, Readings, silent
 
 REPORT_BYTES: Final = 64
 _SAMPLE: Final = struct.Struct("<IIHHBH")

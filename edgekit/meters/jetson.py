@@ -8,7 +8,7 @@ from typing import Any
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, MeterSpec
-from edgekit.meters.base import channel_of, driver_of, identity_of, origin_of, require_usable
+from edgekit.meters.reading.base import channel_of, driver_of, identity_of, origin_of, require_usable
 
 # The largest power budget, or module power, that NVIDIA documents for each module (Jetson Linux Developer Guide, "Platform Power and
 # Performance"; module data sheets), by what its device tree calls it; the first that fits. AGX Xavier: the supply of its kit.

@@ -17,10 +17,10 @@ from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, Reading
 from edgekit.links.joulescope import JoulescopePort
 from edgekit.links.port import PortOpener
 from edgekit.meters.joulescope_lines import Block, Levels, parse, parse_levels, told
-from edgekit.meters.reader import PortMeter, Readings, silent
-from edgekit.meters.settings import number, one_of, wrong
-from edgekit.meters.timeline import Timeline
-from edgekit.meters.wiring import Tally, changes
+from edgekit.meters.reading.reader import PortMeter, Readings, silent
+from edgekit.meters.reading.settings import number, one_of, wrong
+from edgekit.meters.reading.timeline import Timeline
+from edgekit.meters.reading.wiring import Tally, changes
 
 if TYPE_CHECKING:
     import numpy as np

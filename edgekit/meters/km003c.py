@@ -16,8 +16,8 @@ from edgekit.core.aes import decrypted, encrypted
 from edgekit.core.errors import HardwareError
 from edgekit.core.protocols import Clock, Port
 from edgekit.links.port import PortOpener
-from edgekit.meters.reader import Readings, silent
-from edgekit.meters.stream import StreamMeter, opened
+from edgekit.meters.reading.reader import Readings, silent
+from edgekit.meters.reading.stream import StreamMeter, opened
 
 CONNECT, ACCEPT, GET, START, STOP, PUT, MEMORY, AUTH = 0x02, 0x05, 0x0C, 0x0E, 0x0F, 0x41, 0x44, 0x4C
 MEMORY_KEY: Final = b"Lh2yfB7n6X7d9a5Z"

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, MeterSpec
-from edgekit.meters.base import channel_of, driver_of, identity_of, origin_of, require_usable
+from edgekit.meters.reading.base import channel_of, driver_of, identity_of, origin_of, require_usable
 
 _MOST_W = 2000.0  # above any board that is sold today (a GB200 superchip's GPU: 1200 W)
 _LEAST_SHARE = 0.25  # A100 and H100 look at a quarter of the time (arXiv:2312.02741, abstract); other boards at all of it

@@ -21,8 +21,8 @@ from edgekit.core.sync import ASKED
 from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.links.http import HttpPort, Login
 from edgekit.links.port import PortOpener
-from edgekit.meters.reader import PortMeter, Readings
-from edgekit.meters.settings import number, secret
+from edgekit.meters.reading.reader import PortMeter, Readings
+from edgekit.meters.reading.settings import number, secret
 
 LEAST_WINDOW_S: Final = 60.0
 _ANSWER_S: Final = 3.0

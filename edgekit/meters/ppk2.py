@@ -11,9 +11,9 @@ from edgekit.core.protocols import Port
 from edgekit.core.quantity import Note, Origin
 from edgekit.core.trace import FLAG_GAP, FLAG_OVER, Trace
 from edgekit.meters.ppk2_words import ADC_TOP, UNCALIBRATED, Framer, Metadata, Spikes, Words, amperes_by_code, parse_metadata, smoothed
-from edgekit.meters.reader import PortMeter, Readings, silent
-from edgekit.meters.timeline import Timeline
-from edgekit.meters.wiring import Tally, changes, volts
+from edgekit.meters.reading.reader import PortMeter, Readings, silent
+from edgekit.meters.reading.timeline import Timeline
+from edgekit.meters.reading.wiring import Tally, changes, volts
 
 if TYPE_CHECKING:
     import numpy as np

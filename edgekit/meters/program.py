@@ -10,8 +10,8 @@ from edgekit.core.errors import UsageError
 from edgekit.core.protocols import Clock
 from edgekit.links.port import PortOpener
 from edgekit.links.program import ProgramPort
-from edgekit.meters.lines import LinesMeter, columns_of
-from edgekit.meters.settings import wrong
+from edgekit.meters.reading.lines import LinesMeter, columns_of
+from edgekit.meters.reading.settings import wrong
 
 
 class ProgramMeter(LinesMeter):

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, MeterSpec
-from edgekit.meters.base import channel_of, driver_of, identity_of, origin_of, require_usable
+from edgekit.meters.reading.base import channel_of, driver_of, identity_of, origin_of, require_usable
 
 _BOUNDARY = {
     "package": Boundary.CPU_PACKAGE,

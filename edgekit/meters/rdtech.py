@@ -10,7 +10,7 @@ from edgekit.core.channel import Channel, Measurand
 from edgekit.core.protocols import Port
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import FLAG_GAP, Reading
-from edgekit.meters.reader import PortMeter, Readings
+from edgekit.meters.reading.reader import PortMeter, Readings
 
 REPLY_S: Final = 0.5
 

@@ -19,10 +19,10 @@ from edgekit.core.trace import FLAG_GAP, Reading
 from edgekit.core.units import Unit
 from edgekit.links.port import PortOpener, SerialPort
 from edgekit.links.visa import NAME, VisaPort
-from edgekit.meters.reader import PortMeter, Readings, silent
+from edgekit.meters.reading.reader import PortMeter, Readings, silent
+from edgekit.meters.reading.settings import number, one_of, place, wrong
+from edgekit.meters.reading.wiring import volts
 from edgekit.meters.scpi_presets import QUANTITIES, Preset, own_queries, parse, preset_of, presets
-from edgekit.meters.settings import number, one_of, place, wrong
-from edgekit.meters.wiring import volts
 
 _REPLY_S: Final = 1.0
 _LONGEST: Final = 4096

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from edgekit.meters.settings import number, wrong
+from edgekit.meters.reading.settings import number, wrong
 
 QUANTITIES: Final = ("volts", "amps", "watts")
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(?:[VAW]|VDC|ADC)?\s*", re.IGNORECASE)

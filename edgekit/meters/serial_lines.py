@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from edgekit.core.protocols import Clock
 from edgekit.core.sync import Delay
 from edgekit.links.port import PortOpener, SerialPort
-from edgekit.meters.lines import LinesMeter
-from edgekit.meters.settings import number
+from edgekit.meters.reading.lines import LinesMeter
+from edgekit.meters.reading.settings import number
 
 
 class SerialLinesMeter(LinesMeter):

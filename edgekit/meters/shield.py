@@ -12,10 +12,10 @@ from edgekit.core.errors import HardwareError, UsageError
 from edgekit.core.protocols import Port
 from edgekit.core.quantity import Note, Origin
 from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, FLAG_OVER, Trace
-from edgekit.meters.reader import PortMeter, Readings, silent
+from edgekit.meters.reading.reader import PortMeter, Readings, silent
+from edgekit.meters.reading.timeline import Timeline
+from edgekit.meters.reading.wiring import Tally, volts
 from edgekit.meters.shield_stream import Mark, Piece, TextStream, Told, WordStream, answer
-from edgekit.meters.timeline import Timeline
-from edgekit.meters.wiring import Tally, volts
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,7 +14,7 @@ from edgekit.core.protocols import Port
 from edgekit.core.quantity import Origin
 from edgekit.core.sync import ASKED
 from edgekit.meters.rdtech import REPLY_S, Look, RdtechMeter
-from edgekit.meters.reader import silent
+from edgekit.meters.reading.reader import silent
 
 KEY: Final = bytes.fromhex("5821fa5601b2f02687ff1204622a4fb086f40260816f9a0ba7f106619ab87288")
 FRAME_BYTES: Final = 192

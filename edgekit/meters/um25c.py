@@ -12,7 +12,7 @@ from edgekit.core.quantity import Note, Origin
 from edgekit.core.sync import ASKED
 from edgekit.core.trace import FLAG_INVALID
 from edgekit.meters.rdtech import REPLY_S, Look, RdtechMeter
-from edgekit.meters.reader import silent
+from edgekit.meters.reading.reader import silent
 
 REQUEST: Final = b"\xf0"
 FRAME_BYTES: Final = 130

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from edgekit.core.channel import Channel
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Origin, Quality, Quantity, Unknown, merge_origins
-from edgekit.energy.edges import reach
-from edgekit.energy.spread import normal
+from edgekit.energy.uncertainty.spread import normal
+from edgekit.energy.windows.edges import reach
 from edgekit.region.gauge import Gauge
 from edgekit.region.instrument import Instrument
 from edgekit.region.parts import EDGE, Impossible, Part, counted, powered
@@ -18,7 +18,7 @@ from edgekit.region.span import Reach, Span
 
 if TYPE_CHECKING:
     from edgekit.core.boundary import Boundary
-    from edgekit.energy.part_time import Missed
+    from edgekit.energy.sensors.part_time import Missed
     from edgekit.region.given import IdleWatts
 
 MACHINE = "this machine"
@@ -28,9 +28,9 @@ GIVEN = "idle power as given"
 
 def energy_at(span: Span, instrument: Instrument, group: Sequence[Channel], *, units: int) -> Quantity:
     """Return the joules of a closed span at the boundary of a group of disjoint channels, or why they are unknown."""
-    from edgekit.energy.budget import combine, drawn
-    from edgekit.energy.instrument import instrument_terms
-    from edgekit.energy.part_time import bounded
+    from edgekit.energy.sensors.instrument import instrument_terms
+    from edgekit.energy.sensors.part_time import bounded
+    from edgekit.energy.uncertainty.budget import combine, drawn
 
     place, spec = group[0].boundary, instrument.spec
     origins = merge_origins([channel.origin for channel in group])
@@ -91,7 +91,7 @@ def so_far(instrument: Instrument, group: Sequence[Channel], reaches: Mapping[Ga
 
 def net_of(found: Quantity, instrument: Instrument, seconds: float, idle_w: IdleWatts | Mapping[str, IdleWatts] | None) -> Quantity:
     """Return an energy without the idle energy of the same time; `idle_w` in watts goes before what `measure.idle` found."""
-    from edgekit.energy.baseline import net_energy
+    from edgekit.energy.boundaries.baseline import net_energy
 
     if isinstance(found, Unknown) or found.boundary is None:
         return found
@@ -165,7 +165,7 @@ def _missed(span: Span, instrument: Instrument, group: Sequence[Channel], value:
     What is read at random moments misses something else each time, which the scatter of its readings tells.
     """
     from edgekit.core.window import Phase, Window
-    from edgekit.energy.part_time import missed
+    from edgekit.energy.sensors.part_time import missed
 
     found = []
     at_random = [gauge.channel for gauge in span.reaches if gauge.random]

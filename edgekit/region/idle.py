@@ -7,8 +7,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from edgekit.core.quantity import Estimate, Quantity, Unknown
-from edgekit.energy.baseline import Idle, idle_power
-from edgekit.energy.instrument import instrument_terms
+from edgekit.energy.boundaries.baseline import Idle, idle_power
+from edgekit.energy.sensors.instrument import instrument_terms
 from edgekit.region.figure import MACHINE
 from edgekit.region.parts import EDGE
 from edgekit.region.region import Region

@@ -36,7 +36,7 @@ class Instrument:
         close: Any = None,
     ) -> None:
         from edgekit.core.boundary import WIDEST_FIRST
-        from edgekit.energy.groups import channel_groups, rival_groups
+        from edgekit.energy.boundaries.groups import channel_groups, rival_groups
 
         self.spec = spec
         self.groups: list[list[Channel]] = channel_groups(spec)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.quantity import Note
-from edgekit.energy.edges import Edge, SpanEnergy, Waiting, read_edge, span_energy, step_j, waiting
+from edgekit.energy.windows.edges import Edge, SpanEnergy, Waiting, read_edge, span_energy, step_j, waiting
 from edgekit.region.gauge import Gauge, Look
 from edgekit.region.span import Reach
 from edgekit.region.standstill import standstill
@@ -91,8 +91,8 @@ def powered(gauge: Gauge, reach: Reach, spec: MeterSpec, *, start_ns: int, end_n
 
     from edgekit.core.trace import FLAG_INVALID, Trace
     from edgekit.core.window import Phase, Window
-    from edgekit.energy.channel import channel_windows
-    from edgekit.energy.clock import clock_line
+    from edgekit.energy.clocks.clock import clock_line
+    from edgekit.energy.windows.channel import channel_windows
 
     looks = [look for look in (reach.first, *reach.between, reach.last) if look is not None]
     values = np.array([look.value for look in looks], np.float64)

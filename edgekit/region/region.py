@@ -15,7 +15,7 @@ from edgekit.region.sync import Sync
 if TYPE_CHECKING:
     from edgekit.core.boundary import Boundary
     from edgekit.core.quantity import Note, Quantity
-    from edgekit.energy.edges import Edge
+    from edgekit.energy.windows.edges import Edge
     from edgekit.region.given import IdleWatts
     from edgekit.region.instrument import Rig
     from edgekit.region.outcome import Outcome
@@ -222,7 +222,7 @@ class Region:
         return self._sync is None and bool(ticks) and iteration_ns <= _RIDE_SHARE * min(ticks)
 
     def _ride(self, rig: Rig, first: int) -> Generator[int, None, dict[Any, Edge]]:
-        from edgekit.energy.edges import tick_edge
+        from edgekit.energy.windows.edges import tick_edge
 
         clock = rig.clock
         last: dict[Any, Look] = {gauge: gauge.look(clock) for gauge in leading(rig)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edgekit.energy.edges import Edge
+from edgekit.energy.windows.edges import Edge
 from edgekit.region.gauge import Gauge, Look
 from edgekit.region.instrument import Rig
 from edgekit.region.ticks import next_ticks

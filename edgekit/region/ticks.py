@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edgekit.energy.edges import Edge, tick_edge
+from edgekit.energy.windows.edges import Edge, tick_edge
 from edgekit.region.gauge import Clock, Gauge, Look
 
 _LATE_TICKS = 4  # a counter that stands still for so many of its periods is not waited for

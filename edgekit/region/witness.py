@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from edgekit.core.channel import Channel
 from edgekit.core.quantity import Estimate, Quality, Quantity
-from edgekit.energy.crosscheck import disagreement
+from edgekit.energy.boundaries.crosscheck import disagreement
 from edgekit.region.figure import energy_at
 from edgekit.region.gauge import Gauge, Look
 from edgekit.region.instrument import Instrument

@@ -9,8 +9,8 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.quantity import Estimate, Note, Quantity
 from edgekit.core.run import ChannelAnalysis, RunRecord
 from edgekit.core.units import format_interval, format_number, format_scaled
-from edgekit.decision.choose import energy_of, headline_channel
-from edgekit.energy.gpu_state import gpu_states
+from edgekit.decision.sides.choose import energy_of, headline_channel
+from edgekit.energy.conduct.gpu_state import gpu_states
 from edgekit.reports.runs import place, run_notes, short
 
 if TYPE_CHECKING:

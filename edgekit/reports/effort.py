@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from edgekit.decision.numerals import multiple
-from edgekit.energy.enough import METHOD_WINDOW_GPU_S, METHOD_WINDOW_S, METHOD_WINDOWS
+from edgekit.energy.conduct.enough import METHOD_WINDOW_GPU_S, METHOD_WINDOW_S, METHOD_WINDOWS
 from edgekit.reports.model import Report
 
 _REST_S, _REST_GPU_S = 30.0, 135.0  # idle before and after, warm-up

@@ -10,7 +10,7 @@ from string import hexdigits
 from edgekit.core.boundary import Boundary, sees
 from edgekit.core.quantity import BudgetTerm, Estimate, Quantity
 from edgekit.core.units import format_scaled, scale_for
-from edgekit.decision.agreement import FIGURES, Agreement
+from edgekit.decision.comparison.agreement import FIGURES, Agreement
 from edgekit.decision.numerals import amount, size
 from edgekit.reports.model import Report, RunRow
 from edgekit.reports.remarks import run_remarks, whose

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from edgekit.core.decision import Side, SlotEntry, Total, View
 from edgekit.core.quantity import Estimate
-from edgekit.decision.coverage import stand_in
-from edgekit.decision.montecarlo import SURE
+from edgekit.decision.accounts.totals import scaled
+from edgekit.decision.draws.montecarlo import SURE
 from edgekit.decision.numerals import count, rate
-from edgekit.decision.totals import scaled
+from edgekit.decision.verdict.coverage import stand_in
 from edgekit.reports.model import Report
 from edgekit.reports.show import Cell, Column, Remark, Table, carbon, chance, electricity, factor, figure, marked, money, one_line, percent
 

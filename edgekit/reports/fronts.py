@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from edgekit.core.decision import Price, Side
 from edgekit.core.quantity import Estimate, Quantity, Unknown
-from edgekit.decision.totals import priced, scaled
+from edgekit.decision.accounts.totals import priced, scaled
 from edgekit.reports.model import Report, RunRow
 from edgekit.reports.remarks import run_names
 from edgekit.reports.show import Cell, Column, Table, figure, marked, money, share

@@ -17,7 +17,7 @@ from typing import Any
 
 from edgekit.core.errors import missing_extra
 from edgekit.core.jsonio import as_data
-from edgekit.decision.whatif import Plane
+from edgekit.decision.turning.whatif import Plane
 from edgekit.reports import evidence, findings, fronts, operators, weighing
 from edgekit.reports.charts import Chart, Markup
 from edgekit.reports.effort import finding_out

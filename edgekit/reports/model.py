@@ -10,9 +10,9 @@ from edgekit.core.decision import Decision, Side
 from edgekit.core.hardware import DeviceFacts
 from edgekit.core.quantity import Note, Quantity, Unknown
 from edgekit.core.run import OperatorEnergy, RunRecord
-from edgekit.decision.agreement import Agreement, agreements_of
-from edgekit.decision.whatif import WhatIf
-from edgekit.energy.enough import usable
+from edgekit.decision.comparison.agreement import Agreement, agreements_of
+from edgekit.decision.turning.whatif import WhatIf
+from edgekit.energy.conduct.enough import usable
 from edgekit.reports.anchors import Anchor
 from edgekit.reports.power_trace import PowerTrace
 from edgekit.reports.readings import readings

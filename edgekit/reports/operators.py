@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgekit.core.quantity import Estimate, Quantity
 from edgekit.core.run import OperatorEnergy, RunRecord
 from edgekit.core.units import format_interval, format_scaled, scale_for
-from edgekit.energy.operators import BOUND
+from edgekit.energy.operators.share import BOUND
 from edgekit.reports.model import Report
 from edgekit.reports.runs import place, short
 from edgekit.reports.show import Cell, Column, Table, figure, marked, percent

@@ -10,8 +10,8 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.quantity import Origin
 from edgekit.core.run import RunRecord
 from edgekit.core.window import Phase
-from edgekit.energy.clock import clock_line
-from edgekit.energy.product import multiplied
+from edgekit.energy.clocks.clock import clock_line
+from edgekit.energy.sensors.product import multiplied
 from edgekit.energy.thin import thinned
 
 if TYPE_CHECKING:

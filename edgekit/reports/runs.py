@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edgekit.core.quantity import Estimate, Note, Quantity, Unknown
 from edgekit.core.run import RunRecord
 from edgekit.core.units import format_compact, format_interval, format_scaled
-from edgekit.decision.choose import headline_channel
+from edgekit.decision.sides.choose import headline_channel
 
 if TYPE_CHECKING:
     from rich.table import Table

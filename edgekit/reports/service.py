@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edgekit.core.quantity import Estimate
 from edgekit.core.units import format_scaled
+from edgekit.decision.cloud.service import Point, ServicePoint, ServiceView
 from edgekit.decision.numerals import multiple
-from edgekit.decision.service import Point, ServicePoint, ServiceView
 from edgekit.reports.show import figure, one_line
 from edgekit.reports.text import wrapped
 

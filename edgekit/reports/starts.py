@@ -5,9 +5,9 @@ from __future__ import annotations
 from edgekit.core.quantity import Estimate, Quantity, Unknown
 from edgekit.core.run import RunRecord
 from edgekit.core.units import format_scaled
-from edgekit.decision.choose import headline_channel
-from edgekit.energy.enough import usable
-from edgekit.energy.pacing import duty_of
+from edgekit.decision.sides.choose import headline_channel
+from edgekit.energy.conduct.enough import usable
+from edgekit.energy.conduct.pacing import duty_of
 from edgekit.reports.dating import dating_lines
 from edgekit.reports.show import figure, one_line
 from edgekit.reports.text import wrapped

@@ -26,7 +26,7 @@ from edgekit.core.quantity import Note
 from edgekit.core.run import TENSORS, LoadTiming, Profile, RunPlan, RunRecord, RunStatus
 from edgekit.core.trace import ClockMap, TraceFile
 from edgekit.core.window import Phase, Window
-from edgekit.energy.clock import clock_line
+from edgekit.energy.clocks.clock import clock_line
 from edgekit.links.files import writing
 
 JOURNAL = "journal.jsonl"

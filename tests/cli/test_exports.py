@@ -10,7 +10,7 @@ from edgekit.api import Silent
 from edgekit.core.errors import UsageError
 from edgekit.core.jsonio import dump_record
 from edgekit.decision.decide import decide
-from edgekit.decision.scenario import parse_scenario
+from edgekit.decision.scenario.read import parse_scenario
 from edgekit.flows.export import ExportRequest, export
 from edgekit.flows.report import ReportRequest, report
 from edgekit.reports.model import build

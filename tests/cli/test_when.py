@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.core.errors import UsageError
-from edgekit.decision.profile_toml import load_profile
+from edgekit.decision.timing.profile_toml import load_profile
 from edgekit.flows.when import ProfileRequest, WhenRequest, make_profile, regions, when
 from edgekit.links.clock import SystemClock
 from tests.conftest import REPOSITORY, Completed

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Slot
-from edgekit.decision.accounting import Convention, NotComputable, Usage, cloud_slots, device_slots, idle_s, total
+from edgekit.decision.accounts.energy import Convention, NotComputable, Usage, cloud_slots, device_slots, idle_s, total
 
 USE = Usage(
     rate_per_s=1.0,

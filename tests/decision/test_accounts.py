@@ -7,9 +7,9 @@ import pytest
 
 from edgekit.core.decision import Side, Slot, VerdictKind
 from edgekit.core.quantity import Estimate, Unknown
-from edgekit.decision.accounting import conventions
+from edgekit.decision.accounts.energy import conventions
 from edgekit.decision.decide import decide
-from edgekit.decision.scenario import default_scenario, parse_scenario
+from edgekit.decision.scenario.read import default_scenario, parse_scenario
 from tests.reports.records import cloud_gpu, edge_rapl, edge_wall
 
 PRICES = 'prices = { electricity = "0.36 EUR/kWh", gpu_hour = "3.6 EUR/h", data = "0.1 EUR/GB", date = "2026-05-01" }\n'

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.decision import breakeven, carbon_flips, roots
-from edgekit.decision.accounting import Convention
-from edgekit.decision.batching import answered_s, fills, largest_batch
-from edgekit.decision.criteria import Grid, saved_kg
+from edgekit.decision.accounts.energy import Convention
+from edgekit.decision.cloud.batching import answered_s, fills, largest_batch
+from edgekit.decision.draws.criteria import Grid, saved_kg
+from edgekit.decision.turning import breakeven, carbon_flips, roots
 from tests.decision.test_accounting_rules import PRIMARY, USE, cloud, device, inputs
 
 KEPT_ON = Convention("marginal", "dedicated", "shared")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.decision.constants import ConstantProblem, load_constants, regions
+from edgekit.decision.constants.pack import ConstantProblem, load_constants, regions
 
 GOOD = """
 version = "1"
@@ -121,7 +121,7 @@ def test_every_default_was_researched_and_none_rests_on_memory(constants, shared
     """A number that nobody read, computed or found in a summary (tag M) may not become a default."""
     with (shared_data / "constants.csv").open(encoding="utf-8", newline="") as rows:
         table = {row["id"]: row for row in csv.DictReader(rows)}
-    pack = tomllib.loads(files("edgekit.decision").joinpath("constants.toml").read_text(encoding="utf-8"))
+    pack = tomllib.loads(files("edgekit.decision.constants").joinpath("constants.toml").read_text(encoding="utf-8"))
     pack.pop("version")
     assert set(pack) == set(RESEARCHED) | set(DERIVED) | set(IN_TEXT) == set(constants)
 

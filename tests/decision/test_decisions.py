@@ -12,7 +12,7 @@ from edgekit.core.errors import UsageError
 from edgekit.core.jsonio import dump_record, load_record
 from edgekit.core.quantity import Estimate, Origin, Quality, Unknown
 from edgekit.decision.decide import decide
-from edgekit.decision.scenario import default_scenario, parse_scenario
+from edgekit.decision.scenario.read import default_scenario, parse_scenario
 from tests.reports.records import artifact, cloud_gpu, edge_emulated, edge_estimated, edge_rapl, edge_wall, run, training
 
 

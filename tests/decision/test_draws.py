@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgekit.core.quantity import Origin
-from edgekit.decision.montecarlo import Input, central, draw, influences, probability
+from edgekit.decision.draws.montecarlo import Input, central, draw, influences, probability
 
 STREAM = [-2.3003397946338002, 0.1342046981421574, 0.5864714539324476]  # the first of stream "a" (PCG64, seed 20261122)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.decision import breakeven
-from edgekit.decision.accounting import Convention
+from edgekit.decision.accounts.energy import Convention
+from edgekit.decision.turning import breakeven
 from tests.decision.test_accounting_rules import PRIMARY, USE, cloud, device, inputs
 
 

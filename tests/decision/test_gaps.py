@@ -9,9 +9,9 @@ import pytest
 from edgekit.core.decision import Side, VerdictKind
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Unknown
-from edgekit.decision.commands import Surroundings
 from edgekit.decision.decide import decide
-from edgekit.decision.scenario import default_scenario, parse_scenario
+from edgekit.decision.scenario.read import default_scenario, parse_scenario
+from edgekit.decision.sides.commands import Surroundings
 from tests.reports.records import artifact, cloud_gpu, edge_estimated, edge_rapl, edge_wall
 
 

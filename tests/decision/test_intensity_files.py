@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.decision.intensity import KG_PER_J, Curve, IntensityProblem, condense
-from edgekit.decision.intensity_csv import moment, read_csv
-from edgekit.decision.profile_toml import load_profile, profile_text
-from edgekit.decision.waiting import with_trials
+from edgekit.decision.timing.intensity import KG_PER_J, Curve, IntensityProblem, condense
+from edgekit.decision.timing.intensity_csv import moment, read_csv
+from edgekit.decision.timing.profile_toml import load_profile, profile_text
+from edgekit.decision.timing.waiting import with_trials
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.core.quantity import Estimate, Origin
-from edgekit.decision.modeled_gpu import ASSUMPTIONS, BUSY_W, FLOPS_PER_S, LAUNCH_S, TRANSFER_S, WAIT_W, modeled_gpu
+from edgekit.decision.cloud.modeled_gpu import ASSUMPTIONS, BUSY_W, FLOPS_PER_S, LAUNCH_S, TRANSFER_S, WAIT_W, modeled_gpu
 
 
 def test_a_network_without_arithmetic_costs_its_launches_and_copies():

@@ -10,9 +10,9 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.quantity import BudgetTerm, Estimate, Origin
 from edgekit.core.run import RunRecord
 from edgekit.core.window import Phase, Window
-from edgekit.decision.against import against_first
-from edgekit.decision.paired import NAME, paired_term
-from edgekit.decision.ratio import energy_ratio
+from edgekit.decision.comparison.against import against_first
+from edgekit.decision.comparison.paired import NAME, paired_term
+from edgekit.decision.comparison.ratio import energy_ratio
 from tests.reports.records import run as some_run
 
 DRIFT = [1 + 0.02 * index for index in range(10)]  # everything takes 18 % more in the end than at the start

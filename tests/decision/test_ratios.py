@@ -7,9 +7,9 @@ import pytest
 from edgekit.core.boundary import Boundary
 from edgekit.core.quantity import BudgetTerm, Note, Origin, Quality, Unknown
 from edgekit.core.run import RunStatus
-from edgekit.decision.ratio import compare
+from edgekit.decision.comparison.ratio import compare
 from edgekit.decision.remarks import remarks
-from edgekit.decision.scenario import default_scenario
+from edgekit.decision.scenario.read import default_scenario
 from tests.reports.records import artifact, edge_emulated, edge_rapl, edge_wall, run
 
 

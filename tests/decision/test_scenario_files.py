@@ -5,8 +5,8 @@ import pytest
 from edgekit.core.decision import Scenario
 from edgekit.core.errors import UsageError
 from edgekit.core.jsonio import as_data, validate
-from edgekit.decision.fields import FIELDS
-from edgekit.decision.scenario import default_scenario, parse_scenario
+from edgekit.decision.scenario.fields import FIELDS
+from edgekit.decision.scenario.read import default_scenario, parse_scenario
 from edgekit.links.files import bundled
 
 FULL = """

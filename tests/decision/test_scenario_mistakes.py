@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.core.errors import UsageError
-from edgekit.decision.fields import FIELDS
-from edgekit.decision.overrides import with_overrides
-from edgekit.decision.radio import DUTY_CYCLE, airtime_s, frame_s, lora_duty
-from edgekit.decision.scenario import parse_scenario
+from edgekit.decision.accounts.radio import DUTY_CYCLE, airtime_s, frame_s, lora_duty
+from edgekit.decision.constants.overrides import with_overrides
+from edgekit.decision.scenario.fields import FIELDS
+from edgekit.decision.scenario.read import parse_scenario
 from edgekit.decision.units import parse
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.decision.intensity import KG_PER_J, Curve, IntensityProblem, Profile, condense, expected
-from edgekit.decision.schedule import best_window, covers, days_alike, tried
-from edgekit.decision.waiting import advise, with_trials
+from edgekit.decision.timing.intensity import KG_PER_J, Curve, IntensityProblem, Profile, condense, expected
+from edgekit.decision.timing.schedule import best_window, covers, days_alike, tried
+from edgekit.decision.timing.waiting import advise, with_trials
 
 DAY, HOUR = 86400.0, 3600.0
 JULY = int(np.datetime64("2025-07-01T00", "h").astype(int))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.quantity import BudgetTerm, Estimate, Origin, Unknown
-from edgekit.decision.service import Load, Point, Service, best, point
-from edgekit.energy.budget import combine
+from edgekit.decision.cloud.service import Load, Point, Service, best, point
+from edgekit.energy.uncertainty.budget import combine
 
 GAIN = "meter A"
 

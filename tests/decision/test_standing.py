@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from edgekit.core.decision import Side
-from edgekit.decision.choose import options
 from edgekit.decision.decide import decide
-from edgekit.decision.scenario import default_scenario
-from edgekit.decision.standing import with_standing
+from edgekit.decision.scenario.read import default_scenario
+from edgekit.decision.sides.choose import options
+from edgekit.decision.sides.standing import with_standing
 from tests.reports.records import run
 
 

@@ -14,13 +14,13 @@ from edgekit.core.decision import Side, Slot, VerdictKind
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Estimate, Origin, Quality, Unknown
 from edgekit.core.run import UserFunction
-from edgekit.decision.accounting import Convention, cloud_slots, conventions, idle_s
+from edgekit.decision.accounts.embodied import amortised_kg, of_cloud, of_device
+from edgekit.decision.accounts.energy import Convention, cloud_slots, conventions, idle_s
+from edgekit.decision.accounts.totals import scaled
+from edgekit.decision.comparison.ratio import energy_ratio
 from edgekit.decision.decide import decide
-from edgekit.decision.embodied import amortised_kg, of_cloud, of_device
-from edgekit.decision.montecarlo import Input, draw, summarise
-from edgekit.decision.ratio import energy_ratio
-from edgekit.decision.scenario import default_scenario, parse_scenario
-from edgekit.decision.totals import scaled
+from edgekit.decision.draws.montecarlo import Input, draw, summarise
+from edgekit.decision.scenario.read import default_scenario, parse_scenario
 from edgekit.decision.units import UnitProblem, parse
 from tests.decision.test_accounting_rules import PRIMARY, USE, cloud, device, inputs
 from tests.reports.records import artifact, cloud_gpu, edge_wall

@@ -9,12 +9,12 @@ import pytest
 from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Side, VerdictKind
 from edgekit.core.quantity import BudgetTerm, Estimate, Note, Unknown
-from edgekit.decision.criteria import grids
 from edgekit.decision.decide import decide
-from edgekit.decision.montecarlo import draw, shared_terms
-from edgekit.decision.scenario import default_scenario, parse_scenario
-from edgekit.decision.tornado import tornado
-from edgekit.decision.worth import _value
+from edgekit.decision.draws.criteria import grids
+from edgekit.decision.draws.montecarlo import draw, shared_terms
+from edgekit.decision.scenario.read import default_scenario, parse_scenario
+from edgekit.decision.turning.tornado import tornado
+from edgekit.decision.turning.worth import _value
 from tests.decision.test_accounting_rules import PRIMARY, USE, inputs
 from tests.decision.test_draws import made
 from tests.reports.records import artifact, cloud_gpu, edge_rapl, edge_wall, estimate, run

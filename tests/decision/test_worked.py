@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgekit.decision import roots
-from edgekit.decision.accounting import Convention, device_slots, total
+from edgekit.decision.accounts.energy import Convention, device_slots, total
+from edgekit.decision.turning import roots
 from tests.decision.test_accounting_rules import USE
 
 DRAWS = 200_000

@@ -15,7 +15,7 @@ from edgekit.core.run import TINY, RunPlan
 from edgekit.core.window import Phase
 from edgekit.devices.board import BoardDevice, SerialPlace
 from edgekit.devices.board_model import BoardModel
-from edgekit.energy.clock import clock_line
+from edgekit.energy.clocks.clock import clock_line
 from edgekit.metering import choose
 from edgekit.registry import resolve_device
 from edgekit.sim.emulators.faulty import Fault, FaultKind, Faulty

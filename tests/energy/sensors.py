@@ -12,7 +12,7 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Channel, Measurand
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import Trace
-from edgekit.energy.response import Load, load_of
+from edgekit.energy.sensors.response import Load, load_of
 
 ORIGINS = (Origin.EMULATED,)
 IDLE_W, SWING_W = 70.0, 330.0

@@ -15,9 +15,9 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Estimate, Origin, Quality
 from edgekit.core.window import Phase, Window
-from edgekit.energy.align import aligned, find_ticks
-from edgekit.energy.counter import CounterSeries
-from edgekit.energy.group import analyse_group
+from edgekit.energy.boundaries.group import analyse_group
+from edgekit.energy.sensors.counter import CounterSeries
+from edgekit.energy.windows.align import aligned, find_ticks
 from edgekit.sim.virtual import Errors, Steps, counted_j, poll_times, read_counter, steps, tick_times
 
 LOW_W, HIGH_W = 70.0, 400.0

@@ -7,7 +7,7 @@ import pytest
 from edgekit.core.boundary import Boundary, contains
 from edgekit.core.quantity import Estimate, Origin, Unknown
 from edgekit.core.run import ChannelAnalysis
-from edgekit.energy.beside import side_by_side
+from edgekit.energy.boundaries.beside import side_by_side
 
 
 def figure(channel: str, boundary: Boundary, value: float | None, half: float = 0.01) -> ChannelAnalysis:

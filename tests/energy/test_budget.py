@@ -4,7 +4,7 @@ import pytest
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.quantity import Estimate, Origin, Quality
-from edgekit.energy.budget import drawn
+from edgekit.energy.uncertainty.budget import drawn
 
 
 def test_a_supply_takes_no_energy_back():

@@ -15,16 +15,16 @@ from edgekit.core.channel import Accuracy, MeterSpec
 from edgekit.core.quantity import BudgetTerm, Estimate, Origin, Quality
 from edgekit.core.trace import ClockMap
 from edgekit.core.window import Latency
-from edgekit.energy.advice import advised
-from edgekit.energy.aliasing import beats_differ, jitter_of, missed_share
-from edgekit.energy.baseline import Idle, idle_power
-from edgekit.energy.budget import combine, effective_freedom
-from edgekit.energy.clock import CRYSTAL, clock_line
-from edgekit.energy.gross import gross_energy
-from edgekit.energy.instrument import instrument_tag
+from edgekit.energy.boundaries.baseline import Idle, idle_power
+from edgekit.energy.boundaries.gross import gross_energy
+from edgekit.energy.clocks.clock import CRYSTAL, clock_line
 from edgekit.energy.latency import quantile_ns
-from edgekit.energy.stats import repeatability
-from edgekit.energy.window_energy import Effect, WindowEnergy
+from edgekit.energy.sensors.aliasing import beats_differ, jitter_of, missed_share
+from edgekit.energy.sensors.instrument import instrument_tag
+from edgekit.energy.uncertainty.advice import advised
+from edgekit.energy.uncertainty.budget import combine, effective_freedom
+from edgekit.energy.uncertainty.stats import repeatability
+from edgekit.energy.windows.window_energy import Effect, WindowEnergy
 from tests.energy.test_group import window
 from tests.energy.traces import counter
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.core.quantity import Estimate, Unknown
-from edgekit.energy.calibrate import counter_ratio, mean_power, noise, read_cost, tick_watts, ticks, update_period
-from edgekit.energy.response import Load
+from edgekit.energy.sensors.calibrate import counter_ratio, mean_power, noise, read_cost, tick_watts, ticks, update_period
+from edgekit.energy.sensors.response import Load
 from tests.energy.sensors import COUNTER, IDLE_W, ORIGINS, POWER, Sensor, reads, selftest_load, trace
 
 IDLE = Load(t_ns=np.zeros(2), share=np.zeros(2))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.core.trace import FLAG_INVALID
-from edgekit.energy.counter import Step, classify, unwrap
+from edgekit.energy.sensors.counter import Step, classify, unwrap
 from edgekit.sim.virtual import RAPL_UNIT_NJ, RAPL_WRAP_UJ
 from tests.energy.traces import counted, counter, trace
 

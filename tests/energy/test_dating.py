@@ -14,8 +14,8 @@ from edgekit.core.run import ChannelAnalysis
 from edgekit.core.sync import ASKED, Delay, SyncMethod, SyncPlan, read_error, total_u_s
 from edgekit.core.trace import ClockMap, Trace
 from edgekit.core.window import Phase, Window
-from edgekit.energy.dating import dated
-from edgekit.energy.group import analyse_group
+from edgekit.energy.boundaries.group import analyse_group
+from edgekit.energy.clocks.dating import dated
 from edgekit.reports.dating import dated_words
 
 S, IDLE_W, BUSY_W = 1_000_000_000, 2.0, 5.0

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.energy.counter import Step, classify
-from edgekit.energy.edges import Edge, Waiting, reach, read_edge, span_energy, step_j, tick_edge, waiting
+from edgekit.energy.sensors.counter import Step, classify
+from edgekit.energy.windows.edges import Edge, Waiting, reach, read_edge, span_energy, step_j, tick_edge, waiting
 
 WRAP = 262_143_328_911
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.energy.clock import SAME_CLOCK
-from edgekit.energy.effects import PART, QUANTUM, aligned_effects, part_u_j, sampled
-from edgekit.energy.window_energy import WindowEnergy
+from edgekit.energy.clocks.clock import SAME_CLOCK
+from edgekit.energy.windows.effects import PART, QUANTUM, aligned_effects, part_u_j, sampled
+from edgekit.energy.windows.window_energy import WindowEnergy
 
 
 def window(**more: float) -> WindowEnergy:

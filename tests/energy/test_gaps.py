@@ -10,9 +10,9 @@ from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, ChunkedTrace, Trace
 from edgekit.core.window import Phase, Window
-from edgekit.energy.channel import channel_windows
-from edgekit.energy.clock import SAME_CLOCK
-from edgekit.energy.integrate import Rule, integrate, power_energy
+from edgekit.energy.clocks.clock import SAME_CLOCK
+from edgekit.energy.windows.channel import channel_windows
+from edgekit.energy.windows.integrate import Rule, integrate, power_energy
 from tests.energy.traces import trace
 
 S = 1_000_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.energy.gpu_state import gpu_notes, gpu_states
+from edgekit.energy.conduct.gpu_state import gpu_notes, gpu_states
 from edgekit.runner.counters.nvml_state import States
 
 PREFIX = "nvml.gpu0"

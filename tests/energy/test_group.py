@@ -13,7 +13,7 @@ from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Origin
 from edgekit.core.run import ChannelAnalysis
 from edgekit.core.window import Phase, Window
-from edgekit.energy.group import analyse_group
+from edgekit.energy.boundaries.group import analyse_group
 from tests.energy.traces import counter, trace
 
 S = 1_000_000_000

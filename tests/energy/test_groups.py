@@ -9,8 +9,8 @@ from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Estimate, Origin, Quality, Unknown
 from edgekit.core.run import ChannelAnalysis
 from edgekit.energy.analyse import headline_channel
-from edgekit.energy.crosscheck import crosschecked
-from edgekit.energy.groups import channel_groups, is_coarse, named_group, nothing_read, rival_groups
+from edgekit.energy.boundaries.crosscheck import crosschecked
+from edgekit.energy.boundaries.groups import channel_groups, is_coarse, named_group, nothing_read, rival_groups
 
 
 def channel(name: str, boundary: Boundary, measurand: Measurand = Measurand.ENERGY_COUNTER, **fields) -> Channel:

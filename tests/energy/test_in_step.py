@@ -14,8 +14,8 @@ from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Origin, Quality
 from edgekit.core.run import ChannelAnalysis
 from edgekit.core.window import Phase, Window
-from edgekit.energy.group import analyse_group
-from edgekit.energy.in_step import repeats_after
+from edgekit.energy.boundaries.group import analyse_group
+from edgekit.energy.sensors.in_step import repeats_after
 from tests.energy.traces import trace
 
 S = 1_000_000_000

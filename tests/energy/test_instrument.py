@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgekit.energy.instrument import instrument_tag, instrument_terms
+from edgekit.energy.sensors.instrument import instrument_tag, instrument_terms
 from edgekit.meters.cputime import CpuTimeMeter
 from edgekit.meters.nvml import NvmlMeter
 from edgekit.meters.rapl import RaplMeter

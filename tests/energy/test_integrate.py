@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.energy.integrate import power_energy
+from edgekit.energy.windows.integrate import power_energy
 from tests.energy.traces import trace
 
 S = 1_000_000_000

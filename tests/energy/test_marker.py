@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from edgekit.core.trace import Trace
 from edgekit.core.window import Phase, Window
-from edgekit.energy.clock import SAME_CLOCK, ClockLine
-from edgekit.energy.marker import LEAST_RATIO, PAD_CHIPS, marker_line, marker_s, stretches
+from edgekit.energy.clocks.clock import SAME_CLOCK, ClockLine
+from edgekit.energy.clocks.marker import LEAST_RATIO, PAD_CHIPS, marker_line, marker_s, stretches
 from edgekit.sim.curve import Curve
 from edgekit.sim.load import steps
 

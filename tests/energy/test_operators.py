@@ -15,7 +15,7 @@ from edgekit.core.channel import Accuracy, Measurand
 from edgekit.core.quantity import BudgetTerm, Estimate, Origin, Quality, Unknown
 from edgekit.core.run import OperatorTiming, Profile, RunRecord
 from edgekit.core.window import Phase, Window
-from edgekit.energy.operators import BOUND, OUTSIDE, Attribution, attribute
+from edgekit.energy.operators.share import BOUND, OUTSIDE, Attribution, attribute
 from edgekit.sim.plant import Plant
 from tests.energy.traces import trace
 from tests.reports import records

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edgekit.core.channel import Accuracy, MeterSpec
-from edgekit.energy.part_time import missed
+from edgekit.energy.sensors.part_time import missed
 from tests.energy.test_group import window
 from tests.energy.traces import counter
 

@@ -13,8 +13,8 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import FLAG_INVALID, ChunkedTrace, Trace
-from edgekit.energy.product import multiplied
-from edgekit.energy.readings import chunks_of
+from edgekit.energy.sensors.product import multiplied
+from edgekit.energy.sensors.readings import chunks_of
 from tests.energy.traces import trace
 
 MOMENTS = st.lists(st.integers(0, 60), unique=True, max_size=40).map(sorted)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.energy.stats import effective_n, repeatability, t95
+from edgekit.energy.uncertainty.stats import effective_n, repeatability, t95
 
 
 def _series(rng, *, rho, n, lognormal):

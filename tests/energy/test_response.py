@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.core.quantity import Estimate, Unknown
-from edgekit.energy.calibrate import tick_watts, ticks, update_period
-from edgekit.energy.response import load_of, response, sampled_fraction
+from edgekit.energy.sensors.calibrate import tick_watts, ticks, update_period
+from edgekit.energy.sensors.response import load_of, response, sampled_fraction
 from tests.energy.sensors import COUNTER, ORIGINS, POWER, Sensor, reads, row, selftest_load
 
 

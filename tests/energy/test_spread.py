@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.energy.spread import added, bounded, normal, rectangle
+from edgekit.energy.uncertainty.spread import added, bounded, normal, rectangle
 
 
 @settings(max_examples=25, deadline=None)

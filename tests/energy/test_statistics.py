@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from edgekit.core.boundary import Boundary
 from edgekit.core.quantity import BudgetTerm, Estimate, Origin, Quality, Unknown
 from edgekit.core.window import Latency
-from edgekit.energy.baseline import Idle, idle_power, net_energy
-from edgekit.energy.budget import combine, dominating_term
+from edgekit.energy.boundaries.baseline import Idle, idle_power, net_energy
+from edgekit.energy.conduct.warmup import theil_sen
 from edgekit.energy.latency import bin_edges_ns, quantile_ns
-from edgekit.energy.stats import outliers, repeatability, t95
-from edgekit.energy.warmup import theil_sen
+from edgekit.energy.uncertainty.budget import combine, dominating_term
+from edgekit.energy.uncertainty.stats import outliers, repeatability, t95
 
 
 def _combine(value, terms, n=None):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.core.run import RunPlan
-from edgekit.energy.stats import repeatability, t95
-from edgekit.energy.stop import Standing, judge, percent, unreachable
+from edgekit.energy.conduct.stop import Standing, judge, percent, unreachable
+from edgekit.energy.uncertainty.stats import repeatability, t95
 
 PLAN = RunPlan(windows=5, window_s=10, min_inferences=10, idle_s=10, warmup_s=3, cooldown_s=1, until_rel=0.02)
 

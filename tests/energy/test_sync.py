@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from edgekit.core.trace import Trace
 from edgekit.core.window import Phase, Window
-from edgekit.energy.clock import clock_line
-from edgekit.energy.sync import Arrivals, arrival_line, edge_windows
+from edgekit.energy.clocks.clock import clock_line
+from edgekit.energy.clocks.sync import Arrivals, arrival_line, edge_windows
 
 _STEP_NS = 10_000_000
 

@@ -14,7 +14,7 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, Reading, Trace
-from edgekit.energy.staleness import Repeats
+from edgekit.energy.sensors.staleness import Repeats
 from edgekit.energy.tally import Tally
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.energy.warmup import drift_note, steady_from, theil_sen, trend_p
+from edgekit.energy.conduct.warmup import drift_note, steady_from, theil_sen, trend_p
 
 
 def _noisy(count, *, seed, start=0.0, decay=1.0, slope=0.0):

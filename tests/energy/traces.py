@@ -10,8 +10,8 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Channel, Measurand
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import Trace
-from edgekit.energy.counter import CounterSeries, interpolated
-from edgekit.energy.window_energy import WindowEnergy
+from edgekit.energy.sensors.counter import CounterSeries, interpolated
+from edgekit.energy.windows.window_energy import WindowEnergy
 
 
 def trace(t_ns: Sequence[int], value: Sequence[float], channel: str = "c", clock: str = "host") -> Trace:

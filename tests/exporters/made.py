@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from edgekit.decision.constants import load_constants
+from edgekit.decision.constants.pack import load_constants
 from edgekit.decision.decide import decide
-from edgekit.decision.scenario import parse_scenario
+from edgekit.decision.scenario.read import parse_scenario
 from edgekit.reports.model import Report, build
 from tests.reports.records import cloud_gpu, edge_rapl, training
 
-CONSTANTS = load_constants(files("edgekit.decision").joinpath("constants.toml").read_text(encoding="utf-8"))
+CONSTANTS = load_constants(files("edgekit.decision.constants").joinpath("constants.toml").read_text(encoding="utf-8"))
 REGIONS = 'device.region = "DE"\ncloud.region = "NL"\nrate = "2 inference/s"\n'
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from edgekit.core.errors import UsageError
-from edgekit.decision.totals import scaled
+from edgekit.decision.accounts.totals import scaled
 from edgekit.exporters.sci import SciExporter
 from tests.exporters.made import made
 

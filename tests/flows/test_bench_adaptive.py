@@ -12,7 +12,7 @@ from edgekit.cli.amounts import rate, seconds, share
 from edgekit.core.errors import UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.devices.sim import SimDevice
-from edgekit.energy.enough import how_quick
+from edgekit.energy.conduct.enough import how_quick
 from edgekit.flows.bench import BenchRequest, bench
 from edgekit.flows.bench.limit import require_round
 from edgekit.flows.bench.plan import plan, waits, with_sensors

@@ -16,7 +16,7 @@ from edgekit.core.run import RunRecord
 from edgekit.core.trace import Trace
 from edgekit.core.window import Phase
 from edgekit.energy.analyse import analyse
-from edgekit.energy.operators import OUTSIDE
+from edgekit.energy.operators.share import OUTSIDE
 from edgekit.sim.plant import Plant
 from edgekit.store.runs import read_record, read_traces
 from tests.runner import tiny

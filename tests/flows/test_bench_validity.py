@@ -13,7 +13,7 @@ import pytest
 
 from edgekit.core.hardware import DeviceFacts
 from edgekit.core.window import Phase, Window
-from edgekit.energy.validity import FLAWS, disturbances, disturbed_run
+from edgekit.energy.conduct.validity import FLAWS, disturbances, disturbed_run
 from tests.conftest import clean_environment
 from tests.powercap import drawing
 from tests.processes import wait_until

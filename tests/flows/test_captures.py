@@ -9,7 +9,7 @@ import pytest
 
 from edgekit.core import jsonio
 from edgekit.core.calibration import Calibration
-from edgekit.energy.response import Load
+from edgekit.energy.sensors.response import Load
 from edgekit.flows.selftest.analyse import analyse
 from edgekit.store.calibrations import CALIBRATION, read_recording
 

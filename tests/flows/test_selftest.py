@@ -18,7 +18,7 @@ from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.quantity import Estimate, Unknown
 from edgekit.core.trace import ClockMap, Reading
 from edgekit.core.window import Phase, Window
-from edgekit.energy.response import Load, load_of
+from edgekit.energy.sensors.response import Load, load_of
 from edgekit.flows.selftest import SelftestRequest, selftest
 from edgekit.flows.selftest.analyse import analyse
 from edgekit.flows.selftest.plan import first_look, reading_hz, second_look

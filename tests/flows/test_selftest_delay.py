@@ -13,8 +13,8 @@ from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Origin, Unknown
 from edgekit.core.sync import ASKED, Delay
 from edgekit.core.trace import Trace
-from edgekit.energy.marker import busy_spans, marker_s
-from edgekit.energy.response import load_of
+from edgekit.energy.clocks.marker import busy_spans, marker_s
+from edgekit.energy.sensors.response import load_of
 from edgekit.flows.selftest.analyse import analyse
 from edgekit.flows.selftest.plan import marker
 from edgekit.metering import merged

@@ -16,9 +16,9 @@ from edgekit.core.channel import Measurand
 from edgekit.core.protocols import HostMeter
 from edgekit.core.quantity import Quantity
 from edgekit.core.window import Phase, Window
-from edgekit.energy.group import analyse_group
-from edgekit.energy.groups import channel_groups
-from edgekit.energy.product import multiplied
+from edgekit.energy.boundaries.group import analyse_group
+from edgekit.energy.boundaries.groups import channel_groups
+from edgekit.energy.sensors.product import multiplied
 from edgekit.sim.clock import ScriptedClock
 from edgekit.sim.curve import Curve
 from edgekit.sim.emulators.instrument import Circuit, Instrument, OwnClock

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from edgekit.core.quantity import Estimate
 from edgekit.core.trace import Trace
 from edgekit.core.window import Phase, Window
-from edgekit.energy.group import analyse_group
-from edgekit.energy.integrate import Rule, integrate
+from edgekit.energy.boundaries.group import analyse_group
+from edgekit.energy.windows.integrate import Rule, integrate
 from edgekit.links.clock import HostClock
 from edgekit.links.pty import served
-from edgekit.meters.reader import PortMeter
+from edgekit.meters.reading.reader import PortMeter
 from edgekit.sim.clock import ScriptedClock
 from edgekit.sim.emulators.instrument import Circuit, Instrument, OwnClock
 from edgekit.sim.load import square

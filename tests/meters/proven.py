@@ -15,7 +15,7 @@ from typing import Any
 
 from edgekit.core.quantity import Estimate
 from edgekit.core.run import Analysis
-from edgekit.energy.budget import expanded
+from edgekit.energy.uncertainty.budget import expanded
 from edgekit.meters.csv_file import CsvMeter
 from edgekit.meters.ct3 import Ct3Meter
 from edgekit.meters.fnirsi import C1Meter, Fnb48Meter, Fnb48sMeter, FnirsiMeter

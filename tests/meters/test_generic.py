@@ -20,10 +20,10 @@ from edgekit.core.errors import EdgekitError, HardwareError, UsageError
 from edgekit.core.quantity import Origin
 from edgekit.links.pty import served
 from edgekit.meters.csv_file import CsvMeter
-from edgekit.meters.printed import parse_line
 from edgekit.meters.program import ExecMeter, SigrokMeter
+from edgekit.meters.reading.printed import parse_line
+from edgekit.meters.reading.table import parse_table
 from edgekit.meters.serial_lines import SerialLinesMeter
-from edgekit.meters.table import parse_table
 from edgekit.sim.clock import ScriptedClock
 from edgekit.sim.emulators.instrument import Circuit
 from edgekit.sim.emulators.lines import PrintedLines

@@ -14,7 +14,7 @@ from edgekit.core.channel import Measurand
 from edgekit.core.errors import HardwareError, UsageError
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import FLAG_GAP, FLAG_INVALID
-from edgekit.energy.sync import edge_windows
+from edgekit.energy.clocks.sync import edge_windows
 from edgekit.links.joulescope import JoulescopePort
 from edgekit.meters.joulescope import JoulescopeMeter
 from edgekit.meters.joulescope_lines import parse, parse_levels, told

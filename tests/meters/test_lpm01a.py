@@ -11,7 +11,7 @@ import pytest
 from edgekit.core.errors import EdgekitError, HardwareError, UsageError
 from edgekit.core.quantity import Estimate, Origin
 from edgekit.core.trace import FLAG_GAP, FLAG_INVALID, FLAG_OVER
-from edgekit.energy.sync import edge_windows
+from edgekit.energy.clocks.sync import edge_windows
 from edgekit.meters.lpm01a import Lpm01aMeter
 from edgekit.meters.shield_stream import TextStream, Told, WordStream, answer
 from edgekit.sim.clock import ScriptedClock

@@ -16,8 +16,8 @@ from edgekit.core.channel import Measurand
 from edgekit.core.errors import HardwareError, UsageError
 from edgekit.core.quantity import Origin
 from edgekit.core.window import Phase, Window
-from edgekit.energy.group import analyse_group
-from edgekit.energy.groups import channel_groups
+from edgekit.energy.boundaries.group import analyse_group
+from edgekit.energy.boundaries.groups import channel_groups
 from edgekit.links.http import HttpPort, Login, authorization
 from edgekit.links.tcp import served_at_port
 from edgekit.meters import shelly, tasmota

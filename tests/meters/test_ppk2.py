@@ -14,9 +14,9 @@ from edgekit.core.channel import Measurand
 from edgekit.core.errors import EdgekitError, HardwareError, UsageError
 from edgekit.core.quantity import Estimate, Origin, Unknown
 from edgekit.core.trace import FLAG_GAP, FLAG_OVER
-from edgekit.energy.group import analyse_group
-from edgekit.energy.integrate import Rule, integrate
-from edgekit.energy.sync import edge_windows
+from edgekit.energy.boundaries.group import analyse_group
+from edgekit.energy.clocks.sync import edge_windows
+from edgekit.energy.windows.integrate import Rule, integrate
 from edgekit.meters.ppk2 import Ppk2Meter
 from edgekit.meters.ppk2_words import UNCALIBRATED, Framer, Spikes, Words, amperes_by_code, parse_metadata, smoothed
 from edgekit.sim.clock import ScriptedClock

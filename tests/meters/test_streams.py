@@ -11,7 +11,7 @@ import pytest
 from edgekit.core.errors import HardwareError
 from edgekit.meters.ct3 import Ct3Meter
 from edgekit.meters.km003c import Km003cMeter
-from edgekit.meters.stream import StreamMeter
+from edgekit.meters.reading.stream import StreamMeter
 from edgekit.sim.clock import ScriptedClock
 from edgekit.sim.emulators.ct3 import Ct3
 from edgekit.sim.emulators.faulty import Fault, FaultKind, Faulty

@@ -7,7 +7,7 @@ import pytest
 
 from edgekit.core.errors import EdgekitError, HardwareError, UsageError
 from edgekit.core.trace import FLAG_OVER
-from edgekit.energy.integrate import Rule, integrate
+from edgekit.energy.windows.integrate import Rule, integrate
 from edgekit.meters.shield_stream import Told, WordStream
 from edgekit.meters.v3pwr import V3PwrMeter
 from edgekit.sim.clock import ScriptedClock

@@ -49,7 +49,7 @@ def test_the_wheel_carries_what_it_needs_and_nothing_of_the_repository(wheel: Pa
     for wanted in (
         "edgekit/cli/app.py",
         "edgekit/py.typed",
-        "edgekit/decision/profiles/GB.toml",
+        "edgekit/decision/timing/profiles/GB.toml",
         "edgekit/environments/known.toml",
         "edgekit/environments/packages/onnx2tf.txt",
         "edgekit/_bundled/firmware_tools/README.md",

@@ -13,9 +13,9 @@ import pytest
 from edgekit.core.jsonio import load_record
 from edgekit.core.quantity import Estimate, Origin
 from edgekit.core.run import RunRecord
-from edgekit.decision.constants import load_constants
+from edgekit.decision.constants.pack import load_constants
 from edgekit.decision.decide import decide
-from edgekit.decision.scenario import parse_scenario
+from edgekit.decision.scenario.read import parse_scenario
 from edgekit.reports.model import Report
 from tests.conftest import REPOSITORY, clean_environment
 

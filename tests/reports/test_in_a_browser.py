@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from edgekit.core.quantity import Note
-from edgekit.decision.scenario import parse_scenario
+from edgekit.decision.scenario.read import parse_scenario
 from tests.reports.records import artifact, cloud_gpu, edge_emulated, edge_estimated, edge_rapl, profiled
 from tests.reports.test_renderers import CONSTANTS, made, page
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from edgekit.core.quantity import Note, Unknown
 from edgekit.core.run import OperatorEnergy
 from edgekit.core.units import format_scaled
-from edgekit.energy.operators import BOUND
+from edgekit.energy.operators.share import BOUND
 from edgekit.reports import markdown, operators, text
 from tests.reports.records import cloud_gpu, edge_emulated, edge_rapl, profiled
 from tests.reports.test_renderers import flat, made, page

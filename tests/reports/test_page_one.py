@@ -14,7 +14,7 @@ from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Origin
 from edgekit.core.trace import Trace
 from edgekit.core.window import Phase, Window
-from edgekit.decision.scenario import parse_scenario
+from edgekit.decision.scenario.read import parse_scenario
 from edgekit.energy.thin import thinned
 from edgekit.reports import charts, evidence, findings, weighing
 from edgekit.reports.anchors import anchors

@@ -14,10 +14,10 @@ from edgekit.core.errors import UsageError
 from edgekit.core.jsonio import dump_record, load_record
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunStatus
-from edgekit.decision.constants import load_constants
+from edgekit.decision.constants.pack import load_constants
 from edgekit.decision.decide import decide
-from edgekit.decision.scenario import default_scenario, parse_scenario
-from edgekit.decision.whatif import what_if
+from edgekit.decision.scenario.read import default_scenario, parse_scenario
+from edgekit.decision.turning.whatif import what_if
 from edgekit.reports import charts, findings, html, markdown, text
 from edgekit.reports.anchors import anchors
 from edgekit.reports.model import Report, build
@@ -25,7 +25,7 @@ from edgekit.reports.svg import inline
 from tests.reports.records import artifact, cloud_gpu, edge_emulated, edge_estimated, edge_rapl, training
 
 ASSETS = files("edgekit.reports").joinpath("assets")
-CONSTANTS = load_constants(files("edgekit.decision").joinpath("constants.toml").read_text(encoding="utf-8"))
+CONSTANTS = load_constants(files("edgekit.decision.constants").joinpath("constants.toml").read_text(encoding="utf-8"))
 PUBLISHED = ASSETS.joinpath("published.toml").read_text(encoding="utf-8")
 HOSTILE = "<script>alert(1)</script>"
 

@@ -9,7 +9,7 @@ from edgekit.core.protocols import DeviceSession
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan
 from edgekit.core.window import Window
-from edgekit.energy.validity import disturbances
+from edgekit.energy.conduct.validity import disturbances
 
 POLL_S = 1.0
 

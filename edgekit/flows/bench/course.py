@@ -16,8 +16,8 @@ from edgekit.core.protocols import DeviceSession, LoadedModel, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.units import counted, format_scaled
 from edgekit.core.window import Phase, Window
-from edgekit.energy.stop import Standing, judge, percent, unreachable
-from edgekit.energy.warmup import steady_from
+from edgekit.energy.conduct.stop import Standing, judge, percent, unreachable
+from edgekit.energy.conduct.warmup import steady_from
 from edgekit.flows.bench.coldstart import Reload, start_cold
 from edgekit.flows.bench.cooling import Cooling, looked_at, too_warm
 from edgekit.flows.bench.dropped import Dropped, dropped

@@ -14,9 +14,9 @@ from edgekit.core.protocols import DeviceSession, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import TENSORS, RunRecord, RunStatus
 from edgekit.core.units import counted
-from edgekit.decision.against import CompareResult, against_first
+from edgekit.decision.comparison.against import CompareResult, against_first
 from edgekit.energy.analyse import analyse
-from edgekit.energy.enough import is_quick
+from edgekit.energy.conduct.enough import is_quick
 from edgekit.flows.bench.conduct import conduct, load_all
 from edgekit.flows.bench.course import Stage
 from edgekit.flows.bench.dropped import Dropped

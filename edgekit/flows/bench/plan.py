@@ -13,9 +13,9 @@ from edgekit.core.errors import UsageError, unknown_name
 from edgekit.core.run import RunPlan, RunStatus
 from edgekit.core.sync import SyncPlan
 from edgekit.core.window import Phase
-from edgekit.energy.enough import METHOD_WINDOW_GPU_S, METHOD_WINDOW_S, METHOD_WINDOWS, is_short
-from edgekit.energy.marker import marker_s
-from edgekit.energy.stop import LEAST_WINDOWS
+from edgekit.energy.clocks.marker import marker_s
+from edgekit.energy.conduct.enough import METHOD_WINDOW_GPU_S, METHOD_WINDOW_S, METHOD_WINDOWS, is_short
+from edgekit.energy.conduct.stop import LEAST_WINDOWS
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ from edgekit.core.quantity import Note
 from edgekit.core.run import RunPlan
 from edgekit.core.units import format_number, format_scaled
 from edgekit.core.window import Window
-from edgekit.energy.pacing import not_kept
-from edgekit.energy.part_time import out_of_step, unseen_share
+from edgekit.energy.conduct.pacing import not_kept
+from edgekit.energy.sensors.part_time import out_of_step, unseen_share
 
 MOST_UNSEEN = 0.05  # of the step between idle and load: more in one window is worth a remark before the run
 MOST_DUTY = 0.98  # a schedule needs a little time of its own

@@ -18,9 +18,9 @@ from edgekit.core.run import RunRecord
 from edgekit.core.trace import ClockMap, Reading, Trace
 from edgekit.core.window import Window
 from edgekit.energy.analyse import analyse
-from edgekit.energy.budget import combine, dominating_term
-from edgekit.energy.stats import repeatability, t95
-from edgekit.energy.stop import Standing
+from edgekit.energy.conduct.stop import Standing
+from edgekit.energy.uncertainty.budget import combine, dominating_term
+from edgekit.energy.uncertainty.stats import repeatability, t95
 
 _MARGIN_S = 0.2  # readings this long before and after a window may take part in it
 _UPDATES = 3  # and so many updates of the sensor

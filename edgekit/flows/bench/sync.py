@@ -13,8 +13,8 @@ from edgekit.core.errors import UsageError
 from edgekit.core.protocols import DeviceSession, LoadedModel
 from edgekit.core.quantity import Note
 from edgekit.core.window import Phase, Window
-from edgekit.energy.enough import is_short
-from edgekit.energy.marker import PAD_CHIPS, marker_s, stretches
+from edgekit.energy.clocks.marker import PAD_CHIPS, marker_s, stretches
+from edgekit.energy.conduct.enough import is_short
 from edgekit.flows.bench.plan import BenchPlan, BenchRequest
 
 UPDATES, QUICK_UPDATES = 100, 30  # of a meter in one window: an edge that is an update off is 1 % off then

@@ -11,7 +11,7 @@ from edgekit.core.hardware import DeviceFacts, DeviceSpec
 from edgekit.core.protocols import Device, DeviceSession, Progress
 from edgekit.core.units import format_scaled
 from edgekit.devices.preparing import there
-from edgekit.energy.validity import STOLEN_LEAST_S, STOLEN_SHARE
+from edgekit.energy.conduct.validity import STOLEN_LEAST_S, STOLEN_SHARE
 from edgekit.flows.doctor.checkup import Checkup, Do, Status
 from edgekit.flows.doctor.machine import BUSY_SHARE, HOT_C
 

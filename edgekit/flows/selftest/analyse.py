@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from edgekit.core.calibration import ChannelCalibration, Stretch
 from edgekit.core.channel import Channel, Measurand, MeterSpec
 from edgekit.core.quantity import Estimate, Quantity, Unknown
-from edgekit.energy import calibrate
-from edgekit.energy.calibrate import Ticks
-from edgekit.energy.clock import SAME_CLOCK
-from edgekit.energy.marker import PAD_CHIPS, find_marker, marker_s
-from edgekit.energy.response import Load, Response, response, sampled_fraction
+from edgekit.energy.clocks.clock import SAME_CLOCK
+from edgekit.energy.clocks.marker import PAD_CHIPS, find_marker, marker_s
+from edgekit.energy.sensors import calibrate
+from edgekit.energy.sensors.calibrate import Ticks
+from edgekit.energy.sensors.response import Load, Response, response, sampled_fraction
 
 if TYPE_CHECKING:
     import numpy as np

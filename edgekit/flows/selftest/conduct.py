@@ -13,7 +13,7 @@ from edgekit.core.errors import HardwareError
 from edgekit.core.protocols import DeviceSession, Loadable, Progress
 from edgekit.core.quantity import Note
 from edgekit.core.trace import Reading, Trace, single
-from edgekit.energy.marker import busy_spans
+from edgekit.energy.clocks.marker import busy_spans
 from edgekit.flows.selftest.plan import Step
 from edgekit.metering import Chosen, begin
 

@@ -13,7 +13,7 @@ from edgekit.core.channel import MeterSpec
 from edgekit.core.errors import HardwareError, InterruptedRun, UsageError
 from edgekit.core.protocols import DeviceSession, Progress
 from edgekit.core.quantity import Note, Origin
-from edgekit.energy.response import Load, load_of
+from edgekit.energy.sensors.response import Load, load_of
 from edgekit.flows.selftest.analyse import analyse, channels_of, update_periods
 from edgekit.flows.selftest.conduct import Conductor
 from edgekit.flows.selftest.plan import SelftestRequest, check, first_look, marker, reading_hz, second_look, target_of

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Channel, MeterSpec
 from edgekit.core.errors import UsageError
-from edgekit.energy.marker import marker_s
+from edgekit.energy.clocks.marker import marker_s
 
 LEAST_S, MOST_S = 8.0, 600.0
 LOADS = ("auto", "cpu", "cuda", "none")

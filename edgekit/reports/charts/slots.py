@@ -9,7 +9,7 @@ from typing import Any
 from edgekit.core.decision import Side, Slot, SlotEntry
 from edgekit.core.quantity import Estimate
 from edgekit.core.units import scale_for
-from edgekit.decision.coverage import shown, stand_in
+from edgekit.decision.verdict.coverage import shown, stand_in
 from edgekit.reports.charts.frame import HEX, Chart, Line, twice, with_words
 from edgekit.reports.findings import SLOT_WORDS
 from edgekit.reports.model import Report

@@ -6,7 +6,7 @@ from typing import Any
 
 from edgekit.core.quantity import Estimate
 from edgekit.core.weighing import Bar
-from edgekit.decision.coverage import shown
+from edgekit.decision.verdict.coverage import shown
 from edgekit.reports.charts.frame import HEX, Chart, Line, at, log_axis, log_scale, twice, with_words
 from edgekit.reports.model import Report
 from edgekit.reports.show import Cell, times

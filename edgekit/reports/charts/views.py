@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgekit.core.quantity import Estimate
-from edgekit.decision.coverage import name
+from edgekit.decision.verdict.coverage import name
 from edgekit.reports.charts.frame import HEX, Chart, Line, at, log_axis, log_scale, twice, with_words
 from edgekit.reports.findings import outcome
 from edgekit.reports.model import Report

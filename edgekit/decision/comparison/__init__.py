@@ -1,0 +1,1 @@
+"""Compare runs of one model with each other, and with published figures."""

@@ -1,0 +1,1 @@
+"""Draw what is uncertain, and judge every draw under every accounting convention."""

@@ -1,0 +1,127 @@
+"""Ask the same question of carbon and of money: which side causes or costs less, under every convention and every known grid.
+
+Joules of the network and of the radio are charged with the grid where the device is, as is all that the device takes itself. All chances
+come from the draws that the joules come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgekit.core.decision import Constant, Flip, Scenario, Side
+from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown, merge_origins
+from edgekit.core.weighing import Criterion
+from edgekit.decision.accounts import money as prices
+from edgekit.decision.accounts.energy import Convention, Drawn, NotComputable, Usage, cloud_slots, device_slots, total, way
+from edgekit.decision.accounts.ledger import Ledger
+from edgekit.decision.accounts.totals import average_grid
+from edgekit.decision.draws.axes import AXES, Answer, turning
+from edgekit.decision.draws.montecarlo import SURE, probability
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Hold kg CO2e per joule on both sides, location-based, under one view of the grid ("average" or "marginal")."""
+
+    name: str
+    device_kg_per_j: float
+    cloud_kg_per_j: float
+
+
+def grids(scenario: Scenario, constants: Mapping[str, Constant]) -> tuple[Grid, ...]:
+    """Return the views of the grid that are known on both sides, the scenario's own first."""
+    found = []
+    device, cloud = (average_grid(scenario, constants, side)[0] for side in (Side.DEVICE, Side.CLOUD))
+    if device is not None and cloud is not None:
+        found.append(Grid(name="average", device_kg_per_j=device, cloud_kg_per_j=cloud))
+    device, cloud = scenario.device_grid_marginal_kg_per_j, scenario.cloud_grid_marginal_kg_per_j
+    if device is not None and cloud is not None:
+        found.append(Grid(name="marginal", device_kg_per_j=device, cloud_kg_per_j=cloud))
+    return tuple(sorted(found, key=lambda grid: grid.name != scenario.grid_view))
+
+
+def saved_kg(view: Convention, x: Drawn, use: Usage, grid: Grid) -> FloatArray:
+    """Return kg CO2e of the cloud less kg CO2e of the device, per inference, without what making the hardware caused."""
+    cloud = cloud_slots(view, x, use)
+    device = total(device_slots(view, x, use))
+    between = way(cloud)
+    return (total(cloud) - between) * grid.cloud_kg_per_j + (between - device) * grid.device_kg_per_j
+
+
+def carbon(
+    known: Sequence[Convention], ledger: Ledger, found: Sequence[Grid], flip: Flip | None = None
+) -> tuple[Criterion, tuple[Quantity, ...]]:
+    """Return the answer by carbon, and the chance of the device in every convention under the first grid.
+
+    `flip` is the cloud's grid factor at which both sides cause the same; it is named where the grids give different answers.
+    """
+    if not found:
+        unknown = Unknown(reason="the scenario names no grid for one of the two sides", unit="1")
+        return _unknown("carbon", unknown, "carbon: unknown, name device.region and cloud.region"), tuple(unknown for _ in known)
+    answers = [Answer(view=view, grid=grid.name, p_edge=_cleaner(view, ledger, grid)) for grid in found for view in known]
+    words = {"device": "the device causes less", "cloud": "the cloud causes less", "depends": "it depends", "open": "too close to call"}
+    names = " and ".join(grid.name for grid in found)
+    criterion = _criterion("carbon", answers, words, f"; {names} grid", flip)
+    return criterion, tuple(answer.p_edge for answer in answers[: len(known)])
+
+
+def money(known: Sequence[Convention], ledger: Ledger, scenario: Scenario) -> Criterion:
+    """Return the answer by money in every convention; no currency is converted into another."""
+    answers = [Answer(view=view, grid="", p_edge=_cheaper(view, ledger, scenario)) for view in known]
+    words = {"device": "the device costs less", "cloud": "the cloud costs less", "depends": "it depends", "open": "too close to call"}
+    first = answers[0].p_edge
+    if not any(isinstance(answer.p_edge, Estimate) for answer in answers):
+        reason = first.reason if isinstance(first, Unknown) else ""
+        return _unknown("money", Unknown(reason=reason, unit="1"), f"money: unknown, {reason}")
+    return _criterion("money", answers, words, "", None)
+
+
+def _cleaner(view: Convention, ledger: Ledger, grid: Grid) -> Quantity:
+    try:
+        device, cloud = ledger.device(view), ledger.cloud(view)
+    except NotComputable as missing:
+        return Unknown(reason=f"needs the {missing}", unit="1")
+    between = way(cloud.drawn)
+    saved = (cloud.drawn_j - between) * grid.cloud_kg_per_j + (between - device.drawn_j) * grid.device_kg_per_j
+    return probability(saved > 0, merge_origins(device.energy_j.origins, cloud.energy_j.origins, (Origin.SOURCED,)))
+
+
+def _cheaper(view: Convention, ledger: Ledger, scenario: Scenario) -> Quantity:
+    try:
+        device, cloud = prices.on_device(view, ledger, scenario), prices.in_cloud(view, ledger, scenario)
+    except NotComputable as missing:
+        return Unknown(reason=f"needs the {missing}", unit="1")
+    for side in (device, cloud):
+        if isinstance(side, Unknown):
+            return Unknown(reason=side.reason, unit="1")
+    assert isinstance(device, prices.Cost)
+    assert isinstance(cloud, prices.Cost)
+    if device.unit != cloud.unit:
+        return Unknown(reason=f"the device is paid in {device.unit}, the cloud in {cloud.unit}, and no currency is converted", unit="1")
+    wins = device.tally.drawn < cloud.tally.drawn
+    return probability(wins, merge_origins(device.tally.origins, cloud.tally.origins))
+
+
+def _criterion(name: str, answers: Sequence[Answer], words: Mapping[str, str], more: str, flip: Flip | None) -> Criterion:
+    computed = [answer.p_edge.value for answer in answers if answer.p_edge.value is not None]
+    wins, losses = sum(value >= SURE for value in computed), sum(value <= 1 - SURE for value in computed)
+    answer = "device" if wins == len(computed) else "cloud" if losses == len(computed) else "depends" if wins and losses else "open"
+    text = f"{name}: {words[answer]} ({wins} views of {len(computed)} for the device, {losses} for the cloud{more})"
+    if answer == "depends":
+        axis = turning(answers)
+        text = text.replace("it depends", f"it depends on {AXES[axis][0]}", 1)
+        if axis == "grid" and flip is not None and flip.value is not None:
+            text += f", flips at {flip.text}"
+    return Criterion(name=name, answer=answer, p_edge=answers[0].p_edge, views=len(computed), for_edge=wins, for_cloud=losses, text=text)
+
+
+def _unknown(name: str, unknown: Unknown, text: str) -> Criterion:
+    return Criterion(name=name, answer="unknown", p_edge=unknown, views=0, for_edge=0, for_cloud=0, text=text)

@@ -1,0 +1,1 @@
+"""Choose a run for each side, rule sides out, and say why one is missing."""

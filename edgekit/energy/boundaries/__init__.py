@@ -1,0 +1,1 @@
+"""Add channels up at one boundary, take idle off, and set boundaries side by side."""

@@ -1,0 +1,1 @@
+"""Bring the times of a meter and of windows onto one clock."""

@@ -1,0 +1,1 @@
+"""Share the joules of an inference among its operators."""

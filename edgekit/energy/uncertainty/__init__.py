@@ -1,0 +1,1 @@
+"""Combine errors into intervals, and say what would narrow them."""

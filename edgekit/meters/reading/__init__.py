@@ -1,0 +1,1 @@
+"""Share what drivers have in common: turns, lines, streams, dates, options."""
