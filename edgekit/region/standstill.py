@@ -26,8 +26,8 @@ def standstill(
     """Return why a counter must be stuck, None where it need not be.
 
     `path` holds (time in ns, count) of its readings, `steps_j` the joules from one to the next. `powers` are readings of the power at the
-    same place, in `watts` each; None where there is no such channel. The rule of `edgekit.energy.sensors.counter` finds a standstill in readings
-    far denser than the counter's ticks; those here are sparser, so that the power, or a steady rhythm, has to speak against the counter.
+    same place, in `watts` each; None where there is no such channel. The rule of `edgekit.energy.sensors.counter` finds a standstill in
+    readings far denser than the counter's ticks; those here are sparser, so that the power, or a steady rhythm, has to speak against it.
     """
     if not any(steps_j):
         return None

@@ -84,8 +84,8 @@ def tick_edge(old_ns: int, new_ns: int, value: float, *, passed: int = 0) -> Edg
 def step_j(before: float, after: float, seconds: float, *, scale: float, wrap: int | None, max_power_w: float) -> float | None:
     """Return the joules between two counts, or None where nobody knows: reset, impossible, or perhaps wrapped more than once.
 
-    The rule of `edgekit.energy.sensors.counter.classify` for one pair of readings, without numpy. `seconds` holds the time between the readings and
-    the update period before the first of them.
+    The rule of `edgekit.energy.sensors.counter.classify` for one pair of readings, without numpy. `seconds` holds the time between the
+    readings and the update period before the first of them.
     """
     step, most = after - before, max_power_w * seconds / scale
     if step < 0 and wrap is not None:
