@@ -86,7 +86,7 @@ def changed(scenario: str, lines: list[str]) -> str:
 def test_a_changed_line_gives_the_answer_that_the_page_says(name):
     page = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
     runs = [load_record(RunRecord, path.read_bytes(), where=path.name) for path in sorted(EXAMPLES.glob(f"{name}/runs/*/run.json"))]
-    constants = load_constants(resources("edgekit.decision").joinpath("constants.toml").read_text(encoding="utf-8"))
+    constants = load_constants(resources("edgekit.decision.constants").joinpath("constants.toml").read_text(encoding="utf-8"))
     rows = re.findall(r"^\| (`[^|]*=[^|]*`) \| ([^|]+) \|$", page, flags=re.MULTILINE)
     assert len(rows) == 3
     for lines, answer in rows:
