@@ -60,8 +60,10 @@ def spread(low: float, high: float, unit: str, value: float | None = None) -> st
 
 
 def size(of_bytes: float) -> str:
-    """Return an amount of data; bytes are whole."""
-    return f"{of_bytes:.0f} B" if of_bytes < 1000 and of_bytes == round(of_bytes) else format_scaled(of_bytes, "B")
+    """Return an amount of data: 490 is "490 B", 100100 is "100 kB"; parts of a byte, as a mean may have, keep their unit."""
+    if of_bytes >= 1000:
+        return format_scaled(of_bytes, "B")
+    return f"{of_bytes:.0f} B" if of_bytes == round(of_bytes) else f"{format_number(of_bytes)} B"
 
 
 def plain(value: object) -> str:

@@ -10,9 +10,12 @@ from edgekit.core.quantity import Estimate, Note, Origin
 from edgekit.core.run import RunRecord, RunStatus, TrainingRecord
 from edgekit.decision.cloud.batching import fills
 from edgekit.decision.draws.gather import unseen
+from edgekit.decision.numerals import multiple
 from edgekit.decision.sides.choose import energy_of, invocation_of, is_other_model, service_rate
 from edgekit.energy.conduct.enough import how_quick, measured_s
 from edgekit.energy.conduct.validity import FLAWS
+
+_MOST_NAMED = 3
 
 
 def remarks(
@@ -35,6 +38,12 @@ def remarks(
     return tuple(found)
 
 
+def _named(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are: a banner is read, and the tables list every run."""
+    rest = len(names) - _MOST_NAMED
+    return ", ".join(names) if rest <= 0 else f"{', '.join(names[:_MOST_NAMED])} and {rest} more"
+
+
 def _imported(runs: Sequence[RunRecord]) -> list[Note]:
     if not any(run.device.kind == "imported" for run in runs):
         return []
@@ -50,7 +59,7 @@ def _emulated(runs: Sequence[RunRecord]) -> list[Note]:
         return []
     were = "was" if len(names) == 1 else "were"
     text = f"{len(names)} of {len(runs)} runs {were} emulated: such figures come from a simulation, not from an instrument"
-    return [Note(code="origin.emulated", text=text, advice=f"emulated: {', '.join(names)}")]
+    return [Note(code="origin.emulated", text=text, advice=f"emulated: {_named(names)}")]
 
 
 def _unfinished(runs: Sequence[RunRecord]) -> list[Note]:
@@ -59,7 +68,7 @@ def _unfinished(runs: Sequence[RunRecord]) -> list[Note]:
         return []
     were = "was" if len(cut) == 1 else "were"
     text = f"{len(cut)} of {len(runs)} runs {were} cut short: their figures rest on the windows that were finished"
-    named = ", ".join(f"{run.id} ({run.status})" for run in cut)
+    named = _named([f"{run.id} ({run.status})" for run in cut])
     return [Note(code="run.interrupted", text=f"{text}: {named}", advice="repeat them with edgekit bench")]
 
 
@@ -70,7 +79,7 @@ def _disturbed(runs: Sequence[RunRecord]) -> list[Note]:
     if not named:
         return []
     were = "was" if len(named) == 1 else "were"
-    text = f"{len(named)} of {len(runs)} runs {were} disturbed, and their figures hold for a disturbed machine: {', '.join(named)}"
+    text = f"{len(named)} of {len(runs)} runs {were} disturbed, and their figures hold for a disturbed machine: {_named(named)}"
     return [Note(code="run.disturbed", text=text, advice="edgekit doctor --device NAME says what to change; then repeat them")]
 
 
@@ -79,7 +88,7 @@ def _other_model(runs: Sequence[RunRecord]) -> list[Note]:
     named = [run.id for run in runs if is_other_model(run)]
     if not named:
         return []
-    text = f"{len(named)} of {len(runs)} runs may be of another model: the board gave other results than the artifact: {', '.join(named)}"
+    text = f"{len(named)} of {len(runs)} runs may be of another model: the board gave other results than the artifact: {_named(named)}"
     return [Note(code="board.disagrees", text=text, advice="flash the firmware that was built from the artifact, then repeat them")]
 
 
@@ -127,5 +136,5 @@ def _load(cloud: RunRecord, scenario: Scenario) -> list[Note]:
     batch, rate = cloud.plan.batch, service_rate(cloud, scenario)
     if fills(batch, rate, scenario.latency_limit_s, invocation_of(cloud)):
         return []
-    text = f"batch {batch} was asked for, but at {rate:.3g} requests/s it does not fill within the latency limit"
+    text = f"batch {batch} was asked for, but at {multiple(rate, 3)} requests/s it does not fill within the latency limit"
     return [Note(code="batch.infeasible", text=text, advice="leave cloud.batch out to let the arrivals decide")]

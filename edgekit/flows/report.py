@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from edgekit.core.decision import Constant, Scenario, Side
-from edgekit.core.errors import SetupError, UsageError
+from edgekit.core.errors import EdgekitError, SetupError, UsageError
 from edgekit.core.jsonio import dump_record, load_record
 from edgekit.core.protocols import Progress
 from edgekit.core.quantity import Note
@@ -88,13 +88,23 @@ class ReportResult:
     files: Mapping[str, Path]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """Hold the files of a report by format, and why others could not be made."""
+
+    contents: Mapping[str, str | bytes]
+    refused: tuple[EdgekitError, ...] = ()
+
+
 def report(
     request: ReportRequest, *, progress: Progress, load: LoadRuns | None = None, references: FindReferences = find_references
 ) -> ReportResult:
     """Decide over the runs, write the report in every format that was asked for, and return it.
 
+    A format that cannot be made (an SCI report without carbon) keeps no other from being written: its error is raised after them.
+
     Raises:
-        UsageError: a run, the scenario or the training record cannot be read, or the runs are of different models.
+        UsageError: a run, the scenario or the training record cannot be read, the runs are of different models, or a format needs more.
         SetupError: the extra "report" is missing, or the files cannot be written.
     """
     targets = plan(request)
@@ -109,21 +119,45 @@ def report(
         made = stored
     progress.step("drawing the report")
     with intact(request.runs[0]) if stored is not None else contextlib.nullcontext():
-        contents = render(made, request.formats)
-    for kind, content in contents.items():
+        drawn = render(made, request.formats)
+    for kind, content in drawn.contents.items():
         write_atomic(targets[kind], content)
+    if drawn.refused:
+        raise _refusal(drawn.refused, {kind: targets[kind] for kind in drawn.contents})
     return ReportResult(report=made, files=targets)
 
 
-def render(made: Report, formats: Sequence[str]) -> dict[str, str | bytes]:
-    """Return the files of a report by format, all of them from the report alone; nothing is written before all are made."""
+def render(made: Report, formats: Sequence[str]) -> Drawn:
+    """Return the files of a report by format, all of them from the report alone, and why others cannot be made.
+
+    Raises:
+        SetupError: one of FORMATS cannot be drawn on this machine.
+    """
     rendered: dict[str, Callable[[], str | bytes]] = {
         "html": lambda: page(made),
         "md": lambda: markdown.render(made),
         "json": lambda: dump_record(made),
         "pdf": lambda: pdf(page(made)),
     }
-    return {kind: rendered[kind]() if kind in rendered else exporter_class(kind)().write(made) for kind in formats}
+    contents: dict[str, str | bytes] = {}
+    refused: list[EdgekitError] = []
+    for kind in formats:
+        try:
+            contents[kind] = rendered[kind]() if kind in rendered else exporter_class(kind)().write(made)
+        except EdgekitError as error:
+            if kind in FORMATS:
+                raise
+            refused.append(error)
+    return Drawn(contents=contents, refused=tuple(refused))
+
+
+def _refusal(refused: Sequence[EdgekitError], written: Mapping[str, Path]) -> EdgekitError:
+    """Return the first refusal, with the reasons of the others and what was written all the same."""
+    error = refused[0]
+    parts = [error.why, *map(str, refused[1:]), *([f"written all the same: {', '.join(map(str, written.values()))}"] if written else [])]
+    error.why = "; ".join(part for part in parts if part)
+    error.data["files"] = {kind: str(path) for kind, path in written.items()}
+    return error
 
 
 def page(made: Report) -> str:

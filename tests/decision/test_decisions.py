@@ -215,6 +215,9 @@ def test_emulated_runs_are_called_so_wherever_they_are_used(default, constants):
     assert decision.notes[0].code == "origin.emulated"
     assert "(emulated)" in decision.verdict.sentence
     assert decision.verdict.headline == "edge (robust) on emulated figures"
+    many = decide([*(edge_emulated(f"e{number}") for number in range(5)), cloud_gpu()], default, constants)
+    assert many.notes[0].text.startswith("5 of 6 runs were emulated")
+    assert many.notes[0].advice == "emulated: e0, e1, e2 and 2 more"
     assert Origin.EMULATED in decision.views[0].ratio.origins
 
 

@@ -35,6 +35,11 @@ def test_a_value_has_the_digits_its_interval_supports_and_not_more_than_its_ends
     assert amount(value, "J", low, high) == shown
 
 
+@pytest.mark.parametrize(("of_bytes", "shown"), [(490, "490 B"), (0.25, "0.250 B"), (5000, "5.00 kB"), (100_100, "100 kB")])
+def test_bytes_are_scaled_from_a_thousand_on(of_bytes, shown):
+    assert size(of_bytes) == shown
+
+
 def test_ends_that_are_decades_apart_have_their_own_units():
     assert spread(2.16e-5, 2.16e-3, "J") == "21.6 µJ to 2.16 mJ"
     assert spread(1.2003e-3, 1.2009e-3, "J") == "1.200 to 1.201 mJ"

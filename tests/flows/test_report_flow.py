@@ -152,6 +152,16 @@ def test_a_missing_extra_is_named_before_anything_is_written(tmp_path, monkeypat
     assert not (tmp_path / "out").exists()
 
 
+def test_a_format_that_cannot_be_made_keeps_no_other_from_being_written(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        make(tmp_path, [edge_rapl(), cloud_gpu()], formats=("json", "sci", "csv"))
+    assert caught.value.code == "export.carbon"
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"report.json", "report.csv"}
+    assert {Path(path).name for path in caught.value.data["files"].values()} == written
+    assert "report.csv" in caught.value.why
+
+
 @pytest.mark.slow
 def test_the_json_file_is_one_document(tmp_path):
     data = json.loads(make(tmp_path, [edge_rapl(), cloud_gpu()]).files["json"].read_text(encoding="utf-8"))

@@ -16,6 +16,7 @@ from edgekit.decision.accounts.energy import Drawn, Usage, idle_s
 from edgekit.decision.accounts.tally import Tally, of_inputs
 from edgekit.decision.draws.gather import from_constant, stated
 from edgekit.decision.draws.montecarlo import DRAWS, SEED, Input, central, draw
+from edgekit.decision.numerals import multiple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,7 +129,7 @@ def _made(spread: Spread, draws: int, seed: int) -> Making:
     tally = of_inputs(at, drawn, *used)
     part = f", {100 * spread.share:.0f} % of it" if spread.share < 1 else ""
     years = spread.life.value / _YEAR_S
-    how = f"making {spread.what}{part}: {spread.reserved_s:.3g} s of a life of {years:.3g} years per inference"
+    how = f"making {spread.what}{part}: {multiple(spread.reserved_s, 3)} s of a life of {years:.3g} years per inference"
     evidence = tuple(item.evidence.removeprefix("scenario:") for item in used if item.evidence != "scenario:lifetime")
     return Making(co2e_kg=tally.estimate("kg"), how=how, evidence=evidence, tally=tally)
 

@@ -31,6 +31,8 @@ from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Scenario, Slot
 from edgekit.core.quantity import Note
 from edgekit.decision.accounts.radio import seconds_per_byte, seconds_per_session
+from edgekit.decision.numerals import multiple
+from edgekit.decision.numerals import size as data
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,7 +166,7 @@ def device_slots(view: Convention, x: Drawn, use: Usage) -> Slots:
         part = use.device_share if view.device == "shared" else 1.0
         whose = f"{100 * part:.0f} % of the idle power" if part < 1 else "idle power"
         slots[Slot.IDLE] = Amount(
-            idle_w * rest_s * part * loss, ("device_idle_w",), f"{whose} for the {rest_s:.3g} s between two inferences{charger}"
+            idle_w * rest_s * part * loss, ("device_idle_w",), f"{whose} for the {multiple(rest_s, 3)} s between two inferences{charger}"
         )
     if view.device in ("woken", "duty_cycled"):
         slots[Slot.IDLE] = _between(view, x, use, loss)
@@ -178,7 +180,7 @@ def _between(view: Convention, x: Drawn, use: Usage, loss: float) -> Amount:
         return Amount(wake * loss, ("wake_j",), f"one wake-up for {use.burst} inferences")
     sleep_w = _need(x, "sleep_w", "sleep power of the device")
     rest_s = max(0.0, 1.0 / use.rate_per_s - use.device_s - use.wake_s / use.burst)
-    how = f"one wake-up for {use.burst} inferences, and {rest_s:.3g} s of sleep between two inferences"
+    how = f"one wake-up for {use.burst} inferences, and {multiple(rest_s, 3)} s of sleep between two inferences"
     return Amount((wake + sleep_w * rest_s) * loss, ("wake_j", "sleep_w"), how)
 
 
@@ -187,12 +189,12 @@ def _updates(view: Convention, x: Drawn, use: Usage, loss: float) -> Slots:
     found: list[Amount] = []
     if use.update_bytes_per_s and view.network != "none":
         name, size = f"network_{view.network}", use.update_bytes_per_s / use.rate_per_s
-        found.append(Amount(x[name] * size, (name,), f"{size:.3g} B of updates at the {view.network} rate per byte"))
+        found.append(Amount(x[name] * size, (name,), f"{data(size)} of updates at the {view.network} rate per byte"))
         if (radio := _radio(x, use, size, sessions=0.0)) is not None:
             found.append(radio)
     if use.rounds_per_s and "federated_j" in x:
         rounds = use.rounds_per_s / use.rate_per_s
-        found.append(Amount(x["federated_j"] * rounds * loss, ("federated_j",), f"{rounds:.3g} federated rounds"))
+        found.append(Amount(x["federated_j"] * rounds * loss, ("federated_j",), f"{multiple(rounds, 3)} federated rounds"))
     if not found:
         return {}
     names = tuple(dict.fromkeys(name for amount in found for name in amount.inputs))
@@ -212,7 +214,7 @@ def cloud_slots(view: Convention, x: Drawn, use: Usage) -> Slots:
     if view.cloud == "dedicated":
         idle_w = _need(x, "cloud_idle_w", "idle power of the cloud run")
         rest_s = idle_s(use)
-        how = f"reserved GPUs and hosts idle for {rest_s:.3g} s per request at {use.service_rate_per_s:.3g} requests/s"
+        how = f"reserved GPUs and hosts idle for {multiple(rest_s, 3)} s per request at {multiple(use.service_rate_per_s, 3)} requests/s"
         inside[Slot.IDLE] = Amount(idle_w * rest_s * active, ("cloud_idle_w", *(() if use.sees_host else names)), how)
     elif view.cloud == "autoscaled":
         idle_w = _need(x, "cloud_idle_w", "idle power of the cloud run")
@@ -226,7 +228,7 @@ def cloud_slots(view: Convention, x: Drawn, use: Usage) -> Slots:
     if view.cloud == "serverless" and use.cold_s and use.gpu_s:
         cold = gpu / use.gpu_s * use.cold_s * active
         before = inside.get(Slot.IDLE, Amount(0.0 * gpu, (), ""))
-        how = f"{before.how}; {use.cold_s:.3g} s of cold start per request at the power of computing".lstrip("; ")
+        how = f"{before.how}; {multiple(use.cold_s, 3)} s of cold start per request at the power of computing".lstrip("; ")
         inside[Slot.IDLE] = Amount(before.joules + cold, tuple(dict.fromkeys((*before.inputs, "cloud_j", *names))), how)
     if use.stored_byte_s and "storage_w_per_byte" in x:
         kept = x["storage_w_per_byte"] * use.stored_byte_s
@@ -263,7 +265,7 @@ def _transport(view: Convention, x: Drawn, use: Usage) -> Slots:
     if view.network == "none":
         return {}
     name = f"network_{view.network}"
-    slots = {Slot.NETWORK: Amount(x[name] * use.payload_bytes, (name,), f"{use.payload_bytes:g} B at the {view.network} rate per byte")}
+    slots = {Slot.NETWORK: Amount(x[name] * use.payload_bytes, (name,), f"{data(use.payload_bytes)} at the {view.network} rate per byte")}
     if (radio := _radio(x, use, use.payload_bytes, sessions=1.0 / use.burst)) is not None:
         slots[Slot.RADIO] = radio
     return slots
@@ -292,7 +294,7 @@ def _radio(x: Drawn, use: Usage, size_bytes: float, *, sessions: float) -> Amoun
         str(kind), str(kind or "the radio")
     )
     shared = f", a session for {use.burst} inferences" if "radio_session_j" in x and use.burst > 1 else ""
-    return Amount(joules, tuple(name for _, name in parts), f"{size_bytes:.6g} B over {words}{shared}")
+    return Amount(joules, tuple(name for _, name in parts), f"{data(size_bytes)} over {words}{shared}")
 
 
 def _need(x: Drawn, name: str, words: str) -> FloatArray:

@@ -13,7 +13,7 @@ from edgekit.decision.accounts.energy import ON_THE_WAY, Usage, bound
 from edgekit.decision.accounts.ledger import Page
 from edgekit.decision.accounts.totals import YEAR_S
 from edgekit.decision.draws.montecarlo import summarise
-from edgekit.decision.numerals import count
+from edgekit.decision.numerals import amount, count, multiple
 
 _NOT_STATED = {
     Slot.STORAGE: "the scenario states no storage.retention and storage.power",
@@ -78,7 +78,7 @@ def retraining_slot(scenario: Scenario) -> SlotEntry | None:
         slot=Slot.UPDATES,
         side=Side.BOTH,
         energy_j=_stated(value),
-        how=f"{scenario.retrainings_per_year:g} retrainings a year over {count(per_year)} inferences; equal on both sides, so it cancels",
+        how=f"{multiple(scenario.retrainings_per_year, 3)} retrainings a year over {count(per_year)} inferences; equal on both sides, so it cancels",
         evidence=("scenario:updates.retraining_energy",),
         state=SlotState.SOURCED,
     )
@@ -131,7 +131,7 @@ def training_slot(training: TrainingRecord | None, scenario: Scenario) -> SlotEn
             slot=Slot.TRAINING,
             side=Side.BOTH,
             energy_j=_stated(scenario.training_j / lifetime),
-            how=f"{scenario.training_j:.3g} J of training over {count(lifetime)} inferences; equal on both sides, so it cancels",
+            how=f"{amount(scenario.training_j, 'J')} of training over {count(lifetime)} inferences; equal on both sides, so it cancels",
             evidence=("scenario:training.energy",),
             state=SlotState.SOURCED,
         )
@@ -154,7 +154,7 @@ def training_slot(training: TrainingRecord | None, scenario: Scenario) -> SlotEn
         slot=Slot.TRAINING,
         side=Side.BOTH,
         energy_j=spread,
-        how=f"{energy.value:.3g} J of training over {count(lifetime)} inferences in the product's life; equal on both sides, so it cancels",
+        how=f"{amount(energy.value, 'J')} of training over {count(lifetime)} inferences in the product's life; equal on both sides, so it cancels",
         evidence=(f"training:{training.source_sha256[:12]}",),
         state=state_of(energy.origins),
     )

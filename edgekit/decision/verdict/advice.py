@@ -122,7 +122,7 @@ def _duty_cycle(device: RunRecord, scenario: Scenario, use: Usage) -> Iterator[A
         what="let the device sleep between two inferences",
         side=Side.DEVICE,
         saves_j=Estimate(value=saved[0], low=min(saved), high=max(saved), unit="J", boundary=use.device_at, origins=idle.origins),
-        because=f"it idles at {amount(idle.value, 'W', idle.low, idle.high)} for {rest_s:.3g} s of every {1 / use.rate_per_s:.3g} s{rest}",
+        because=f"it idles at {amount(idle.value, 'W', idle.low, idle.high)} for {multiple(rest_s, 3)} s of every {multiple(1 / use.rate_per_s, 3)} s{rest}",
         command=None if known else shlex.join(["edgekit", "bench", somewhere(device.artifact.path), "--cold-starts", "5"]),
         evidence=(device.id,),
     )
