@@ -35,6 +35,7 @@ def inputs(**changes):
         "device_idle_w": 3.0,
         "cloud_j": 0.01,
         "cloud_idle_w": 70.0,
+        "server_idle_w": 296.25,
         "pue": 1.2,
         "cloud_total": 1 / 0.58,
         "cloud_idle_share": 0.10,
@@ -116,6 +117,20 @@ def test_idle_is_charged_once():
     slots = cloud_slots(Convention("marginal", "gross", "dedicated"), inputs(), USE)
     assert Slot.IDLE in slots
     assert "cloud_idle_share" in slots[Slot.HOST].inputs  # taken out of the published total before idle is added from the run
+
+
+def test_an_idle_reserved_gpu_takes_its_eighth_of_an_idle_server_whoever_metered_it():
+    """Eight H200 drew 2370 W at the wall before the run, most of it unseen by the meters of the GPUs."""
+    reserved, seldom = Convention("none", "gross", "dedicated"), replace(USE, service_rate_per_s=1.0, network="none")
+    seen = [
+        cloud_slots(reserved, inputs(cloud_idle_w=idle_w), replace(seldom, sees_host=sees_host))[Slot.IDLE].joules[0]
+        for idle_w, sees_host in ((70.0, False), (2370 / 8, True), (400.0, False))
+    ]
+    assert seen == pytest.approx([2370 / 8 * 0.999, 2370 / 8 * 0.999, 400 * 0.999])  # what the GPU alone draws is the least
+    # 296 W at a PUE of 1.15 and one inference a second, as published: 341 J
+    assert cloud(reserved, seldom, cloud_j=0.0, pue=1.15) == pytest.approx(341, rel=2e-3)
+    pool = Convention("none", "gross", "autoscaled")
+    assert cloud_slots(pool, inputs(pool_utilisation=0.25), seldom)[Slot.IDLE].joules[0] == pytest.approx(2370 / 8 * 3e-3)
 
 
 def test_a_server_metered_at_its_plug_gets_pue_and_nothing_else():

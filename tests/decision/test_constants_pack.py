@@ -108,6 +108,11 @@ DERIVED = {  # constant -> value, low, high from rows of the research
     "radio_lora_power": lambda row: tuple(3.3e-3 * row("lora_tx_mA_868_15dbm", key) for key in ("value", "low", "high")),
     "embodied_gpu_h100": lambda row: (math.sqrt(164 * 575), row("h100_pcf_nvidia"), row("h100_boavizta")),
     "embodied_server_share": lambda row: (row("server_ex_gpu_embodied_ecologits") / 8,) * 3,
+    "server_idle_per_gpu": lambda row: (
+        row("h200x8_node_idle_W") / 8,
+        row("r760_node_idle_W") / 6,
+        row("h200x8_node_idle_W", "high") / 8,
+    ),
     "server_lifetime": lambda row: (4.0, row("server_lifetime"), row("server_lifetime", "high")),
 }
 IN_TEXT = {"cloud_share_idle": 0.10, "cloud_share_facility": 0.08} | {  # of the pages beside the rows

@@ -38,6 +38,7 @@ def grams(curve: Curve) -> list[float]:
         "\ufeffDatetime (UTC);Wert\n2025-07-01 00:00;100,0\n2025-07-01 01:00;200,0\n",
         "time\tg\n2025-07-01T01:00Z\t200\n\n2025-07-01T00:00Z\t100\n",
         "UTC Time at End of Hour,Net MW,CO2 lbs/MWh\n7/1/2025 1:00:00 AM,5,220.462262\n07/01/2025 02:00 AM,5,440.924524",
+        "hour_ending_utc,price_eur_per_mwh,co2_lb_per_mwh\n2025-07-01 01:00,5,220.462262\n2025-07-01 02:00,5,440.924524",
         "period,kg CO2 per MWh\n2025-07-01T00,100\n2025-07-01T01,200",
         "# a remark\n2025-07-01T00:00Z,100\n2025-07-01T01:00Z,200",
     ],

@@ -76,7 +76,7 @@ def test_t3_idle_is_not_charged_twice():
     assert always == pytest.approx(0.5 + 3.0 * (1.0 - USE.device_s))  # not 3.0 W for the whole second, which the gross joules hold in part
     assert device(Convention("marginal", "incremental", "shared")) == pytest.approx(0.2)
     slots = cloud_slots(Convention("marginal", "gross", "dedicated"), inputs(), replace(USE, payload_bytes=0.0))
-    assert float(slots[Slot.IDLE].joules[0]) == pytest.approx(70.0 * (1 / 50 - 1e-3) * 0.82 / 0.58)
+    assert float(slots[Slot.IDLE].joules[0]) == pytest.approx(2370 / 8 * (1 / 50 - 1e-3))
 
 
 def test_t4_idle_is_charged_to_a_device_bought_for_this_and_to_reserved_gpus(constants):

@@ -212,15 +212,14 @@ def cloud_slots(view: Convention, x: Drawn, use: Usage) -> Slots:
         active = x["cloud_total"] * (1.0 - x["cloud_facility_share"] - x["cloud_idle_share"])
         inside[Slot.HOST] = Amount(gpu * (active - 1.0), ("cloud_j", *names), f"host processors and memory: {factors}")
     if view.cloud == "dedicated":
-        idle_w = _need(x, "cloud_idle_w", "idle power of the cloud run")
+        idle_w, behind = _idle_w(x, use)
         rest_s = idle_s(use)
         how = f"reserved GPUs and hosts idle for {multiple(rest_s, 3)} s per request at {multiple(use.service_rate_per_s, 3)} requests/s"
-        inside[Slot.IDLE] = Amount(idle_w * rest_s * active, ("cloud_idle_w", *(() if use.sees_host else names)), how)
+        inside[Slot.IDLE] = Amount(idle_w * rest_s, behind, how)
     elif view.cloud == "autoscaled":
-        idle_w = _need(x, "cloud_idle_w", "idle power of the cloud run")
+        idle_w, behind = _idle_w(x, use)
         rest = use.gpu_s * (1 / x["pool_utilisation"] - 1)
-        used_for = ("cloud_idle_w", "pool_utilisation", *(() if use.sees_host else names))
-        inside[Slot.IDLE] = Amount(idle_w * rest * active, used_for, "GPUs and hosts of the pool idle at its utilisation")
+        inside[Slot.IDLE] = Amount(idle_w * rest, (*behind, "pool_utilisation"), "GPUs and hosts of the pool idle at its utilisation")
     elif not use.sees_host:
         inside[Slot.IDLE] = Amount(
             gpu * x["cloud_total"] * x["cloud_idle_share"], ("cloud_j", *names[:2]), f"idle machines of the pool: {factors}"
@@ -237,6 +236,18 @@ def cloud_slots(view: Convention, x: Drawn, use: Usage) -> Slots:
     used = tuple(dict.fromkeys(name for amount in inside.values() for name in amount.inputs))
     inside[Slot.COOLING] = Amount(it_energy * (x["pue"] - 1.0), (*used, "pue"), "cooling and power conversion of the data centre (PUE)")
     return {**inside, **_transport(view, x, use)}
+
+
+def _idle_w(x: Drawn, use: Usage) -> tuple[FloatArray, tuple[str, ...]]:
+    """Return what one kept GPU and its host draw while idle, and the inputs behind it.
+
+    Of an idle server a GPU's own meter sees the small part, and it does not grow with the GPU's work: a server metered at its plug says how
+    much the rest is. What the GPU alone was seen to draw is the least.
+    """
+    import numpy as np
+
+    own = _need(x, "cloud_idle_w", "idle power of the cloud run")
+    return (own, ("cloud_idle_w",)) if use.sees_host else (np.maximum(own, x["server_idle_w"]), ("server_idle_w", "cloud_idle_w"))
 
 
 def idle_s(use: Usage) -> float:

@@ -19,6 +19,7 @@ _NOT_STATED = {
     Slot.STORAGE: "the scenario states no storage.retention and storage.power",
     Slot.UPDATES: "the scenario states no updates",
 }
+_CANCELS = "equal on both sides, so it cancels"
 _CARBON_ONLY = "making hardware is counted as carbon, not as energy"
 
 
@@ -78,7 +79,7 @@ def retraining_slot(scenario: Scenario) -> SlotEntry | None:
         slot=Slot.UPDATES,
         side=Side.BOTH,
         energy_j=_stated(value),
-        how=f"{multiple(scenario.retrainings_per_year, 3)} retrainings a year over {count(per_year)} inferences; equal on both sides, so it cancels",
+        how=f"{multiple(scenario.retrainings_per_year, 3)} retrainings a year over {count(per_year)} inferences; {_CANCELS}",
         evidence=("scenario:updates.retraining_energy",),
         state=SlotState.SOURCED,
     )
@@ -131,7 +132,7 @@ def training_slot(training: TrainingRecord | None, scenario: Scenario) -> SlotEn
             slot=Slot.TRAINING,
             side=Side.BOTH,
             energy_j=_stated(scenario.training_j / lifetime),
-            how=f"{amount(scenario.training_j, 'J')} of training over {count(lifetime)} inferences; equal on both sides, so it cancels",
+            how=f"{amount(scenario.training_j, 'J')} of training over {count(lifetime)} inferences; {_CANCELS}",
             evidence=("scenario:training.energy",),
             state=SlotState.SOURCED,
         )
@@ -154,7 +155,7 @@ def training_slot(training: TrainingRecord | None, scenario: Scenario) -> SlotEn
         slot=Slot.TRAINING,
         side=Side.BOTH,
         energy_j=spread,
-        how=f"{amount(energy.value, 'J')} of training over {count(lifetime)} inferences in the product's life; equal on both sides, so it cancels",
+        how=f"{amount(energy.value, 'J')} of training over {count(lifetime)} inferences in the product's life; {_CANCELS}",
         evidence=(f"training:{training.source_sha256[:12]}",),
         state=state_of(energy.origins),
     )

@@ -19,6 +19,7 @@ _BASE: dict[str, tuple[str, str]] = {  # prefix of the id -> (unit of pint, name
     "radio_lora_power": ("watt", "W"),
     "radio_": ("joule/byte", "J/B"),
     "embodied_": ("kgCO2e", "kg"),
+    "server_idle_per_gpu": ("watt", "W"),
     "server_lifetime": ("second", "s"),
     "device_lifetime": ("second", "s"),
     "grid_": ("kgCO2e/joule", "kg/J"),

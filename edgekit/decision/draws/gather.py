@@ -102,6 +102,7 @@ def inputs_from(
     found.append(from_constant("cloud_total", constants["cloud_total_per_accelerator"], "meter the GPU server at the wall"))
     found.append(from_constant("cloud_idle_share", constants["cloud_share_idle"], "meter the GPU server at the wall"))
     found.append(from_constant("cloud_facility_share", constants["cloud_share_facility"], "meter the GPU server at the wall"))
+    found.append(from_constant("server_idle_w", constants["server_idle_per_gpu"], "meter the GPU server at the wall while it is idle"))
     kind = "mobile" if scenario.network == "mobile" else "fixed"
     for view in ("marginal", "average"):
         found.append(

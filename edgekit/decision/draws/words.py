@@ -11,6 +11,7 @@ _WORDS = {
     "device_idle_w": ("the idle power of the device", "W"),
     "cloud_j": ("the energy of the cloud run", "J"),
     "cloud_idle_w": ("the idle power of the cloud GPU", "W"),
+    "server_idle_w": ("the idle power of a GPU and its share of the server", "W"),
     "pue": ("the data centre's PUE", "1"),
     "cloud_total": ("the host and idle share of the cloud", "1"),
     "cloud_idle_share": ("the share of idle machines in the cloud", "1"),

@@ -44,16 +44,17 @@ def columns(header: Sequence[str] | None, first: Sequence[str], *, column: str |
         if column is not None or len(first) != 2:
             raise IntensityProblem(f"the first line has {len(first)} columns and no names: two are expected, a timestamp and g/kWh")
         return Columns(when=0, value=1, name="column 2", scale=stated or 1.0)
-    timed = [place for place, name in enumerate(header) if _TIME.search(name)]
-    when = next((place for place in timed if _UTC.search(header[place])), next(iter(timed), 0))
-    value = _value(header, when, column)
+    words = [name.replace("_", " ") for name in header]  # hour_ending_utc and lb_per_mwh say what they would in prose
+    timed = [place for place, name in enumerate(words) if _TIME.search(name)]
+    when = next((place for place in timed if _UTC.search(words[place])), next(iter(timed), 0))
+    value = _value(header, words, when, column)
     return Columns(
         when=when,
         value=value,
         name=header[value],
-        scale=stated or _scale_in(header[value]) or 1.0,
-        utc=_UTC.search(header[when]) is not None,
-        ends=_ENDS.search(header[when]) is not None,
+        scale=stated or _scale_in(words[value]) or 1.0,
+        utc=_UTC.search(words[when]) is not None,
+        ends=_ENDS.search(words[when]) is not None,
     )
 
 
@@ -79,9 +80,9 @@ def _scale(found: re.Match[str]) -> float:
     return _GRAMS[found["mass"].lower().removesuffix("s")] / (1000.0 if found["energy"].lower() == "mwh" else 1.0)
 
 
-def _value(header: Sequence[str], when: int, column: str | None) -> int:
+def _value(header: Sequence[str], words: Sequence[str], when: int, column: str | None) -> int:
     others = [place for place in range(len(header)) if place != when]
-    likely = [place for place in others if _VALUE.search(header[place]) or _UNIT.search(header[place])]
+    likely = [place for place in others if _VALUE.search(words[place]) or _UNIT.search(words[place])]
     meant = [place for place in others if header[place] == column] if column is not None else others if len(others) == 1 else likely
     if len(meant) == 1:
         return meant[0]

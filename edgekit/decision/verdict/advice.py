@@ -112,6 +112,7 @@ def _duty_cycle(device: RunRecord, scenario: Scenario, use: Usage) -> Iterator[A
         return
     loss = 1 / (use.psu_efficiency or 1.0)
     sleep_w, wake_j = scenario.sleep_w or 0.0, scenario.wake_j or 0.0
+    every = f"{multiple(rest_s, 3)} s of every {multiple(1 / use.rate_per_s, 3)} s"
     saved = [loss * ((watts - sleep_w) * rest_s - wake_j) for watts in (idle.value, idle.low, idle.high)]
     if saved[1] <= 0:
         return
@@ -122,7 +123,7 @@ def _duty_cycle(device: RunRecord, scenario: Scenario, use: Usage) -> Iterator[A
         what="let the device sleep between two inferences",
         side=Side.DEVICE,
         saves_j=Estimate(value=saved[0], low=min(saved), high=max(saved), unit="J", boundary=use.device_at, origins=idle.origins),
-        because=f"it idles at {amount(idle.value, 'W', idle.low, idle.high)} for {multiple(rest_s, 3)} s of every {multiple(1 / use.rate_per_s, 3)} s{rest}",
+        because=f"it idles at {amount(idle.value, 'W', idle.low, idle.high)} for {every}{rest}",
         command=None if known else shlex.join(["edgekit", "bench", somewhere(device.artifact.path), "--cold-starts", "5"]),
         evidence=(device.id,),
     )
