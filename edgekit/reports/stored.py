@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from edgekit.core.errors import UsageError
@@ -17,7 +17,7 @@ def load_report(text: str, *, where: str) -> Report:
     """Return the report stored in `text`; raise UsageError naming `where` when it is none, or holds no run."""
     found = load_record(Report, text, where=where)
     if not found.runs:
-        raise _not_whole(where, "it holds no run")
+        raise _not_whole((where,), "it holds no run")
     return found
 
 
@@ -31,13 +31,13 @@ def intact(*where: str) -> Iterator[None]:
     try:
         yield
     except _STUMBLES as error:
-        raise _not_whole(" or ".join(where), f"its fields do not belong together: {type(error).__name__}: {error}") from error
+        raise _not_whole(where, f"its fields do not belong together: {type(error).__name__}: {error}") from error
 
 
-def _not_whole(where: str, why: str) -> UsageError:
+def _not_whole(where: Sequence[str], why: str) -> UsageError:
     return UsageError(
-        f"{where} is not as edgekit wrote it",
+        f"{' or '.join(where)} is not as edgekit wrote it",
         code="report.edited",
         why=why,
-        do=[("make it again from its runs, as its own last lines say:", f"grep -A3 '\"commands\"' {shlex.quote(where)}")],
+        do=[("make it again from its runs, as its own last lines say:", f"grep -A3 '\"commands\"' {shlex.join(where)}")],
     )

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.decision import Gate, Side
+from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Estimate, Origin, Unknown
 from edgekit.reports.changes import Standing, changes, compared
+from edgekit.reports.stored import intact
 from tests.exporters.made import made
 from tests.reports.records import cloud_gpu, edge_emulated, edge_rapl, edge_wall
 
@@ -102,3 +104,12 @@ def test_a_gate_that_fails_is_a_change():
 
 def test_the_same_report_has_no_change():
     assert changes(made(), made()) == ()
+
+
+def test_two_edited_reports_are_named_one_by_one_in_the_command_that_looks_into_them():
+    with (
+        pytest.raises(UsageError, match=r"^my before") as caught,
+        intact("my before.json", "after.json"),
+    ):
+        raise KeyError("region")
+    assert caught.value.do[0][1].endswith(" 'my before.json' after.json")
