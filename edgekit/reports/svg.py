@@ -98,7 +98,7 @@ def _attributes(name: str, given: Mapping[str, str], colours: Mapping[str, str])
         found["style"] = ";".join(styles)
     if "d" in found:
         found["d"] = _LINE.sub(lambda line: _relative(line.group()), found["d"])
-    return {key: value if key in ("id", "style") else _tenths(value) for key, value in found.items()}
+    return {key: value if key in ("id", "style") or key.endswith("opacity") else _tenths(value) for key, value in found.items()}
 
 
 def _share(group: Element) -> None:

@@ -149,13 +149,14 @@ def test_ids_colours_and_labels_of_a_drawing_are_rewritten():
         '<svg xmlns="http://www.w3.org/2000/svg" class="marks"><defs><g id="clip0"/></defs>'
         '<g role="graphics-object"><path fill="#000004" stroke="#ffffff" d="M0,0L10.04,0.06L20.08,0L30.12,0.06L40.16,0" '
         'clip-path="url(#clip0)"/>'
-        '<path d="M0,0h9v9h-9Z" class="background"/></g>'
+        '<path d="M0,0h9v9h-9Z" class="background"/></g><rect width="9" height="9" fill="#000004" opacity="0.35"/>'
         '<g><line x2="9" y2="0" stroke="#000004"/><line x2="8" y2="0" stroke="#000004"/></g></svg>'
     )
     found = inline(drawing, prefix="p", label='a "b"', colours={"#000004": "--device"})
     assert found == (
         '<svg role="img" aria-label="a &quot;b&quot;"><defs><g id="p-clip0"/></defs>'
         '<path stroke="#ffffff" d="M0,0l10,.1 10.1,-.1 10,.1 10.1,-.1" clip-path="url(#p-clip0)" style="fill:var(--device)"/>'
+        '<rect width="9" height="9" opacity="0.35" style="fill:var(--device)"/>'
         '<g style="stroke:var(--device)"><line x2="9"/><line x2="8"/></g></svg>'
     ), "one colour said once, steps whose rounding does not add up, and nothing that is not seen"
 

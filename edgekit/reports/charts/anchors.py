@@ -58,4 +58,4 @@ def _drawn(values: list[dict[str, Any]], lines: list[Line], *, wide: bool) -> An
     bars = own.mark_rule(strokeWidth=3, yOffset=offset, strokeCap="round", color=HEX["--device"]).encode(x=at(x, "low"), x2="high:Q")
     points = own.mark_point(filled=True, size=100, opacity=1, yOffset=offset, color=HEX["--device"]).encode(x=x)
     rings = other.mark_point(filled=False, size=60, strokeWidth=1.6, yOffset=offset, color=HEX["--soft"]).encode(x=x)
-    return with_words(rings + bars + points, lines, y, step=26 if wide else 58, wide=wide)
+    return with_words(rings + bars + points, lines, step=26 if wide else 58, wide=wide)

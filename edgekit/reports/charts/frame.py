@@ -74,7 +74,7 @@ class Worded:
     right: float
 
 
-def with_words(drawn: Any, lines: Sequence[Line], y: Any, *, step: int, wide: bool) -> Worded:
+def with_words(drawn: Any, lines: Sequence[Line], *, step: int, wide: bool) -> Worded:
     """Return a chart with its words: name left and figure right of the plot, or both above each row on a narrow page.
 
     They are written here, row by row, for the renderer measures every word that it writes, which took most of a report's time.

@@ -58,4 +58,4 @@ def _drawn(values: list[dict[str, Any]], lines: list[Line], largest: float, *, w
         .mark_bar(height=14, yOffset=0 if wide else 20, stroke=HEX["--device"], strokeWidth=1.2)
         .encode(y=y, x=alt.X("joules:Q", title=f"{unit} per inference", axis=axis), color=fill)
     )
-    return with_words(bars, lines, y, step=24 if wide else 62, wide=wide)
+    return with_words(bars, lines, step=24 if wide else 62, wide=wide)

@@ -53,4 +53,4 @@ def _ranges(values: list[dict[str, Any]], lines: Sequence[Line], *, wide: bool) 
     points = base.mark_point(filled=True, size=90, opacity=1, yOffset=offset).encode(
         x=x, shape=alt.Shape("side:N", scale=alt.Scale(domain=["device", "cloud"], range=["circle", "square"]), legend=None)
     )
-    return with_words(bars + points, lines, y, step=28 if wide else 62, wide=wide)
+    return with_words(bars + points, lines, step=28 if wide else 62, wide=wide)

@@ -75,7 +75,7 @@ def _stacks(values: list[dict[str, Any]], lines: Sequence[Line], *, wide: bool) 
             order="order:Q",
         )
     )
-    return with_words(bars, lines, y, step=34 if wide else 74, wide=wide)
+    return with_words(bars, lines, step=34 if wide else 74, wide=wide)
 
 
 def _slot_name(entry: SlotEntry) -> str:

@@ -60,4 +60,4 @@ def _drawn(values: list[dict[str, Any]], lines: list[Line], base: float | None, 
     layers = [bars, turn]
     if base:
         layers.append(alt.Chart(alt.Data(values=[{"low": base}])).mark_rule(color=HEX["--soft"]).encode(x=at(x, "low")))
-    return with_words(alt.layer(*layers), lines, y, step=28 if wide else 66, wide=wide)
+    return with_words(alt.layer(*layers), lines, step=28 if wide else 66, wide=wide)

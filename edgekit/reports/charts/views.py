@@ -47,4 +47,4 @@ def _drawn(values: list[dict[str, Any]], lines: list[Line], *, wide: bool) -> An
     turn = alt.Chart(alt.Data(values=[{"value": 1.0}])).mark_rule(color=HEX["--ink"], strokeDash=[4, 3]).encode(x=x)
     bars = base.mark_rule(strokeWidth=3, yOffset=offset, strokeCap="round").encode(x=at(x, "low"), x2="high:Q")
     points = base.mark_point(filled=True, size=90, opacity=1, yOffset=offset).encode(x=x, shape=shape)
-    return with_words(turn + bars + points, lines, y, step=28 if wide else 62, wide=wide)
+    return with_words(turn + bars + points, lines, step=28 if wide else 62, wide=wide)
