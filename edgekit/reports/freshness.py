@@ -24,7 +24,8 @@ def freshness(report: Report) -> Freshness:
     years = sorted({item.year for item in used})
     days = sorted({row.created[:10] for row in report.runs})
     scenario = report.decision.scenario
-    priced = any(price is not None for price in (scenario.price_electricity, scenario.price_gpu, scenario.price_request))
+    running = (scenario.price_electricity, scenario.price_gpu, scenario.price_request, scenario.price_data)
+    priced = any(price is not None for price in (*running, scenario.price_device, scenario.price_device_year))
     return Freshness(
         constants=f"{len(used)} published numbers, of {_span([str(year) for year in years])}" if used else "No published number was used",
         stale=tuple(item for item in used if item.stale),

@@ -24,7 +24,7 @@ from edgekit.reports.effort import finding_out
 from edgekit.reports.freshness import freshness
 from edgekit.reports.metering import picture
 from edgekit.reports.model import Report
-from edgekit.reports.show import Table
+from edgekit.reports.show import Table, chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def render(report: Report, *, template: str, style: str, script: str, charts: Ma
         raise missing_extra("jinja2", "report", "the HTML report") from error
     targets = _targets(report)
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"prose": prose, "opening": opening, "traced": _traced(targets)}
+    environment.filters |= {"prose": prose, "opening": opening, "chance": chance, "traced": _traced(targets)}
     barred = any(gate.passed is not True for gate in report.decision.gates)
     first = [findings.views(report), weighing.criteria(report), findings.flips(report), weighing.tornado(report), weighing.worth(report)]
     tables = [

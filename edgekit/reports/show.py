@@ -145,8 +145,10 @@ def money(quantity: Quantity) -> Cell:
         value = _central(quantity)
         if abs(high if value is None else value) < _LEAST_PLAIN:
             return spread(low, high, "W").replace("W", quantity.unit)
-        first = multiple(low, 3) if low >= _LEAST_PLAIN else _coins(low, quantity.unit)
-        return f"{first} to {_coins(high, quantity.unit)}"
+        first, last = (_coins(end, quantity.unit) for end in (low, high))
+        if first == last:
+            return "within 0.1 %"
+        return f"{first.removesuffix(f' {quantity.unit}')} to {last}"
 
     return figure(quantity, lambda price: _coins(price.value, price.unit), ends)
 

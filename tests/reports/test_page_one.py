@@ -11,7 +11,7 @@ import pytest
 
 from edgekit.core.boundary import Boundary
 from edgekit.core.channel import Accuracy, Channel, Measurand, MeterSpec
-from edgekit.core.quantity import Origin
+from edgekit.core.quantity import Estimate, Origin
 from edgekit.core.trace import Trace
 from edgekit.core.window import Phase, Window
 from edgekit.decision.scenario.read import parse_scenario
@@ -21,6 +21,7 @@ from edgekit.reports.anchors import anchors
 from edgekit.reports.charts.fronts import numbered
 from edgekit.reports.charts.trace import outline
 from edgekit.reports.effort import finding_out
+from edgekit.reports.freshness import freshness
 from edgekit.reports.fronts import candidates
 from edgekit.reports.metering import picture
 from edgekit.reports.power_trace import power_trace
@@ -175,11 +176,18 @@ def test_the_picture_shows_what_lies_outside_of_each_meter():
 def test_a_stale_constant_is_told_on_page_one_and_in_its_row():
     report = made(edge_rapl(), cloud_gpu())
     aged = tuple(replace(item, stale=not place) for place, item in enumerate(report.decision.constants))
-    old = replace(report, decision=replace(report.decision, constants=aged))
+    whole = tuple(entry for entry in report.decision.slots if isinstance(entry.energy_j, Estimate))
+    old = replace(report, decision=replace(report.decision, constants=aged, slots=whole))
     text = page(old)
     assert "Stale: older than 24 months at the date of the newest run." in text
     assert text.count(">stale</span>") == 1
     assert ">1 stale<" in text.split('id="slots"')[0]
+    assert "Nothing is left out." in text, "a heading with nothing below it"
+
+
+def test_a_price_of_any_kind_is_told_with_its_date():
+    scenario = parse_scenario('prices.device = "60 EUR"\nprices.date = "2026-05-01"', where="s.toml", constants=CONSTANTS)
+    assert freshness(made(edge_rapl(), cloud_gpu(), scenario=scenario)).prices == "Prices of 2026-05-01, as the scenario states them"
 
 
 def test_published_figures_are_those_of_the_same_benchmark_where_there_are_any():
