@@ -23,6 +23,12 @@ class DeviceSpec:
     services: tuple[str, ...] = ()
 
     @property
+    def typed(self) -> str:
+        """Return what means the device on a command line: its name, or its address where it was never given another name."""
+        address = (self.address or "").rstrip("/")
+        return address if address.endswith(f"://{self.name}") else self.name
+
+    @property
     def rehearsed(self) -> bool:
         """Return whether something else stands in for the machine: times and energies are then those of a rehearsal."""
         return self.kind == "sim" or REHEARSAL in self.options

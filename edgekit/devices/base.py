@@ -15,7 +15,7 @@ from edgekit.core.run import LoadTiming, ProfiledWindow, RunPlan
 from edgekit.core.trace import ClockMap
 from edgekit.core.units import format_scaled
 from edgekit.core.window import Phase, Window
-from edgekit.devices.client import Client
+from edgekit.devices.client import Client, Install
 from edgekit.devices.preparing import mended, prepared
 from edgekit.devices.processing import shipped
 from edgekit.devices.profiling import profiled
@@ -43,7 +43,7 @@ ROOTS = {
 class RunnerSession:
     """Hold an open machine: one idle runner that answers questions, one more per loaded model, one that samples.
 
-    `on_start` hears the id of every process that is started.
+    `on_start` hears the id of every process that is started; `install` says how a package gets there, None for this host's own Python.
     """
 
     on_gpu = False  # whether the temperature and clock among the facts are those of the GPU
@@ -59,10 +59,11 @@ class RunnerSession:
         clock_domain: str,
         slept_ns: Callable[[], int] = slept_ns,
         on_start: Callable[[int], None] = lambda pid: None,
+        install: Install | None = None,
     ) -> None:
         self.spec = spec
         self._shell = shell
-        self._on_start = on_start
+        self._on_start, self._install = on_start, install
         self._argv = (*self._before(), python, runner)
         self._clock = clock
         self._domain = clock_domain
@@ -132,7 +133,7 @@ class RunnerSession:
             f"no engine on {self.spec.name} can run {artifact.name}",
             code="device.no_engine",
             why="; ".join(str(error) for error in refusals),
-            do=[step for error in refusals for step in error.do],
+            do=list(dict.fromkeys(step for error in refusals for step in error.do)),
         )
 
     def _require_memory(self, artifact: Path, parts: Sequence[str]) -> None:
@@ -225,7 +226,7 @@ class RunnerSession:
         return self._control.clock_map(self._domain, self._clock.domain)
 
     def _start(self, mode: str) -> Client:
-        client = Client(self._shell.spawn([*self._argv, mode]), device=self.spec.name)
+        client = Client(self._shell.spawn([*self._argv, mode]), device=self.spec.name, install=self._install)
         try:
             client.greet()
             self._on_start(int(client.hello["pid"]))

@@ -6,13 +6,14 @@ import contextlib
 import json
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgekit.core.errors import EdgekitError, HardwareError, ModelError, SetupError, UsageError, missing_extra
 from edgekit.core.trace import ClockMap
 from edgekit.links.shell import Process
 
+Install = Callable[[str], tuple[str, str]]
 PROTOCOL = 1  # the runner's number; a test compares the two
 EXCHANGES = 10
 
@@ -51,11 +52,12 @@ _ADVICE: Mapping[str, tuple[str, str]] = {
 
 
 class Client:
-    """Hold one runner process and its conversation."""
+    """Hold one runner process and its conversation; `install` turns a package that is missing there into advice and command."""
 
-    def __init__(self, process: Process, *, device: str) -> None:
+    def __init__(self, process: Process, *, device: str, install: Install | None = None) -> None:
         self.process = process
         self._device = device
+        self._install = install
         self._count = 0
         self._delegate = ""
         self.hello: Mapping[str, Any] = {}
@@ -171,7 +173,10 @@ class Client:
     def _error(self, code: str, what: str, why: str, data: Mapping[str, Any]) -> EdgekitError:
         if code == "engine.missing":
             package = str(data.get("package"))
-            return missing_extra(package, _EXTRAS.get(package, "onnx"), f"device {self._device}")
+            absent = missing_extra(package, _EXTRAS.get(package, "onnx"), f"device {self._device}")
+            if self._install is not None:  # this host's extras do nothing for another machine
+                absent.why, absent.do = f"{package} is not in the Python that runs there", (self._install(package),)
+            return absent
         kind = next((kind for prefix, kind in _CLASSES if code.startswith(prefix)), HardwareError)
         do = [(str(advice), str(command)) for advice, command in data.get("do") or ()]
         do += [_ADVICE[code]] if code in _ADVICE else []

@@ -20,12 +20,14 @@ LOOK = "pgrep -af runner-"  # the program that is brought there has this in its 
 class Keeper:
     """Hold the machine from `hold` to `close`; without a beat for `silence_s` it lets go by itself and ends what was started there.
 
-    `look` is the command that shows what runs there, for whoever finds the machine taken.
+    `look` is the command that shows what runs there, for whoever finds the machine taken, and `typed` what means it on a command line.
     """
 
-    def __init__(self, process: Process, *, device: str, look: str, beat_s: float = BEAT_S, silence_s: float = SILENCE_S) -> None:
+    def __init__(
+        self, process: Process, *, device: str, typed: str, look: str, beat_s: float = BEAT_S, silence_s: float = SILENCE_S
+    ) -> None:
         self._client = Client(process, device=device)
-        self._advice = (("see what runs there:", look), ("when it is over, look once more:", f"edgekit doctor --device {device}"))
+        self._advice = (("see what runs there:", look), ("when it is over, look once more:", f"edgekit doctor --device {typed}"))
         self._beat_s = beat_s
         self._silence_s = silence_s
         self._turn = threading.Lock()

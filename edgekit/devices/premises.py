@@ -87,7 +87,7 @@ class Premises:
             return
         runner = self.put(deploy())
         look = self._console.address.command(LOOK, config=self._spec.options.get("ssh_config"))
-        keeper = Keeper(self._console.take([self.python, runner, "keep"]), device=self._spec.name, look=look)
+        keeper = Keeper(self._console.take([self.python, runner, "keep"]), device=self._spec.name, typed=self._spec.typed, look=look)
         with contextlib.closing(keeper):
             keeper.hold(self._spec.options.get("lock"))
             yield

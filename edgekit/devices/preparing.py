@@ -46,7 +46,7 @@ def prepared(client: Client, spec: DeviceSpec, roots: Mapping[str, str]) -> Iter
                 f"{spec.name} could not be put back as it was",
                 code="prepare.left",
                 why="; ".join(map(str, left)),
-                do=[("try once more, by connecting again:", f"edgekit doctor --device {spec.name}")],
+                do=[("try once more, by connecting again:", f"edgekit doctor --device {spec.typed}")],
             )
 
 

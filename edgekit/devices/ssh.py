@@ -14,7 +14,9 @@ from edgekit.core.errors import EdgekitError, UsageError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.protocols import Clock
 from edgekit.devices.base import RunnerSession
+from edgekit.devices.client import Install
 from edgekit.devices.keeper import BEAT_S, LOOK, SILENCE_S, Keeper
+from edgekit.devices.offers import OFFERS
 from edgekit.devices.pack import deploy
 from edgekit.devices.remote_python import CACHE, Found, boot, find
 from edgekit.devices.upload import Store
@@ -100,7 +102,7 @@ class SshDevice:
             runner = store.put(deploy(self._cache_dir))
             look = link.address.command(LOOK, config=options.get("ssh_config"))
             process = link.take([found.python, runner, "keep"])
-            keeper = Keeper(process, device=name, look=look, beat_s=self._beat_s, silence_s=self._silence_s)
+            keeper = Keeper(process, device=name, typed=self.spec.typed, look=look, beat_s=self._beat_s, silence_s=self._silence_s)
             stack.callback(keeper.close)
             keeper.hold(options.get("lock"))
             session = self._session(
@@ -112,6 +114,7 @@ class SshDevice:
                 clock_domain=_domain(name, self._clock),
                 slept_ns=self._slept_ns,
                 on_start=keeper.watch,
+                install=self._installing(link, found),
             )
             try:
                 yield stack.enter_context(contextlib.closing(session))
@@ -123,12 +126,20 @@ class SshDevice:
         """Return what turns a command into one to paste here that does the same there."""
         return lambda argv: link.address.command(shlex.join(argv), config=self.spec.options.get("ssh_config"))
 
+    def _installing(self, link: SshLink, found: Found) -> Install:
+        """Return what says how a package gets there: by `devices setup` where that installs it, else by the Python that runs there."""
+
+        def install(package: str) -> tuple[str, str]:
+            known = package in {offer.package for offer in OFFERS if "cuda" not in offer.engine}
+            pip = self._told(link)([found.python, "-m", "pip", "install", package])
+            return "install it there:", f"edgekit devices setup {self.spec.typed}" if known else pip
+
+        return install
+
     def _explain(self, error: EdgekitError, found: Found) -> None:
-        """Add what can be known of a failure: whether the machine has started anew, and how to install an engine there."""
+        """Add what can be known of a lost connection: whether the machine has started anew."""
         if error.code == "ssh.lost" and found.boot and (again := self._second_look()):
             error.why += "; it is back, and " + ("has been running all the time" if again == found.boot else "has started anew meanwhile")
-        elif error.code == "setup.extra":
-            error.do = (("install it there:", f"edgekit devices setup {self.spec.name}"),)
 
     def _second_look(self) -> str:
         """Return which start of the machine this is, where it answers again within a few seconds; else nothing."""

@@ -72,7 +72,7 @@ def _engine(spec: DeviceSpec, facts: DeviceFacts) -> Checkup:
     if facts.engines:
         listed = ", ".join(f"{name} {version}" for name, version in facts.engines.items())
         return Checkup(name="engine", status=Status.OK, found=listed)
-    do: Do = (("install one there (it shows every command first):", f"edgekit devices setup {spec.name}"),)
+    do: Do = (("install one there (it shows every command first):", f"edgekit devices setup {spec.typed}"),)
     if spec.name == "local":
         do = (("install one here:", 'pip install "edgekit[tflite,onnx]" -c constraints.txt'),)
     return Checkup(name="engine", status=Status.FAIL, found=f"none is installed for its Python {facts.python or ''}".rstrip(), do=do)
