@@ -223,7 +223,9 @@ def _there(offer: Offer, inside: Inside) -> bool:
 def _in_the_way(offer: Offer, inside: Inside) -> list[str]:
     """Return what must go first: packages of the same module, and a build without CUDA of the package itself."""
     other = [name for name in offer.clashes if name in inside.packages]
-    return other + ([offer.package] if "cuda" in offer.engine and "+cpu" in inside.packages.get(offer.package, "") else [])
+    torn = bool(other) and offer.package in inside.packages  # what goes takes files of this one along, and pip would think that it is whole
+    without_gpu = "cuda" in offer.engine and "+cpu" in inside.packages.get(offer.package, "")
+    return [*other, *([offer.package] if torn or without_gpu else [])]
 
 
 def _chosen(device: str, names: Sequence[str], site: Site, *, gpu: bool) -> list[Offer]:

@@ -171,6 +171,8 @@ def test_a_gpu_is_offered_an_engine_that_computes_there_and_what_reads_its_meter
 def test_a_build_for_processors_goes_before_the_one_for_the_gpu_comes() -> None:
     titles = [step.title for step in on_gpu(onnxruntime="1.31.1", nvidia_ml_py="13.0").steps if not step.done]
     assert titles[:2] == ["remove onnxruntime, which would be in the way", "install onnxruntime-gpu"]
+    both = [step.title for step in on_gpu(onnxruntime="1.31.1", onnxruntime_gpu="1.31.1", nvidia_ml_py="13.0").steps if not step.done]
+    assert both[0].startswith("remove onnxruntime, onnxruntime-gpu"), "what is shared goes with the first, and pip thinks the other whole"
     torch = SetupRequest(engines=("torch-cuda",))
     assert "remove torch" in on_gpu(torch, torch="2.9.0+cpu", onnx="1.19", nvidia_ml_py="13.0").steps[1].title
     assert not on_gpu(torch, torch="2.9.0", onnx="1.19", nvidia_ml_py="13.0").needed
