@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import shlex
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def onnx_parts(path: Path) -> tuple[str, ...]:
 def _require(location: str, path: Path) -> None:
     place, folder = PurePosixPath(location), path.parent.resolve()
     file = folder / location
-    if not location or place.is_absolute() or ".." in place.parts or "\\" in location or not file.resolve().is_relative_to(folder):
+    if not location or place.is_absolute() or ".." in place.parts or "\\" in location or not _lies_in(folder, file):
         raise ModelError(
             f"{path} is refused",
             code="model.external_data_unsafe",
@@ -55,6 +56,15 @@ def _require(location: str, path: Path) -> None:
             why=f"its weights are in {location}, which is " + ("no ordinary file" if file.exists() else "not there"),
             do=[("copy it beside the model:", shlex.join(["cp", location, str(path.parent)]))],
         )
+
+
+def _lies_in(folder: Path, file: Path) -> bool:
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            file.stat()
+        return file.resolve().is_relative_to(folder)
+    except (OSError, ValueError, RuntimeError):  # a name that is too long or holds a NUL, a link to itself: no file can be meant
+        return False
 
 
 def _one_file(path: Path) -> str:

@@ -70,11 +70,20 @@ def test_what_is_no_model_has_no_parts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("location", "code"),
-    [("/etc/hostname", "model.external_data_unsafe"), ("../w.data", "model.external_data_unsafe"), ("gone.data", "model.external_data")],
+    [
+        ("/etc/hostname", "model.external_data_unsafe"),
+        ("../w.data", "model.external_data_unsafe"),
+        ("gone.data", "model.external_data"),
+        ("a\0b", "model.external_data_unsafe"),
+        ("a" * 300, "model.external_data_unsafe"),
+        ("itself", "model.external_data_unsafe"),
+    ],
+    ids=["absolute", "above", "absent", "NUL", "too long", "a loop"],
 )
 def test_weights_that_are_elsewhere_are_refused_with_what_to_do(tmp_path: Path, location: str, code: str) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "w.data").write_bytes(bytes(16))
+    (tmp_path / "in" / "itself").symlink_to("itself")
     path = write(tmp_path / "in" / "m.onnx", None, None, None)
     model = onnx.load(path)
     model.graph.initializer[0].CopyFrom(tensor("w", location))
