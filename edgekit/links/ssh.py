@@ -176,7 +176,7 @@ class SshLink:
     def _tended(self) -> str:
         """Return a script for what reads no input: the end of it means that nobody waits any more, and all of its group is ended."""
         tend = "{ while IFS= read -r line; do :; done <&3; kill -TERM 0; } >/dev/null 2>&1 & tender=$!; exec 3<&-"
-        return f'printf "\n%s\n" {self._mark}; exec 3<&0; "$@" </dev/null 3<&- & it=$!; {tend}; wait $it; end=$?; kill $tender; exit $end'
+        return f'printf "\\n%s\\n" {self._mark}; exec 3<&0; "$@" </dev/null 3<&- & it=$!; {tend}; wait $it; end=$?; kill $tender; exit $end'
 
     @property
     def _open_master(self) -> LocalProcess:
