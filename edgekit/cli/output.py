@@ -188,7 +188,8 @@ def note_lines(note: Note, *, width: int | None = None) -> str:
 def between_words(text: str, width: int, rest: str) -> list[str]:
     """Return `text` in lines of `width` columns, all but the first of each paragraph beginning with `rest`; no word is broken."""
     lines = (
-        textwrap.wrap(line, width, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False) for line in text.split("\n")
+        textwrap.wrap(line, max(1, width), subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)
+        for line in text.split("\n")
     )
     return [line for found in lines for line in found]
 

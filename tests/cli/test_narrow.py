@@ -85,6 +85,11 @@ def test_a_stacked_table_names_each_figure() -> None:
     assert lines[-2:] == ["  J/inference    1.21 mJ", "  95 % interval  1.20 to 1.22 mJ"]
 
 
+def test_no_width_is_too_small_for_an_error() -> None:
+    error = UsageError("nothing is left", code="usage.x", why="a reason of some words", do=[("try this", "edgekit doctor")])
+    assert "reason" in as_text(error, width=5)
+
+
 def test_a_command_is_never_broken_and_a_reason_between_words_alone() -> None:
     command = "edgekit compare sweep-20261123T030755 --runs runs --rate 100/s --latency-limit 50ms"
     error = UsageError("no", code="usage.value", why="one two three " * 12, do=[("choose the batch that serves a rate:", command)])
