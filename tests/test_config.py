@@ -86,6 +86,12 @@ def test_a_syntax_error_names_file_and_line() -> None:
         parse('runs = "x"\n[devices\n', FILE)
 
 
+def test_a_configuration_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "edgekit.toml").mkdir()
+    with pytest.raises(UsageError, match="folder"):
+        load(tmp_path)
+
+
 def test_adding_a_device_creates_the_file(tmp_path: Path) -> None:
     file, device = add_device("pi", "ssh://pi@raspberrypi.local", options={}, start=tmp_path)
     assert file == tmp_path / "edgekit.toml"

@@ -80,12 +80,12 @@ class Config:
 
 
 def find(start: Path) -> Path | None:
-    """Return the edgekit.toml of `start` or of the nearest folder above it; None where there is none."""
+    """Return the edgekit.toml of `start` or of the nearest folder above it, whatever it is; None where there is none."""
     named = os.environ.get("EDGEKIT_CONFIG")
     if named:
         return Path(named).absolute()
     folders = (start.absolute(), *start.absolute().parents)
-    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).exists()), None)
 
 
 def load(start: Path | None = None) -> Config:
