@@ -88,6 +88,9 @@ def test_a_unit_and_the_end_of_an_interval_may_be_stated() -> None:
     assert read_csv(rows.replace("01:00", "00:30").replace("02:00", "01:00"), unit="lb/kWh", ends=True).gaps == 0
     with pytest.raises(IntensityProblem, match="'stone/kWh' is no unit of an intensity"):
         read_csv(rows, unit="stone/kWh")
+    with pytest.raises(IntensityProblem, match=r"'co2_kg_per_mwh' says another unit than --unit lb/MWh"):
+        read_csv("time,co2_kg_per_mwh\n2025-07-01T00:00Z,100\n", unit="lb/MWh")
+    assert grams(read_csv("time,co2_kg_per_mwh\n2025-07-01T00:00Z,100\n", unit="g/kWh").curve) == [100]
 
 
 @pytest.mark.parametrize(

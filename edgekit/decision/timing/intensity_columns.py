@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class Columns:
 def columns(header: Sequence[str] | None, first: Sequence[str], *, column: str | None, unit: str | None) -> Columns:
     """Return the columns of a file by its `header` (None: its `first` line holds figures); `column` and `unit` are what the user says.
 
-    Raise IntensityProblem where several columns could be meant, or the unit is none of an intensity.
+    Raise IntensityProblem where several columns could be meant, the unit is none of an intensity, or the column's name says another one.
     """
     stated = None if unit is None else scale_of(unit)
     if header is None:
@@ -48,11 +49,16 @@ def columns(header: Sequence[str] | None, first: Sequence[str], *, column: str |
     timed = [place for place, name in enumerate(words) if _TIME.search(name)]
     when = next((place for place in timed if _UTC.search(words[place])), next(iter(timed), 0))
     value = _value(header, words, when, column)
+    named = _scale_in(words[value])
+    if stated is not None and named is not None and not math.isclose(stated, named):
+        raise IntensityProblem(
+            f"the name of column {shown(header[value])} says another unit than --unit {unit}: leave --unit out, or rename it"
+        )
     return Columns(
         when=when,
         value=value,
         name=header[value],
-        scale=stated or _scale_in(words[value]) or 1.0,
+        scale=stated or named or 1.0,
         utc=_UTC.search(words[when]) is not None,
         ends=_ENDS.search(words[when]) is not None,
     )
