@@ -34,4 +34,6 @@ def sweep(request: BenchRequest, sizes: Sequence[int]) -> None:
             ("compare the batches:", shlex.join(compare)),
         ],
         notes=[*result.notes, *batch_notes(result.runs)],
+        status="partial" if result.absent else "ok",
+        exit_code=result.absent[0].exit_code if result.absent else 0,
     )

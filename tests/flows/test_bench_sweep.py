@@ -80,6 +80,11 @@ def test_where_memory_ends_the_sweep_ends_and_keeps_what_it_has() -> None:
     assert [note.code for note in result.notes] == ["sweep.ended"]
 
 
+def test_a_process_that_is_killed_for_its_memory_ends_a_sweep_too() -> None:
+    result, _ = swept("a", HardwareError("the engine was killed while it loaded the model", code="device.memory"))
+    assert ([run.id for run in result.runs], result.ended.batch) == (["a"], 2)
+
+
 def test_a_fixed_batch_ends_a_sweep_with_the_remedy() -> None:
     do = [("convert it with a free batch:", "edgekit convert MODEL --to onnx")]
     result, _ = swept("a", ModelError("the model's batch is fixed at 1", code="model.batch", do=do))
@@ -137,3 +142,6 @@ def test_an_artifact_that_ends_early_leaves_the_sweep_to_the_others() -> None:
     assert asked == [(1, ("a.onnx", "b.onnx")), (2, ("a.onnx", "b.onnx")), (4, ("a.onnx",))]
     assert [item.artifact for item in result.dropped] == ["b.onnx"]
     assert "from batch 2 on" in result.notes[0].text
+    assert not result.absent
+    whole = sweep(request, (2, 4), device=None, progress=Quiet(), date=SystemClock(), measure=measure)  # type: ignore[arg-type]
+    assert [item.artifact for item in whole.absent] == ["b.onnx"], "no batch measured it: the command fails, as without a sweep"

@@ -20,7 +20,7 @@ from edgekit.store.runs import SWEEP
 
 MOST = 1024  # of a sweep without a limit of its own: larger batches wait longer than a service may
 _LARGEST = 1_000_000
-_ENDS = ("model.memory", "model.batch", "model.crashed", "runner.died")  # a larger batch does not fit either
+_ENDS = ("model.memory", "model.batch", "model.crashed", "runner.died", "device.memory")  # a larger batch does not fit either
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +35,11 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepResult(BenchResult):
-    """Hold the run records of all batches, in their order; `tag` names them all."""
+    """Hold the run records of all batches, in their order; `tag` names them all. `absent` are artifacts that the first one lost already."""
 
     tag: str = ""
     ended: Ended | None = None
+    absent: tuple[Dropped, ...] = ()
 
 
 def batches(text: str) -> tuple[int, ...]:
@@ -76,6 +77,7 @@ def sweep(
     notes: list[Note] = []
     ended: Ended | None = None
     gone: list[Dropped] = []
+    absent: tuple[Dropped, ...] = ()
     for place, size in enumerate(sizes, 1):
         progress.step(f"batch {size}, {place} of {len(sizes)}")
         lost = {item.artifact for item in gone}
@@ -96,8 +98,15 @@ def sweep(
         runs += result.runs
         notes += [*result.notes, *(_drop_note(item, size) for item in result.dropped)]
         gone += result.dropped
+        absent = tuple(gone) if place == 1 else absent
     return SweepResult(
-        runs=tuple(runs), runs_dir=Path(request.runs_dir), notes=tuple(dict.fromkeys(notes)), tag=tag, ended=ended, dropped=tuple(gone)
+        runs=tuple(runs),
+        runs_dir=Path(request.runs_dir),
+        notes=tuple(dict.fromkeys(notes)),
+        tag=tag,
+        ended=ended,
+        dropped=tuple(gone),
+        absent=absent,
     )
 
 
