@@ -16,6 +16,7 @@ from edgekit.core.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edgekit.core.run import RunRecord
     from edgekit.decision.cloud.service import Service
     from edgekit.flows.compare import CompareResult
 
@@ -96,17 +97,13 @@ def blocks(result: CompareResult, width: int) -> str:
     from edgekit.reports.text import wrapped
 
     first = result.baseline
-    sizes = {first.plan.batch, *(row.batch for row in result.rows)}
-
-    def named(artifact: str, batch: int) -> str:
-        return f"{artifact}, batch {batch}" if len(sizes) > 1 else artifact
-
+    title, *titles = _titles([first, *result.others])
     time = first.analysis.time_s_per_inference if first.analysis is not None else None
     own = [("energy", one_line(figure(energy_of(first))))]
     own += [("time", one_line(figure(time)))] if time is not None else []
     own += [("accuracy", one_line(share(accuracy_of(first))))]
-    blocks = [_block(f"{named(first.artifact.path, first.plan.batch)}: the baseline", first.id, flaws(first), own, width)]
-    for row in result.rows:
+    blocks = [_block(f"{title}: the baseline", first.id, flaws(first), own, width)]
+    for title, row in zip(titles, result.rows, strict=True):
         lines = [
             ("energy", one_line(figure(row.energy_j))),
             ("", "; ".join(filter(None, (row.energy_words, left_out(row.energy))))),
@@ -114,9 +111,23 @@ def blocks(result: CompareResult, width: int) -> str:
             ("", row.speed_words),
             ("accuracy", f"{one_line(points(row.accuracy))} against the baseline"),
         ]
-        blocks.append(_block(named(row.artifact, row.batch), row.run, row.flaws, lines, width))
-    title = "\n".join(wrapped("Per inference. A factor says how much more or less a run takes than the baseline.", width))
-    return "\n\n".join([title, *blocks]) + "\n"
+        blocks.append(_block(title, row.run, row.flaws, lines, width))
+    head = "\n".join(wrapped("Per inference. A factor says how much more or less a run takes than the baseline.", width))
+    return "\n\n".join([head, *blocks]) + "\n"
+
+
+def _titles(runs: Sequence[RunRecord]) -> list[str]:
+    """Return a name for each run: its artifact, the batch where there are several, and what of device, meters, session tells it apart."""
+    several = len({run.plan.batch for run in runs}) > 1
+    titles = [f"{run.artifact.path}, batch {run.plan.batch}" if several else run.artifact.path for run in runs]
+    for words in (
+        [f" on {run.device.name}" for run in runs],
+        [f" read by {' and '.join(spec.kind for spec in run.meters) or 'no meter'}" for run in runs],
+        [f", session {run.session}" for run in runs],
+    ):
+        alike = {title: {word for other, word in zip(titles, words, strict=True) if other == title} for title in titles}
+        titles = [title + word if len(alike[title]) > 1 else title for title, word in zip(titles, words, strict=True)]
+    return titles
 
 
 def _block(title: str, run: str, flaws: Sequence[str], lines: Sequence[tuple[str, str]], width: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
+import math
 import os
 import shlex
 import shutil
@@ -19,6 +20,7 @@ from edgekit.core.errors import SetupError, UsageError
 from edgekit.core.quantity import Estimate
 from edgekit.core.run import RunRecord
 from edgekit.core.trace import ChunkedTrace, Trace
+from edgekit.core.window import Phase
 from edgekit.links.files import bundled, read_bytes, reading, sha256_of, write_atomic, writing
 from edgekit.links.lock import lock
 from edgekit.store.journal import JOURNAL, fold, read_events
@@ -122,7 +124,7 @@ class RunStore:
         return found[0]
 
     def find_all(self, name: str) -> list[Path]:
-        """Return the run folders that `name` means, by id.
+        """Return the run folders that `name` means: sessions by id, the runs of one in the order in which they were measured.
 
         A folder, a run.json or an id means one run; the start of ids, all runs of the one session they share; a tag, all runs of the newest
         session that carries it; the tag of a sweep, those of all its sessions. Raises UsageError when nothing has this name, or it starts
@@ -150,7 +152,7 @@ class RunStore:
                 why=f"looked for a folder, an id, the start of an id or a tag in {self.root}",
                 do=[("list the runs:", f"ls {shlex.quote(str(self.root))}"), ("record one:", "edgekit bench ARTIFACT")],
             )
-        return [folder for folder, _ in started or newest]
+        return [folder for folder, _ in sorted(started or newest, key=lambda item: _place(item[1]))]
 
     def _readable(self, ids: Sequence[str]) -> list[tuple[Path, RunRecord]]:
         """Return the folders of `ids` whose record can be read: a damaged one must not stand in the way of finding another."""
@@ -159,6 +161,12 @@ class RunStore:
             with contextlib.suppress(UsageError):
                 found.append((folder, read_record(folder / RECORD)))
         return found
+
+
+def _place(record: RunRecord) -> tuple[str, float]:
+    """Return where a run stands among others: artifacts of one session take turns, the one named first begins."""
+    measured = (window.start_ns for window in record.windows if window.phase is Phase.MEASURE)
+    return record.session, min(measured, default=math.inf)
 
 
 def load_run(name: str | Path, runs_dir: Path) -> RunRecord:

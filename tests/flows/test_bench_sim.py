@@ -297,12 +297,14 @@ def test_full_disk_stops_the_run_and_says_so(run_edgekit, model_file, tiny_disk)
 
 @pytest.mark.slow
 def test_a_tag_or_a_session_means_all_of_its_runs(run_edgekit, model_file, tmp_path):
-    other = model_file.with_name("other.tflite")
-    other.write_bytes(model_file.read_bytes() + bytes(1000))
-    runs = _bench(run_edgekit, model_file, other, "--tag", "pair")["data"]["runs"]
-    for name in ("pair", runs[0]["session"]):
-        done = run_edgekit("--json", "bench", "--reanalyse", name, "--runs", "runs")
-        assert [run["id"] for run in done.json()["data"]["runs"]] == sorted(run["id"] for run in runs)
+    other = model_file.with_name("another.tflite")  # before the first one by name
+    other.write_bytes(model_file.read_bytes())
+    made = _bench(run_edgekit, model_file, other, "--tag", "pair")["data"]
+    assert made["comparison"]
+    for name in ("pair", made["runs"][0]["session"]):
+        again = run_edgekit("--json", "bench", "--reanalyse", name, "--runs", "runs").json()["data"]
+        assert [run["id"] for run in again["runs"]] == [run["id"] for run in made["runs"]]
+        assert again["comparison"] == made["comparison"]
 
 
 def test_a_replay_without_a_run_says_how_to_name_one(run_edgekit, model_file):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from edgekit.cli.compare import blocks
 from edgekit.core.errors import UsageError
 from edgekit.flows.compare import CompareRequest, compare
 from tests.flows.test_report_flow import Silent, shelf
@@ -28,6 +29,22 @@ def test_another_baseline_can_be_named(tmp_path):
     assert result.baseline.id == "b"
     assert [row.run for row in result.rows] == ["a"]
     assert result.rows[0].energy_words.endswith("more energy")
+
+
+def test_runs_of_one_artifact_are_told_apart(tmp_path):
+    runs = [
+        edge_rapl("a"),
+        edge_rapl("b", device="pi"),
+        edge_rapl("c", device="pi", meter="plug"),
+        replace(edge_rapl("d"), session="later"),
+    ]
+    shown = blocks(make(tmp_path, runs), 100).splitlines()
+    titles = [line for line in shown[2:] if line and not line.startswith(" ")]
+    name = runs[0].artifact.path
+    found = [f"{name} on local", f"{name} on pi read by rapl", f"{name} on pi read by plug", f"{name} on local"]
+    assert [title.partition(":")[0].partition(",")[0] for title in titles] == found
+    assert titles[3].endswith(", session later")
+    assert blocks(make(tmp_path, runs[:2]), 100).count(f"{name} on") == 2
 
 
 def test_one_run_is_no_comparison(tmp_path):

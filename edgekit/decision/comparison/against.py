@@ -14,9 +14,10 @@ from edgekit.decision.sides.choose import require_one_family
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareResult:
-    """Hold the baseline and every other run against it, and how all of them would serve what was asked for."""
+    """Hold the baseline, the `others`, how each of them stands against it (`rows`), and how all would serve what was asked for."""
 
     baseline: RunRecord
+    others: tuple[RunRecord, ...]
     rows: tuple[Comparison, ...]
     notes: tuple[Note, ...]
     service: ServiceView | None = None
@@ -32,4 +33,4 @@ def against_first(runs: Sequence[RunRecord], folders: Mapping[str, str] | None =
     baseline, *others = runs
     rows = tuple(compare(run, baseline) for run in others)
     first = (Note(code="run.flaws", text=f"{baseline.id}, the baseline: {', '.join(flaws(baseline))}"),) if flaws(baseline) else ()
-    return CompareResult(baseline=baseline, rows=rows, notes=(*first, *(note for row in rows for note in row.notes)))
+    return CompareResult(baseline=baseline, others=tuple(others), rows=rows, notes=(*first, *(note for row in rows for note in row.notes)))

@@ -43,8 +43,8 @@ from edgekit.store.runs import RECORD, RunStore, open_traces, read_record, write
 class BenchResult:
     """Hold the run records of one session, analysed, in the order of the artifacts, and every other one against the first of them.
 
-    There is no comparison of artifacts of different networks, nor of runs that are only analysed again. `dropped` are the artifacts that
-    were not measured, or not to the end; such a run is there where it has a window.
+    There is no comparison of artifacts of different networks, nor of runs of several sessions that are analysed again. `dropped` are the
+    artifacts that were not measured, or not to the end; such a run is there where it has a window.
     """
 
     runs: tuple[RunRecord, ...]
@@ -155,7 +155,9 @@ def reanalyse(name: str, *, runs_dir: Path) -> BenchResult:
         UsageError: the run has no raw data (a modeled one), or its raw data is damaged; what is stored stays as it is.
     """
     folders = RunStore(runs_dir).find_all(name)
-    return BenchResult(runs=tuple(map(_reanalysed, folders)), runs_dir=folders[0].parent)
+    runs = tuple(map(_reanalysed, folders))
+    together = len({run.session for run in runs}) == 1
+    return BenchResult(runs=runs, runs_dir=folders[0].parent, comparison=_compared(runs) if together else None)
 
 
 def _reanalysed(folder: Path) -> RunRecord:
