@@ -50,6 +50,15 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Hold the range that a line of the scenario states with its value, in base units; `key` is the line."""
+
+    key: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """Hold how a product is used, in base units. None means "not stated". `given` lists the keys that the user wrote.
 
@@ -129,6 +138,7 @@ class Scenario:
     storage_s: float | None = None
     storage_w_per_byte: float | None = None
     overrides: tuple[Override, ...] = ()
+    ranges: tuple[Range, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,7 +115,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
-    """Hold the answer under one yardstick beside energy ("carbon", "money", "latency"): which side, in how many views, and why not."""
+    """Hold the answer under one yardstick beside energy: which side, in how many views, and why not.
+
+    `name` is "carbon of operation" (E x I), "carbon with making (SCI)" (E x I + M) or "money".
+    """
 
     name: str
     answer: str

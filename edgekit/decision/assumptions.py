@@ -45,7 +45,7 @@ def assumptions(scenario: Scenario, constants: Mapping[str, Constant], device: R
         elif entry.attribute == "lifetime_s" and source == "default":
             found.append(Assumption(name=entry.key, value=_show(entry, value), source="device_lifetime", detail=entry.about))
         else:
-            found.append(Assumption(name=entry.key, value=_show(entry, value), source=source, detail=entry.about))
+            found.append(Assumption(name=entry.key, value=_ranged(entry, value, scenario), source=source, detail=entry.about))
     return tuple(found)
 
 
@@ -73,6 +73,16 @@ def _unstated(entry: Field, scenario: Scenario, constants: Mapping[str, Constant
     elif entry.attribute == "psu_efficiency":
         value = "not stated: no charger loss is added"
     return Assumption(name=entry.key, value=value, source=source, detail=entry.about)
+
+
+def _ranged(entry: Field, value: object, scenario: Scenario) -> str:
+    """Return a line's value, with the range that was stated with it before its unit: "0.170 (0.0800 to 0.290) kg CO2e"."""
+    shown, ends = _show(entry, value), next((item for item in scenario.ranges if item.key == entry.key), None)
+    if ends is None:
+        return shown
+    number, _, unit = shown.partition(" ")
+    low, high = (_show(entry, end).partition(" ")[0] for end in (ends.low, ends.high))
+    return f"{number} ({low} to {high}) {unit}"
 
 
 def _show(entry: Field, value: object) -> str:

@@ -224,7 +224,7 @@ def _sci(report: Report) -> list[str]:
 def _at_scale(report: Report) -> str:
     scenario = report.decision.scenario
     fleet = f"{count(scenario.fleet)} devices, each" if scenario.fleet > 1 else "one device"
-    return f"Day and year are for the whole fleet: {fleet} at {rate(scenario.rate_per_s)}. Carbon is location-based."
+    return f"Day and year are for the whole fleet: {fleet} at {rate(scenario.rate_per_s)}. Carbon is that of operation, location-based."
 
 
 def flips(report: Report) -> Table:

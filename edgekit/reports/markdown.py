@@ -35,7 +35,7 @@ def _comment(report: Report, rows: int) -> str:
     notes = [note for note in decision.notes if note not in report.banners]
     parts = [f"# {escape(report.title)}", _alert(report.banners)]
     parts += [f"**{escape(verdict.headline)}**", f"{escape(verdict.sentence)} *{escape(verdict.regime)}*", _turns(report)]
-    parts += ["\n".join([_figure(item) for item in findings.key_figures(report)] + _advice(report, rows))]
+    parts += ["\n".join([_figure(item) for item in findings.key_figures(report)] + _yardsticks(report) + _advice(report, rows))]
     parts += [_table(findings.totals(report), max(rows, 5)), escape("; ".join(note.text for note in notes))]
     parts += ["<details><summary>Views, slots, runs, assumptions, constants</summary>"]
     parts += [_table(_bare(table), rows) for table in (findings.views(report), evidence.runs(report))]
@@ -72,6 +72,12 @@ def _turns(report: Report) -> str:
     found += [f"Worth knowing next: {verdict.next_measurement}."] if verdict.next_measurement else []
     found += [f"What finding out costs: {effort}."] if (effort := finding_out(report)) else []
     return escape(" ".join(found))
+
+
+def _yardsticks(report: Report) -> list[str]:
+    """Return the answer under every yardstick beside energy of which something is known, on one line."""
+    known = [item.text for item in report.decision.criteria if item.views]
+    return [f"- By other yardsticks: {escape('; '.join(known))}"] if known else []
 
 
 def _advice(report: Report, rows: int) -> list[str]:

@@ -46,6 +46,18 @@ def test_an_sci_score_has_the_interval_of_its_sum_and_not_the_sum_of_intervals(c
     assert max(wide) < own.sci_kg.high - own.sci_kg.low < 0.95 * sum(wide)
 
 
+@pytest.mark.parametrize("stated", ['"5 kgCO2e (2 to 10)"', '{ value = "5 kgCO2e", low = "2000 gCO2e", high = "10 kgCO2e" }'])
+def test_a_range_stated_with_what_making_the_device_emitted_reaches_m_and_the_sci(stated, constants):
+    text = 'device.role = "bought"\ndevice.region = "DE"\ncloud.region = "DE"\nrate = "1/s"\nlifetime = "1 year"'
+    decision = decided(constants, f"{text}\ndevice.embodied = {stated}", edge_wall(), cloud_gpu())
+    own = account(decision, Side.DEVICE)
+    per_inference = [kg / 31_557_600 for kg in (2.0, 5.0, 10.0)]
+    assert [own.embodied_kg.low, own.embodied_kg.value, own.embodied_kg.high] == pytest.approx(per_inference, rel=0.02)
+    assert own.sci_kg.high - own.sci_kg.low >= 0.95 * (own.embodied_kg.high - own.embodied_kg.low)
+    shown = next(item.value for item in decision.assumptions if item.name == "device.embodied")
+    assert shown == "5.00 (2.00 to 10.0) kg CO2e"
+
+
 def test_what_a_lower_bound_is_made_into_is_a_lower_bound(constants):
     own = account(decided(constants, f'device.region = "DE"\n{PRICES}', edge_rapl(), cloud_gpu()), Side.DEVICE)
     for figure in (own.operational_kg, own.money):
@@ -122,13 +134,13 @@ cloud = { grid = "20 gCO2e/kWh", grid_marginal = "900 gCO2e/kWh", request_rate =
 def test_carbon_that_turns_with_the_grid_names_that_axis_and_the_factor_at_which_it_turns(constants):
     runs = edge_wall(joules=0.06, seconds=0.05, spread=0.02, idle_w=0.1), cloud_gpu(joules=0.05, seconds=1e-3, spread=0.01)
     decision = decided(constants, GRIDS.replace('cloud.request_rate = "900 inference/s"\n', ""), *runs)
-    found = criterion(decision, "carbon")
+    found = criterion(decision, "carbon of operation")
     assert found.answer == "depends"
     assert "it depends on which grid factor counts the carbon" in found.text
     flip = next(item for item in decision.flips if item.name == "cloud grid")
     assert flip.numeric == pytest.approx(flip.value, rel=1e-6)
     assert f"flips at {flip.text}" in found.text
-    assert "By carbon: it depends on which grid" in decision.verdict.sentence
+    assert "By carbon of operation: it depends on which grid" in decision.verdict.sentence
     primary = decision.views[0]
     assert flip.value * primary.cloud_j.value == pytest.approx(primary.edge_j.value * 300 / 3.6e9)
 
@@ -136,7 +148,7 @@ def test_carbon_that_turns_with_the_grid_names_that_axis_and_the_factor_at_which
 def test_carbon_that_no_view_is_sure_of_for_the_other_side_is_open_and_does_not_depend(constants):
     """Some views are sure of the device and none is of the cloud: that is no contradiction, and no axis turns it."""
     text = 'payload = "1 MB"\ndevice.region = "DE"\ncloud.region = "DE"\ncloud.request_rate = "900 inference/s"\ndevice.role = "bought"'
-    found = criterion(decided(constants, text, edge_wall(joules=0.35, seconds=0.5, idle_w=0.1), cloud_gpu()), "carbon")
+    found = criterion(decided(constants, text, edge_wall(joules=0.35, seconds=0.5, idle_w=0.1), cloud_gpu()), "carbon of operation")
     assert found.for_edge > 0
     assert found.for_cloud == 0
     assert found.for_edge < found.views
@@ -156,7 +168,7 @@ def test_a_gate_counts_all_that_an_answer_waits_for(constants):
 
 def test_a_default_scenario_has_no_price_and_no_grid_and_says_so_of_both(constants):
     decision = decide([edge_wall(), cloud_gpu()], default_scenario(constants), constants, draws=2_000)
-    assert {item.name: item.answer for item in decision.criteria} == {"carbon": "unknown", "money": "unknown"}
+    assert {item.name: item.answer for item in decision.criteria} == {"carbon of operation": "unknown", "money": "unknown"}
     assert all(isinstance(item.sci_kg, Unknown) for item in decision.accounts)
 
 
@@ -194,3 +206,31 @@ def test_what_must_be_paid_back_is_what_m_counts(text, kg, constants):
         saved = (account(decision, Side.CLOUD).operational_kg.value - account(decision, Side.DEVICE).operational_kg.value) * inferences
         assert saved == pytest.approx(kg, rel=1e-3)
         assert flip.numeric == pytest.approx(flip.value, rel=1e-6)
+
+
+def test_carbon_with_making_is_a_yardstick_of_its_own_and_never_contradicts_the_scores_beside_it(constants):
+    """The making of a device that is asked seldom outweighs what each inference saves: by operation it wins, by its SCI it loses."""
+    text = (
+        'device.role = "exists_anyway"\ndevice.added_embodied = "0.17 kgCO2e (0.16 to 0.18)"\ncloud.hardware = "h100"\npayload = "32 kB"\n'
+        'network = "ble"\ndevice.region = "DE"\ncloud.region = "NL"\ncloud.request_rate = "100 /s"\nlifetime = "4 years"\nrate = '
+    )
+    runs = edge_wall(joules=3e-4, seconds=0.01, idle_w=1e-3), cloud_gpu(joules=1e-3)
+    first = decided(constants, f'{text}"1/s"', *runs)
+    per_day = next(item.value for item in first.flips if item.name == "embodied payback")
+    for times, answer in ((0.5, "cloud"), (2.0, "device")):
+        decision = decided(constants, f'{text}"{times * per_day / 86_400} inference/s"', *runs)
+        found = criterion(decision, "carbon with making (SCI)")
+        device, cloud = (account(decision, side).sci_kg for side in (Side.DEVICE, Side.CLOUD))
+        assert (device.value < cloud.value) == (found.p_edge.value > 0.5) == (answer == "device")
+        assert criterion(decision, "carbon of operation").answer == "device"
+        assert "pay back the carbon of making the device" in found.text
+    equal = decided(constants, f'{text}"{per_day / 86_400} inference/s"', *runs)
+    device, cloud = (account(equal, side).sci_kg.value for side in (Side.DEVICE, Side.CLOUD))
+    assert device == pytest.approx(cloud, rel=1e-6)
+
+
+def test_making_that_is_known_of_one_side_alone_gives_no_answer(constants):
+    text = 'device.added_embodied = "1 kgCO2e"\ndevice.region = "DE"\ncloud.region = "DE"'
+    found = criterion(decided(constants, text, edge_wall(), cloud_gpu()), "carbon with making (SCI)")
+    assert found.answer == "unknown"
+    assert "cloud.hardware" in found.text

@@ -89,15 +89,18 @@ GRID = Grid(name="average", device_kg_per_j=1e-7, cloud_kg_per_j=2e-8)
 
 
 @settings(max_examples=60)
-@given(kg=st.floats(0.01, 100), years=st.floats(1, 10), cloud_j=joules, kept_on=st.booleans())
-def test_making_a_device_is_paid_back_where_all_inferences_of_its_life_saved_its_carbon(kg, years, cloud_j, kept_on):
+@given(kg=st.floats(0.01, 100), years=st.floats(1, 10), cloud_j=joules, kept_on=st.booleans(), spared=st.sampled_from((0.0, 1e-9)))
+def test_making_a_device_is_paid_back_where_all_inferences_of_its_life_saved_its_carbon(kg, years, cloud_j, kept_on, spared):
     """A device that is kept on for this causes carbon while nobody asks it: its idle power is part of what must be paid back."""
     view, life_s, x = KEPT_ON if kept_on else PRIMARY, years * 31_557_600, inputs(device_j=0.01, cloud_j=cloud_j, device_idle_w=0.1)
-    flip = carbon_flips.payback(view, x, USE, GRID, kg, life_s, x)
+    owed, none = kg / life_s, np.array([0.0])
+    flip = carbon_flips.payback(
+        view, x, USE, GRID, carbon_flips.Debt(kg_per_s=owed, spared_kg=spared, drawn_kg_per_s=none + owed, drawn_spared_kg=none + spared), x
+    )
 
     def left(per_s):
         used = replace(USE, rate_per_s=per_s)
-        return per_s * life_s * (saved_kg(view, x, used, GRID)[0]) - kg
+        return per_s * life_s * (saved_kg(view, x, used, GRID)[0] + spared) - kg
 
     if flip.value is None:
         assert not any(left(rate) > 1e-9 * kg for rate in np.geomspace(1e-6, 1 / USE.device_s, 50))

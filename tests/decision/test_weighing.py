@@ -199,7 +199,7 @@ def test_carbon_is_asked_over_every_convention_and_contradiction_is_said(constan
     decision = decided(
         [edge_wall(joules=0.06, seconds=0.05, spread=0.02, idle_w=0.1), cloud_gpu(joules=0.05, seconds=1e-3, spread=0.01)], constants, text
     )
-    carbon = next(item for item in decision.criteria if item.name == "carbon")
+    carbon = next(item for item in decision.criteria if item.name == "carbon of operation")
     assert decision.verdict.kind is VerdictKind.EDGE
     assert carbon.answer == "cloud"
     assert "the cloud causes less" in decision.verdict.sentence

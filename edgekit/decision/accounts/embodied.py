@@ -73,18 +73,12 @@ def part_of_device(scenario: Scenario, constants: Mapping[str, Constant]) -> Inp
     """Return what making the device emitted, of one that exists anyway only what was added; None where nobody says."""
     if scenario.device_role == "exists_anyway":
         added = scenario.added_embodied_kg
-        return None if added is None else stated("device", added, "device.added_embodied")
+        return None if added is None else stated("device", added, "device.added_embodied", scenario)
     if scenario.device_embodied_kg is not None:
-        return stated("device", scenario.device_embodied_kg, "device.embodied")
+        return stated("device", scenario.device_embodied_kg, "device.embodied", scenario)
     if scenario.device_hardware is not None:
         return from_constant("device", constants[f"embodied_{scenario.device_hardware}"], _SHRINK)
     return None
-
-
-def device_kg(scenario: Scenario, constants: Mapping[str, Constant]) -> float:
-    """Return the carbon of making the device that its inferences must pay back; 0 where nothing counts or nobody knows."""
-    part = part_of_device(scenario, constants)
-    return 0.0 if part is None else part.value * _share(scenario)
 
 
 def _share(scenario: Scenario) -> float:
@@ -96,7 +90,7 @@ def of_cloud(scenario: Scenario, constants: Mapping[str, Constant], use: Usage, 
     if use.gpu_s <= 0:
         return _absent("no cloud run qualifies")
     if scenario.cloud_embodied_kg is not None:
-        parts = [stated("cloud", scenario.cloud_embodied_kg, "cloud.embodied")]
+        parts = [stated("cloud", scenario.cloud_embodied_kg, "cloud.embodied", scenario)]
     elif scenario.cloud_hardware is not None:
         names = f"embodied_gpu_{scenario.cloud_hardware}", "embodied_server_share"
         parts = [from_constant(name, constants[name], _SHRINK) for name in names]

@@ -1,5 +1,6 @@
 """Ask the same question of carbon and of money: which side causes or costs less, under every convention and every known grid.
 
+Carbon is asked twice: of operation alone (E x I), and with the making of the hardware (E x I + M, the SCI), which may answer differently.
 Joules of the network and of the radio are charged with the grid where the device is, as is all that the device takes itself. All chances
 come from the draws that the joules come from.
 """
@@ -14,8 +15,10 @@ from edgekit.core.decision import Constant, Flip, Scenario, Side
 from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown, merge_origins
 from edgekit.core.weighing import Criterion
 from edgekit.decision.accounts import money as prices
+from edgekit.decision.accounts.embodied import Making
 from edgekit.decision.accounts.energy import Convention, Drawn, NotComputable, Usage, cloud_slots, device_slots, total, way
 from edgekit.decision.accounts.ledger import Ledger
+from edgekit.decision.accounts.tally import Tally
 from edgekit.decision.accounts.totals import average_grid
 from edgekit.decision.draws.axes import AXES, Answer, turning
 from edgekit.decision.draws.montecarlo import SURE, probability
@@ -25,6 +28,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
+
+
+OPERATION, WHOLE = "carbon of operation", "carbon with making (SCI)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """Hold what making the hardware emitted per inference: of the device, and of the cloud in each of its shapes."""
+
+    device: Making
+    cloud: Mapping[str, Making]
+
+    def more(self, shape: str) -> Tally | Unknown:
+        """Return how much more making the device emitted than making the cloud's hardware; Unknown where one of them is."""
+        for making in (self.device, self.cloud[shape]):
+            if making.tally is None:
+                return Unknown(reason=making.co2e_kg.reason if isinstance(making.co2e_kg, Unknown) else "not counted", unit="kg")
+        device, cloud = self.device.tally, self.cloud[shape].tally
+        assert device is not None
+        assert cloud is not None
+        return device + cloud.times(-1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +89,28 @@ def carbon(
     """
     if not found:
         unknown = Unknown(reason="the scenario names no grid for one of the two sides", unit="1")
-        return _unknown("carbon", unknown, "carbon: unknown, name device.region and cloud.region"), tuple(unknown for _ in known)
+        text = f"{OPERATION}: unknown, name device.region and cloud.region"
+        return _unknown(OPERATION, unknown, text), tuple(unknown for _ in known)
     answers = [Answer(view=view, grid=grid.name, p_edge=_cleaner(view, ledger, grid)) for grid in found for view in known]
-    words = {"device": "the device causes less", "cloud": "the cloud causes less", "depends": "it depends", "open": "too close to call"}
     names = " and ".join(grid.name for grid in found)
-    criterion = _criterion("carbon", answers, words, f"; {names} grid", flip)
+    criterion = _criterion(OPERATION, answers, _CAUSES, f"; {names} grid", flip)
     return criterion, tuple(answer.p_edge for answer in answers[: len(known)])
+
+
+def sci(known: Sequence[Convention], ledger: Ledger, found: Sequence[Grid], made: Made, payback: Flip | None = None) -> Criterion | None:
+    """Return the answer by carbon with the making of the hardware, under the scenario's own grid; None where no grid is known.
+
+    What a reserved GPU was made of is charged where GPUs are reserved, and a pooled one's share in a pool. `payback` is the number of
+    inferences a day from which the device causes less in the scenario's own view; it is named where there is one.
+    """
+    if not found:
+        return None
+    answers = [Answer(view=view, grid=found[0].name, p_edge=_cleaner(view, ledger, found[0], made)) for view in known]
+    if not any(isinstance(answer.p_edge, Estimate) for answer in answers):
+        reason = answers[0].p_edge.reason if isinstance(answers[0].p_edge, Unknown) else ""
+        return _unknown(WHOLE, Unknown(reason=reason, unit="1"), f"{WHOLE}: unknown, {reason}")
+    told = f"; {payback.text}" if payback is not None and payback.value is not None else ""
+    return _criterion(WHOLE, answers, _CAUSES, f"; {found[0].name} grid{told}", None)
 
 
 def money(known: Sequence[Convention], ledger: Ledger, scenario: Scenario) -> Criterion:
@@ -84,13 +124,22 @@ def money(known: Sequence[Convention], ledger: Ledger, scenario: Scenario) -> Cr
     return _criterion("money", answers, words, "", None)
 
 
-def _cleaner(view: Convention, ledger: Ledger, grid: Grid) -> Quantity:
+_CAUSES = {"device": "the device causes less", "cloud": "the cloud causes less", "depends": "it depends", "open": "too close to call"}
+
+
+def _cleaner(view: Convention, ledger: Ledger, grid: Grid, made: Made | None = None) -> Quantity:
+    """Return the chance that the device causes less in one view: in operation, or with what was made."""
     try:
         device, cloud = ledger.device(view), ledger.cloud(view)
     except NotComputable as missing:
         return Unknown(reason=f"needs the {missing}", unit="1")
     between = way(cloud.drawn)
     saved = (cloud.drawn_j - between) * grid.cloud_kg_per_j + (between - device.drawn_j) * grid.device_kg_per_j
+    if made is not None:
+        more = made.more(view.cloud)
+        if isinstance(more, Unknown):
+            return Unknown(reason=more.reason, unit="1")
+        saved = saved - more.drawn
     return probability(saved > 0, merge_origins(device.energy_j.origins, cloud.energy_j.origins, (Origin.SOURCED,)))
 
 

@@ -180,13 +180,14 @@ def from_constant(name: str, constant: Constant, shrink: str) -> Input:
     )
 
 
-def stated(name: str, value: float, key: str) -> Input:
-    """Return what line `key` of the scenario states as an input; it is taken as exact."""
+def stated(name: str, value: float, key: str, scenario: Scenario | None = None) -> Input:
+    """Return what line `key` of the scenario states as an input; it is taken as exact unless a range was stated with it."""
+    ends = next((item for item in (scenario.ranges if scenario is not None else ()) if item.key == key), None)
     return Input(
         name=name,
         value=value,
-        low=value,
-        high=value,
+        low=value if ends is None else ends.low,
+        high=value if ends is None else ends.high,
         origins=(Origin.SOURCED,),
         evidence=f"scenario:{key}",
         group=key,

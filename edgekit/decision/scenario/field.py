@@ -12,7 +12,8 @@ Kind = Literal["text", "choice", "quantity", "ratio", "count", "price", "date", 
 class Field:
     """Describe one line: dotted `key` in the file, `attribute` of Scenario, `unit` (pint) and limits of its number.
 
-    `minimum` may be reached only where `closed` is True. `default` is the attribute's value when the line is absent.
+    `minimum` may be reached only where `closed` is True. `default` is the attribute's value when the line is absent. A `ranged` quantity
+    may state the range of its source: "0.17 kgCO2e (0.08 to 0.29)", or a table of value, low and high.
     """
 
     key: str
@@ -26,3 +27,4 @@ class Field:
     closed: bool = False
     maximum: float | None = None
     default: str | float | int | None = None
+    ranged: bool = False

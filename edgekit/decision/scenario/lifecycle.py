@@ -5,8 +5,10 @@ from __future__ import annotations
 from edgekit.decision.scenario.field import Field, Kind
 
 
-def _number(key: str, attribute: str, unit: str, example: str, about: str, *, kind: Kind = "quantity", closed: bool = True) -> Field:
-    return Field(key=key, attribute=attribute, kind=kind, unit=unit, example=example, about=about, closed=closed)
+def _number(
+    key: str, attribute: str, unit: str, example: str, about: str, *, kind: Kind = "quantity", closed: bool = True, ranged: bool = False
+) -> Field:
+    return Field(key=key, attribute=attribute, kind=kind, unit=unit, example=example, about=about, closed=closed, ranged=ranged)
 
 
 _CARBON = "kgCO2e/joule"
@@ -69,13 +71,21 @@ _HARDWARE = (
         example='"sbc"',
         about="which published figure holds for making the device: a single-board computer or a microcontroller node",
     ),
-    _number("device.embodied", "device_embodied_kg", "kgCO2e", '"9.5 kgCO2e"', "the carbon of making one device"),
+    _number(
+        "device.embodied",
+        "device_embodied_kg",
+        "kgCO2e",
+        '"9.5 kgCO2e (3.2 to 26.6)"',
+        "the carbon of making one device; a range may follow",
+        ranged=True,
+    ),
     _number(
         "device.added_embodied",
         "added_embodied_kg",
         "kgCO2e",
-        '"2 kgCO2e"',
-        "the carbon of making what was added to a device that exists anyway",
+        '"2 kgCO2e (1 to 4)"',
+        "the carbon of making what was added to a device that exists anyway; a range may follow",
+        ranged=True,
     ),
     Field(
         key="cloud.hardware",
@@ -85,7 +95,14 @@ _HARDWARE = (
         example='"h100"',
         about="which published figure holds for making one GPU; the share of its server is added",
     ),
-    _number("cloud.embodied", "cloud_embodied_kg", "kgCO2e", '"900 kgCO2e"', "the carbon of making one GPU and its share of the server"),
+    _number(
+        "cloud.embodied",
+        "cloud_embodied_kg",
+        "kgCO2e",
+        '"900 kgCO2e"',
+        "the carbon of making one GPU and its share of the server; a range may follow",
+        ranged=True,
+    ),
     _number("cloud.lifetime", "cloud_lifetime_s", "second", '"4 years"', "how long a server is in service", closed=False),
 )
 _PRICES = (

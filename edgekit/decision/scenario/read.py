@@ -9,13 +9,14 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from edgekit.core.decision import Constant, Price, Scenario
+from edgekit.core.decision import Constant, Price, Range, Scenario
 from edgekit.core.errors import UsageError
 from edgekit.decision.constants.overrides import read_overrides
 from edgekit.decision.constants.pack import regions
 from edgekit.decision.scenario.consistency import require_consistent
 from edgekit.decision.scenario.field import Field
 from edgekit.decision.scenario.fields import FIELDS
+from edgekit.decision.scenario.ranges import parse_ranged
 from edgekit.decision.units import UnitProblem, parse
 
 _BY_KEY = {entry.key: entry for entry in FIELDS}
@@ -64,6 +65,7 @@ def parse_scenario(text: str, *, where: str, constants: Mapping[str, Constant]) 
     if values.get("radio") in ("lte-m", "nb-iot"):
         values.setdefault("network", "mobile")
     values["overrides"] = overrides
+    values["ranges"] = tuple(found for key, value in written.items() if (found := _range(_BY_KEY[key], value)) is not None)
     scenario = _build(values, tuple(written), constants, source=where)
     require_consistent(scenario, where)
     return scenario
@@ -79,7 +81,7 @@ def _build(values: Mapping[str, Any], given: Sequence[str], constants: Mapping[s
 
 def _flatten(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in data.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and value and not (prefix + key in _BY_KEY and _BY_KEY[prefix + key].ranged):
             yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
@@ -143,7 +145,7 @@ def _nearest_region(value: Any, constants: Mapping[str, Constant]) -> str | None
 
 def _typed(entry: Field, value: Any, constants: Mapping[str, Constant]) -> Any:
     readers: dict[str, Callable[[], Any]] = {
-        "quantity": lambda: _within(entry, parse(_of_inferences(value) if entry.unit == "inference/s" else value, entry.unit)),
+        "quantity": lambda: _within(entry, _quantity(entry, value)),
         "ratio": lambda: _within(entry, parse(value, entry.unit)),
         "count": lambda: _count(entry, value),
         "price": lambda: _price(entry, value),
@@ -154,6 +156,17 @@ def _typed(entry: Field, value: Any, constants: Mapping[str, Constant]) -> Any:
         "flag": lambda: _flag(value),
     }
     return readers[entry.kind]()
+
+
+def _quantity(entry: Field, value: Any) -> float:
+    if entry.ranged:
+        return parse_ranged(value, entry.unit)[0]
+    return parse(_of_inferences(value) if entry.unit == "inference/s" else value, entry.unit)
+
+
+def _range(entry: Field, value: Any) -> Range | None:
+    ends = parse_ranged(value, entry.unit)[1] if entry.ranged else None
+    return None if ends is None else Range(key=entry.key, low=ends[0], high=ends[1])
 
 
 def _text(value: Any) -> str:

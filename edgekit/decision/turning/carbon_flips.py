@@ -2,12 +2,13 @@
 
 grid*      (device - way) g_device / inside        what the device takes more than the way there, over what the data centre takes
 payback*   (M / EL + bill) / (busy + bill t)       with kg(r) saved per inference = busy - bill (1/r - t): a device that is kept on for
-this has an idle bill that its inferences share; else the bill is 0
+this has an idle bill that its inferences share; else the bill is 0. What making the cloud's hardware emitted per inference is saved too,
+where it is known: from payback* on the device's SCI is the smaller one
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edgekit.core.decision import Flip
@@ -42,20 +43,30 @@ def cloud_grid(view: Convention, x: Drawn, use: Usage, grid: Grid, drawn: Drawn)
     return flip_at("cloud grid", closed, numeric, "kg/J", text, around, stated=grid.cloud_kg_per_j)
 
 
-def payback(view: Convention, x: Drawn, use: Usage, grid: Grid, embodied_kg: float, lifetime_s: float, drawn: Drawn) -> Flip:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debt:
+    """Hold what is to be paid back, stated and drawn: kg a second of the device's life, and kg that an inference spares the cloud."""
+
+    kg_per_s: float
+    spared_kg: float
+    drawn_kg_per_s: FloatArray
+    drawn_spared_kg: FloatArray
+
+
+def payback(view: Convention, x: Drawn, use: Usage, grid: Grid, debt: Debt, drawn: Drawn) -> Flip:
     """Return the inferences a day at which the carbon of making the device is saved within its life."""
-    closed = first(_payback_per_s(view, x, use, grid, embodied_kg / lifetime_s))
+    closed = first(_payback_per_s(view, x, use, grid, debt.kg_per_s, debt.spared_kg))
     numeric = None
     if closed is not None:
 
         def left(rate: float) -> float:
-            return rate * lifetime_s * float(saved_kg(view, x, replace(use, rate_per_s=rate), grid)[0]) - embodied_kg
+            return rate * (float(saved_kg(view, x, replace(use, rate_per_s=rate), grid)[0]) + debt.spared_kg) - debt.kg_per_s
 
         numeric = bisect(left, high=1 / max(use.device_s, 1e-12))
         text = f"more than {count(round(closed * _DAY_S))} inferences a day pay back the carbon of making the device within its life"
     else:
         text = "no number of inferences that the device can do pays back the carbon of making it within its life"
-    around = band(_payback_per_s(view, drawn, use, grid, embodied_kg / lifetime_s), _DAY_S)
+    around = band(_payback_per_s(view, drawn, use, grid, debt.drawn_kg_per_s, debt.drawn_spared_kg), _DAY_S)
     value, found = (None if per_s is None else per_s * _DAY_S for per_s in (closed, numeric))
     return flip_at("embodied payback", value, found, "1/day", text, around, stated=use.rate_per_s * _DAY_S)
 
@@ -67,9 +78,11 @@ def _cloud_kg_per_j(view: Convention, x: Drawn, use: Usage, grid: Grid) -> Float
     return roots.divided(more * grid.device_kg_per_j, inside, (more > 0) & (inside > 0))
 
 
-def _payback_per_s(view: Convention, x: Drawn, use: Usage, grid: Grid, made_kg_per_s: float) -> FloatArray:
+def _payback_per_s(
+    view: Convention, x: Drawn, use: Usage, grid: Grid, made_kg_per_s: float | FloatArray, spared_kg: float | FloatArray
+) -> FloatArray:
     busy_s = max(use.device_s, 1 / roots.SELDOM**2)
-    seldom, busy = (saved_kg(view, x, replace(use, rate_per_s=rate), grid) for rate in (1 / roots.SELDOM, 1 / busy_s))
+    seldom, busy = (saved_kg(view, x, replace(use, rate_per_s=rate), grid) + spared_kg for rate in (1 / roots.SELDOM, 1 / busy_s))
     bill = (busy - seldom) / (roots.SELDOM - busy_s)
     per_inference = busy + bill * busy_s
     within_reach = (made_kg_per_s + bill) * busy_s <= per_inference

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgekit.core.decision import Constant, Flip, Side
 from edgekit.core.quantity import Estimate, Quantity
 from edgekit.core.run import RunRecord
 from edgekit.core.weighing import Advice, Alternative, Bar, Criterion, Curve, Worth
-from edgekit.decision.accounts.embodied import device_kg
+from edgekit.decision.accounts.embodied import of_cloud, of_device
 from edgekit.decision.accounts.energy import Convention, NotComputable
 from edgekit.decision.accounts.ledger import Ledger
-from edgekit.decision.draws.criteria import Grid, carbon, grids, money
+from edgekit.decision.draws.criteria import Grid, Made, carbon, grids, money, sci
 from edgekit.decision.sides.choose import energy_of
 from edgekit.decision.sides.commands import Surroundings, record_cloud, record_device
 from edgekit.decision.turning import breakeven, carbon_flips
@@ -56,9 +56,11 @@ def weigh(
     """Return everything that is weighed in the view of `pair`; `inside_j` is what the cloud takes inside its data centre."""
     view, x, drawn, use = pair.view, pair.x, pair.drawn, pair.use
     found = grids(pair.scenario, constants)
-    flips, axes = _flips(pair, known, runs, constants, found)
-    grid_flip = next((flip for flip in flips if flip.name == "cloud grid"), None)
-    by_carbon, chances = carbon(known, ledger, found, grid_flip)
+    made = _made(pair, known, constants, draws=draws, seed=seed)
+    flips, axes = _flips(pair, known, runs, made, found)
+    named = {flip.name: flip for flip in flips}
+    by_carbon, chances = carbon(known, ledger, found, named.get("cloud grid"))
+    by_sci = sci(known, ledger, found, made, named.get("embodied payback"))
     commands = {
         f"run:{pair.device.id}": record_device([pair.device])[-1][1],
         f"run:{pair.cloud.id}": record_cloud(runs, around)[-1][1],
@@ -71,13 +73,13 @@ def weigh(
         advice=advice(runs, {Side.DEVICE: pair.device, Side.CLOUD: pair.cloud}, pair.scenario, constants, use, inside_j),
         alternatives=alternatives(pair, runs, draws=draws, seed=seed),
         curves=curves(view, x, drawn, use),
-        criteria=(by_carbon, money(known, ledger, pair.scenario)),
+        criteria=(by_carbon, *((by_sci,) if by_sci is not None else ()), money(known, ledger, pair.scenario)),
         carbon=chances,
     )
 
 
 def _flips(
-    pair: Pair, known: Sequence[Convention], runs: Sequence[RunRecord], constants: Mapping[str, Constant], found: Sequence[Grid]
+    pair: Pair, known: Sequence[Convention], runs: Sequence[RunRecord], made: Made, found: Sequence[Grid]
 ) -> tuple[tuple[Flip, ...], dict[str, Flip]]:
     """Return all values in the primary view at which the answer turns, and which of them belongs to which axis of convention."""
     view, x, use = pair.view, pair.x, pair.use
@@ -103,12 +105,34 @@ def _flips(
     if loads is not None:
         rest.append(breakeven.batch(view, x, use, loads, pair.cloud.plan.batch, drawn))
     rest.append(breakeven.cascade(view, x, use, drawn))
-    made_kg = device_kg(pair.scenario, constants)
+    debt = _debt(pair, made)
     if found:
         rest.append(carbon_flips.cloud_grid(view, x, use, found[0], drawn))
-    if made_kg > 0 and found:
-        rest.append(carbon_flips.payback(view, x, use, found[0], made_kg, pair.scenario.lifetime_s, drawn))
+    if debt is not None and found:
+        rest.append(carbon_flips.payback(view, x, use, found[0], debt, drawn))
     return (*general, *axes.values(), *rest), axes
+
+
+def _made(pair: Pair, known: Sequence[Convention], constants: Mapping[str, Constant], *, draws: int, seed: int) -> Made:
+    """Return the carbon of making the hardware of both sides, the cloud's under each of its shapes."""
+    cloud = {
+        shape: of_cloud(replace(pair.scenario, cloud_shape=shape), constants, pair.use, draws=draws, seed=seed)
+        for shape in dict.fromkeys(view.cloud for view in known)
+    }
+    return Made(device=of_device(pair.scenario, constants, draws=draws, seed=seed), cloud=cloud)
+
+
+def _debt(pair: Pair, made: Made) -> carbon_flips.Debt | None:
+    """Return what making the device left to be paid back; None where nothing counts or nobody knows."""
+    own, spared, rate = made.device.tally, made.cloud[pair.view.cloud].tally, pair.use.rate_per_s
+    if own is None or own.stated <= 0:
+        return None
+    return carbon_flips.Debt(
+        kg_per_s=own.stated * rate,
+        spared_kg=0.0 if spared is None else spared.stated,
+        drawn_kg_per_s=own.drawn[:_BANDS] * rate,
+        drawn_spared_kg=0.0 * own.drawn[:_BANDS] if spared is None else spared.drawn[:_BANDS],
+    )
 
 
 def _others(axis: str, view: Convention, known: Sequence[Convention]) -> list[Convention]:
