@@ -155,7 +155,15 @@ class Ui:
                 part.pad_edge = False
         width = get_terminal_size((_PIPE_WIDTH, 24)).columns if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
         width = max(width, _NARROWEST)
-        console = Console(file=StringIO(), width=width, force_terminal=rich, no_color=not rich, highlight=False, emoji=False)
+        console = Console(
+            file=StringIO(),
+            width=width,
+            force_terminal=rich,
+            no_color=not rich,
+            markup=False,  # [/x] may be part of a name
+            highlight=False,
+            emoji=False,
+        )
         with console.capture() as drawn:
             console.print(Group(*(fitted(part, width) if isinstance(part, Table) else part for part in parts)))
         sys.stdout.write(printable(drawn.get(), styled=rich))

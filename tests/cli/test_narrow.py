@@ -8,13 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
 from edgekit.cli.errors import as_text
-from edgekit.cli.output import paired
+from edgekit.cli.output import Ui, paired
 from edgekit.cli.stacked import fitted
 from edgekit.core.errors import UsageError
 from tests.conftest import clean_environment
@@ -83,6 +84,14 @@ def test_a_stacked_table_names_each_figure() -> None:
     lines = drawn.get().splitlines()
     assert lines[0] == "batch 2"
     assert lines[-2:] == ["  J/inference    1.21 mJ", "  95 % interval  1.20 to 1.22 mJ"]
+
+
+def test_a_name_in_brackets_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table()
+    table.add_column("artifact")
+    table.add_row("m[/x][bold].tflite")
+    Ui().result(schema="edgekit.bench/1", data={}, text=table)
+    assert "m[/x][bold].tflite" in capsys.readouterr().out
 
 
 def test_no_width_is_too_small_for_an_error() -> None:
