@@ -8,7 +8,7 @@ come from the draws that the joules come from.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edgekit.core.decision import Constant, Flip, Scenario, Side
@@ -109,8 +109,10 @@ def sci(known: Sequence[Convention], ledger: Ledger, found: Sequence[Grid], made
     if not any(isinstance(answer.p_edge, Estimate) for answer in answers):
         reason = answers[0].p_edge.reason if isinstance(answers[0].p_edge, Unknown) else ""
         return _unknown(WHOLE, Unknown(reason=reason, unit="1"), f"{WHOLE}: unknown, {reason}")
-    told = f"; {payback.text}" if payback is not None and payback.value is not None else ""
-    return _criterion(WHOLE, answers, _CAUSES, f"; {found[0].name} grid{told}", None)
+    answer = _criterion(WHOLE, answers, _CAUSES, f"; {found[0].name} grid", None)
+    if payback is None or payback.value is None:
+        return answer
+    return replace(answer, text=f"{answer.text}, and in the scenario's own view {payback.text}")
 
 
 def money(known: Sequence[Convention], ledger: Ledger, scenario: Scenario) -> Criterion:
