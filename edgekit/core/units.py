@@ -29,9 +29,11 @@ def significant_digits(value: float, low: float | None = None, high: float | Non
 
     Two digits of the half-width are meaningful (JCGM 100, 7.2.6), so the value is shown down to the half-width's second digit.
     """
-    if low is None or high is None or value == 0 or high <= low:
+    if low is None or high is None or value == 0 or not math.isfinite(value):
         return 3
     half_width = (high - low) / 2
+    if not 0 < half_width < math.inf:
+        return 3
     return max(2, min(most, math.floor(math.log10(abs(value))) - math.floor(math.log10(half_width)) + 2))
 
 

@@ -43,6 +43,7 @@ def read(text: str, unit: str) -> float:
         (0.913, "1", None, None, "0.913"),
         (-1.5e-3, "J", None, None, "-1.50 mJ"),
         (5.2, "USD", None, None, "5.20 USD"),
+        (2.0, "J", 1.0, math.inf, "2.00 J"),
     ],
 )
 def test_examples(value: float, unit: str, low: float | None, high: float | None, text: str) -> None:
