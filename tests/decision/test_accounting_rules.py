@@ -129,6 +129,9 @@ def test_an_idle_reserved_gpu_takes_its_eighth_of_an_idle_server_whoever_metered
     assert seen == pytest.approx([2370 / 8 * 0.999, 2370 / 8 * 0.999, 400 * 0.999])  # what the GPU alone draws is the least
     # 296 W at a PUE of 1.15 and one inference a second, as published: 341 J
     assert cloud(reserved, seldom, cloud_j=0.0, pue=1.15) == pytest.approx(341, rel=2e-3)
+    # a GPU that works lightly keeps its server no less busy than an idle one does
+    light = replace(seldom, service_rate_per_s=1 / seldom.gpu_s)
+    assert cloud(reserved, light, cloud_j=0.1 * seldom.gpu_s, pue=1.0) == pytest.approx(2370 / 8 * seldom.gpu_s)
     pool = Convention("none", "gross", "autoscaled")
     assert cloud_slots(pool, inputs(pool_utilisation=0.25), seldom)[Slot.IDLE].joules[0] == pytest.approx(2370 / 8 * 3e-3)
 

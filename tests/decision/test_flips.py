@@ -31,8 +31,9 @@ def test_the_load_at_which_a_reserved_gpu_pays_off_agrees_with_the_published_for
     flip = breakeven.service_rate(view, x, USE)
     assert flip.numeric == pytest.approx(flip.value, rel=1e-6)
     # u* = PUE P_idle / ((E_e - E_n) R_full - PUE (P_full - P_idle)): an idle server per GPU, and what host and memory add to a busy one
-    active = 1.2 * (1 / 0.58) * 0.82
-    idle_w, full_w, rate_full = 1.2 * 296.25, active * 0.01 / USE.gpu_s, 1 / USE.gpu_s
+    active, x = 1.2 * (1 / 0.58) * 0.82, inputs(device_j=2.0, cloud_j=0.5)
+    flip = breakeven.service_rate(view, x, USE)
+    idle_w, full_w, rate_full = 1.2 * 296.25, active * 0.5 / USE.gpu_s, 1 / USE.gpu_s
     share = idle_w / ((2.0 - 4e-4) * rate_full - (full_w - idle_w))
     assert flip.value == pytest.approx(share * rate_full, rel=1e-6)
 

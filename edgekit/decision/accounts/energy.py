@@ -210,7 +210,9 @@ def cloud_slots(view: Convention, x: Drawn, use: Usage) -> Slots:
     active = 1.0 + 0.0 * gpu
     if not use.sees_host:
         active = x["cloud_total"] * (1.0 - x["cloud_facility_share"] - x["cloud_idle_share"])
-        inside[Slot.HOST] = Amount(gpu * (active - 1.0), ("cloud_j", *names), f"host processors and memory: {factors}")
+        inside[Slot.HOST] = _host(
+            view, x, use, gpu * (active - 1.0), Amount(gpu, ("cloud_j", *names), f"host processors and memory: {factors}")
+        )
     if view.cloud == "dedicated":
         idle_w, behind = _idle_w(x, use)
         rest_s = idle_s(use)
@@ -236,6 +238,16 @@ def cloud_slots(view: Convention, x: Drawn, use: Usage) -> Slots:
     used = tuple(dict.fromkeys(name for amount in inside.values() for name in amount.inputs))
     inside[Slot.COOLING] = Amount(it_energy * (x["pue"] - 1.0), (*used, "pue"), "cooling and power conversion of the data centre (PUE)")
     return {**inside, **_transport(view, x, use)}
+
+
+def _host(view: Convention, x: Drawn, use: Usage, share: FloatArray, of: Amount) -> Amount:
+    """Return the host of a working GPU: its published share, and where machines are kept, no less than what they draw while idle."""
+    import numpy as np
+
+    if view.cloud not in ("dedicated", "autoscaled"):
+        return Amount(share, of.inputs, of.how)
+    idle_w, behind = _idle_w(x, use)
+    return Amount(np.maximum(share, idle_w * use.gpu_s - of.joules), (*of.inputs, *behind), f"{of.how}, at least those of an idle server")
 
 
 def _idle_w(x: Drawn, use: Usage) -> tuple[FloatArray, tuple[str, ...]]:

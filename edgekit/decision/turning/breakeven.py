@@ -151,6 +151,8 @@ def batch(
         return -margin(view, {**x, "cloud_j": joules + 0.0 * x["cloud_j"]}, use)
 
     numeric = bisect(short, low=1e-6) if closed is not None else None
+    if closed is not None and (numeric is None or abs(numeric / closed - 1) > _AGREE):  # an idle server is the least: no straight line
+        closed = numeric
     if closed is None:
         text = f"no batch: the {'device' if short(1e12) < 0 else 'cloud'} takes less at any"
     elif closed <= 1:

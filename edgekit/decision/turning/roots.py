@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 MUCH = 1e15  # bytes; so many that the slope is not lost in the rounding of a difference
+_FAR = 10.0  # times the joules of the smallest batch: there a GPU takes more than an idle server
 SELDOM = 1e6  # seconds between two inferences or requests: so many that idle is nearly all there is
 
 
@@ -72,13 +73,13 @@ def inferences_per_s(view: Convention, x: Drawn, use: Usage) -> FloatArray:
 
 def batch(view: Convention, x: Drawn, use: Usage, loads: tuple[tuple[int, float], tuple[int, float]]) -> FloatArray:
     """Return b* = E_fixed / (E* - E_var), with E(b) = E_fixed / b + E_var through two measured (batch, joules), and E* the joules of the
-    cloud run at which both sides take the same.
+    cloud run at which both sides take the same. The line is laid where the GPU decides: below, a kept server takes what it takes when idle.
     """
     (small, most_j), (large, least_j) = loads
     fixed = (most_j - least_j) / (1 / small - 1 / large)
     rest = most_j - fixed / small
-    at_zero, at_one = (margins(view, {**x, "cloud_j": 0.0 * x["cloud_j"] + joules}, use) for joules in (0.0, 1.0))
-    equal = -at_zero / (at_one - at_zero)
+    some, twice = (margins(view, {**x, "cloud_j": 0.0 * x["cloud_j"] + joules}, use) for joules in (_FAR * most_j, 2 * _FAR * most_j))
+    equal = _FAR * most_j * (1 - some / (twice - some))
     return divided(0.0 * equal + fixed, equal - rest, (equal > rest) & (fixed > 0))
 
 
