@@ -79,6 +79,12 @@ def test_a_plan_says_that_windows_grow_with_a_slow_meter_unless_their_length_was
 def test_a_plan_that_cannot_be_meant_is_refused_as_its_run_would_be(run_edgekit, model_file):
     done = run_edgekit("--json", "bench", model_file, "--device", "sim", "--plan", "--max-time", "5s")
     assert (done.returncode, done.json()["data"]["code"]) == (2, "bench.max_time")
+    asked = {"max_time_s": 5.0, "delegate": "libedgetpu.so.1", "delegate_options": {"device": "usb"}, "prepare": True}
+    with pytest.raises(UsageError) as caught:
+        preview(BenchRequest(artifacts=(model_file,), **asked), kind="local")
+    command = caught.value.do[0][1]
+    lost = [part for part in ("--delegate libedgetpu.so.1", "--delegate-option device=usb", "--prepare") if part not in command]
+    assert not lost, "the command that is advised does the same"
 
 
 def test_cooling_and_batches_are_part_of_a_plan(run_edgekit, model_file):

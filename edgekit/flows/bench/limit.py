@@ -64,6 +64,7 @@ def _command(request: BenchRequest, more: Sequence[str]) -> str:
         "--batch": request.batch if request.batch != 1 else None,
         "--threads": request.threads if request.threads != 1 else None,
         "--engine": request.engine,
+        "--delegate": request.delegate,
         "--precision": request.precision,
         "--sample-hz": request.sample_hz,
         "--rate": None if request.rate_hz is None else f"{request.rate_hz:g}/s",
@@ -79,8 +80,10 @@ def _command(request: BenchRequest, more: Sequence[str]) -> str:
     }
     texts = {name: value if isinstance(value, str) else f"{value:g}" for name, value in given.items() if value is not None}
     words = [word for pair in texts.items() for word in pair]
-    words += [word for name, each in (("--meter", request.meters), ("--tag", request.tags)) for value in each for word in (name, value)]
-    words += [name for name, on in (("--quick", request.quick), ("--profile", request.profile)) if on]
+    settings = [f"{key}={value}" for key, value in request.delegate_options.items()]
+    several = (("--delegate-option", settings), ("--meter", request.meters), ("--tag", request.tags))
+    words += [word for name, each in several for value in each for word in (name, value)]
+    words += [name for name, on in (("--quick", request.quick), ("--profile", request.profile), ("--prepare", request.prepare)) if on]
     words += ["--runs", str(request.runs_dir)] if request.runs_dir != Path("runs") else []
     return shlex.join(["edgekit", "bench", *map(str, request.artifacts), *words, *more])
 
