@@ -38,7 +38,6 @@ _CLASSES: tuple[tuple[str, type[EdgekitError]], ...] = (
     ("engine.fallback", SetupError),
 )
 _ADVICE: Mapping[str, tuple[str, str]] = {
-    "engine.no_cuda": ("install a torch that is built for CUDA:", 'pip install "edgekit[torch]"'),
     "engine.precision": ("see what each engine computes in:", "edgekit bench --help"),
     "engine.delegate": ("see whether the library and what it needs are there:", "ldd DELEGATE"),
     "engine.delegate_unsupported": ("run a .tflite artifact with it:", "edgekit bench ARTIFACT.tflite --engine litert --delegate DELEGATE"),
@@ -180,4 +179,7 @@ class Client:
         kind = next((kind for prefix, kind in _CLASSES if code.startswith(prefix)), HardwareError)
         do = [(str(advice), str(command)) for advice, command in data.get("do") or ()]
         do += [_ADVICE[code]] if code in _ADVICE else []
+        if code == "engine.no_cuda":
+            package = "onnxruntime-gpu" if "onnxruntime" in what else "torch"
+            do.append(self._install(package) if self._install is not None else ("install its build for CUDA:", f"pip install {package}"))
         return kind(what, code=code, why=why, do=do, data={"device": self._device})

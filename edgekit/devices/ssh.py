@@ -130,9 +130,11 @@ class SshDevice:
         """Return what says how a package gets there: by `devices setup` where that installs it, else by the Python that runs there."""
 
         def install(package: str) -> tuple[str, str]:
-            known = package in {offer.package for offer in OFFERS if "cuda" not in offer.engine}
-            pip = self._told(link)([found.python, "-m", "pip", "install", package])
-            return "install it there:", f"edgekit devices setup {self.spec.typed}" if known else pip
+            offer = next((offer for offer in OFFERS if offer.package == package), None)
+            for_gpu = offer is not None and "cuda" in offer.engine
+            if offer is None or (for_gpu and self.spec.kind != "cuda"):
+                return "install it there:", self._told(link)([found.python, "-m", "pip", "install", package])
+            return "install it there:", f"edgekit devices setup {self.spec.typed}" + (f" --engine {offer.engine}" if for_gpu else "")
 
         return install
 

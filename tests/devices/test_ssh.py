@@ -21,6 +21,7 @@ from edgekit.core.errors import EdgekitError, HardwareError, SetupError
 from edgekit.core.hardware import DeviceSpec
 from edgekit.core.run import RunPlan
 from edgekit.core.window import Phase
+from edgekit.devices.client import Client
 from edgekit.devices.ssh import SshDevice
 from tests.clocks import moved_clocks
 from tests.loopback import Loopback, loopback
@@ -284,6 +285,15 @@ def test_an_engine_that_is_missing_there_is_named_with_the_command_that_installs
         session.load(write_onnx(tmp_path / "m.onnx"), samples=None, plan=PLAN)
     assert caught.value.code == "setup.extra"
     assert caught.value.do == (("install it there:", "edgekit devices setup bench"),)  # where a run goes on without it, it is told so too
+
+
+@pytest.mark.parametrize(("what", "package"), [("onnxruntime fell back from cuda", "onnxruntime-gpu"), ("torch sees no GPU", "torch")])
+def test_an_engine_without_cuda_is_replaced_where_it_runs(what, package):
+    refusal = {"ok": False, "error": {"code": "engine.no_cuda", "what": what}}
+    for install, advice in ((None, f"pip install {package}"), (lambda name: ("there:", f"setup {name}"), f"setup {package}")):
+        with pytest.raises(HardwareError) as caught:
+            Client(None, device="gpu", install=install).checked(refusal)
+        assert caught.value.do[-1][1] == advice
 
 
 def test_a_runner_of_another_protocol_is_refused(there, tmp_path):
