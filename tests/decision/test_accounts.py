@@ -224,6 +224,12 @@ def test_carbon_with_making_is_a_yardstick_of_its_own_and_never_contradicts_the_
         assert (device.value < cloud.value) == (found.p_edge.value > 0.5) == (answer == "device")
         assert criterion(decision, "carbon of operation").answer == "device"
         assert "pay back the carbon of making the device" in found.text
+    seldom = f'{text}"{0.5 * per_day / 86_400} inference/s"'
+    grid = next(item for item in decided(constants, seldom, *runs).flips if item.name == "cloud grid (SCI)")
+    moved = decided(constants, f'{seldom}\ncloud.grid = "{grid.value * 3.6e9} gCO2e/kWh"'.replace('cloud.region = "NL"\n', ""), *runs)
+    device, cloud = (account(moved, side).sci_kg.value for side in (Side.DEVICE, Side.CLOUD))
+    assert device == pytest.approx(cloud, rel=1e-6)
+    assert grid.numeric == pytest.approx(grid.value, rel=1e-6)
     equal = decided(constants, f'{text}"{per_day / 86_400} inference/s"', *runs)
     device, cloud = (account(equal, side).sci_kg.value for side in (Side.DEVICE, Side.CLOUD))
     assert device == pytest.approx(cloud, rel=1e-6)

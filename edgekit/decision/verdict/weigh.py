@@ -13,6 +13,7 @@ from edgekit.core.weighing import Advice, Alternative, Bar, Criterion, Curve, Wo
 from edgekit.decision.accounts.embodied import of_cloud, of_device
 from edgekit.decision.accounts.energy import Convention, NotComputable
 from edgekit.decision.accounts.ledger import Ledger
+from edgekit.decision.accounts.tally import Tally
 from edgekit.decision.draws.criteria import Grid, Made, carbon, grids, money, sci
 from edgekit.decision.sides.choose import energy_of
 from edgekit.decision.sides.commands import Surroundings, record_cloud, record_device
@@ -108,6 +109,8 @@ def _flips(
     debt = _debt(pair, made)
     if found:
         rest.append(carbon_flips.cloud_grid(view, x, use, found[0], drawn))
+        if isinstance(more := made.more(view.cloud), Tally):
+            rest.append(carbon_flips.cloud_grid(view, x, use, found[0], drawn, more))
     if debt is not None and found:
         rest.append(carbon_flips.payback(view, x, use, found[0], debt, drawn))
     return (*general, *axes.values(), *rest), axes
