@@ -128,7 +128,7 @@ def test_adding_a_device_answers_with_data(run_edgekit: Run, tmp_path: Path) -> 
         (["remove", "local"], "device.name"),
         (["setup", "pi"], "device.unknown"),
         (["setup", "sim"], "device.no_setup"),
-        (["lst"], "usage.arguments"),
+        (["lst"], "command.unknown"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error_and_writes_nothing(run_edgekit: Run, tmp_path: Path, args: list[str], code: str) -> None:

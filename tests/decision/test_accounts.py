@@ -88,6 +88,9 @@ def test_a_pool_is_paid_with_all_that_its_utilisation_leaves_open(constants, sha
     busy = constants["cloud_pool_utilisation"]
     assert paid.high / paid.value == pytest.approx(busy.value / busy.low, rel=0.05)
     assert paid.low / paid.value == pytest.approx(busy.value / busy.high, rel=0.05)
+    own = f'cloud.shape = "{shape}"\ncloud.utilisation = "50 %"\nnetwork = "none"\n{PRICES}'
+    stated = account(decided(constants, own), Side.CLOUD).money
+    assert stated.value == pytest.approx(paid.value * busy.value / 0.5)
 
 
 def test_updates_cost_their_data_and_the_networks_own_joules_are_in_that_price(constants):

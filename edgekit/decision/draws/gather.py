@@ -110,7 +110,7 @@ def inputs_from(
         )
     found.append(from_constant("radio_ble", constants["radio_ble"], "meter the device while it sends"))
     found.append(from_constant("radio_lora_power", constants["radio_lora_power"], "meter the device while it sends"))
-    if scenario.cloud_shape == "autoscaled" and scenario.cloud_utilisation is not None:
+    if scenario.cloud_shape in ("shared", "autoscaled") and scenario.cloud_utilisation is not None:
         found.append(stated("pool_utilisation", scenario.cloud_utilisation, "cloud.utilisation"))
     else:
         found.append(from_constant("pool_utilisation", constants["cloud_pool_utilisation"], "state it: cloud.utilisation"))

@@ -162,7 +162,7 @@ _PRODUCT: tuple[Field, ...] = (
         attribute="cloud_utilisation",
         kind="ratio",
         example='"25 %"',
-        about="how busy a dedicated GPU is",
+        about="how busy the GPUs are, a dedicated one or those of a pool",
         maximum=1.0,
     ),
     Field(
