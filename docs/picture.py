@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-SIZE = {"width": 1120, "height": 1000}
+SIZE = {"width": 1120, "height": 1400}
 
 
 def main(report: str) -> None:
