@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edgekit.core.decision import Assumption, Constant, Price, Scenario
+from edgekit.core.decision import Assumption, Constant
 from edgekit.core.run import RunRecord
+from edgekit.core.scenario import Price, Scenario
 from edgekit.core.units import format_number
 from edgekit.decision.draws.gather import payload_bytes
 from edgekit.decision.numerals import amount, rate, size

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edgekit.core.decision import Constant, Decision, Scenario, Side, Slot, SlotEntry
+from edgekit.core.decision import Constant, Decision, Side, Slot, SlotEntry
 from edgekit.core.run import RunRecord, TrainingRecord
+from edgekit.core.scenario import Scenario
 from edgekit.decision.accounts.accounts import Books, accounts, making_of
 from edgekit.decision.accounts.slots import manufacturing, not_included, retraining_slot, training_slot
 from edgekit.decision.accounts.totals import totals

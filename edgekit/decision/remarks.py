@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekit.core.boundary import sees
-from edgekit.core.decision import Scenario
 from edgekit.core.quantity import Estimate, Note, Origin
 from edgekit.core.run import RunRecord, RunStatus, TrainingRecord
+from edgekit.core.scenario import Scenario
 from edgekit.decision.cloud.batching import fills
 from edgekit.decision.draws.gather import unseen
 from edgekit.decision.numerals import multiple

@@ -10,12 +10,13 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
-from edgekit.core.decision import Constant, Scenario, Side
+from edgekit.core.decision import Constant, Side
 from edgekit.core.errors import EdgekitError, SetupError, UsageError
 from edgekit.core.jsonio import dump_record, load_record
 from edgekit.core.protocols import Progress
 from edgekit.core.quantity import Note
 from edgekit.core.run import RunRecord, TrainingRecord
+from edgekit.core.scenario import Scenario
 from edgekit.decision.constants.pack import load_constants
 from edgekit.decision.decide import decide
 from edgekit.decision.scenario.read import default_scenario, parse_scenario

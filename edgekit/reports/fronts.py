@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from edgekit.core.decision import Price, Side
+from edgekit.core.decision import Side
 from edgekit.core.quantity import Estimate, Quantity, Unknown
+from edgekit.core.scenario import Price
 from edgekit.decision.accounts.totals import priced, scaled
 from edgekit.reports.model import Report, RunRow
 from edgekit.reports.remarks import run_names

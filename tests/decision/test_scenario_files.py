@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from edgekit.core.decision import Scenario
 from edgekit.core.errors import UsageError
 from edgekit.core.jsonio import as_data, validate
+from edgekit.core.scenario import Scenario
 from edgekit.decision.scenario.fields import FIELDS
 from edgekit.decision.scenario.read import default_scenario, parse_scenario
 from edgekit.links.files import bundled

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edgekit.core.decision import Account, Constant, Scenario, Side, Slot
+from edgekit.core.decision import Account, Constant, Side, Slot
 from edgekit.core.quantity import Note, Origin, Quantity, Unknown, merge_origins
 from edgekit.core.run import RunRecord
+from edgekit.core.scenario import Scenario
 from edgekit.decision.accounts import answering, embodied, money
 from edgekit.decision.accounts.energy import ON_THE_WAY, Convention, Usage
 from edgekit.decision.accounts.ledger import Ledger, Page

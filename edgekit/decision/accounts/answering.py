@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from edgekit.core.decision import Scenario, Side
+from edgekit.core.decision import Side
 from edgekit.core.quantity import Unknown
 from edgekit.core.run import RunRecord
+from edgekit.core.scenario import Scenario
 from edgekit.decision.cloud.batching import wait_s
 from edgekit.decision.sides.choose import service_rate
 

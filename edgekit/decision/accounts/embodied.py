@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from edgekit.core.decision import Constant, Scenario
+from edgekit.core.decision import Constant
 from edgekit.core.quantity import Quantity, Unknown
+from edgekit.core.scenario import Scenario
 from edgekit.decision.accounts.energy import Drawn, Usage, idle_s
 from edgekit.decision.accounts.tally import Tally, of_inputs
 from edgekit.decision.draws.gather import from_constant, stated

@@ -28,8 +28,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.decision import Scenario, Slot
+from edgekit.core.decision import Slot
 from edgekit.core.quantity import Note
+from edgekit.core.scenario import Scenario
 from edgekit.decision.accounts.radio import seconds_per_byte, seconds_per_session
 from edgekit.decision.numerals import multiple
 from edgekit.decision.numerals import size as data

@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgekit.core.decision import Price, Scenario, Slot
+from edgekit.core.decision import Slot
 from edgekit.core.quantity import Estimate, Note, Quality, Quantity, Unknown
+from edgekit.core.scenario import Price, Scenario
 from edgekit.core.units import Unit
 from edgekit.decision.accounts.energy import Convention
 from edgekit.decision.accounts.ledger import Ledger

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.decision import Scenario, Side, Slot, SlotEntry, SlotState
+from edgekit.core.decision import Side, Slot, SlotEntry, SlotState
 from edgekit.core.quantity import Estimate, Origin, Quality, Quantity, Unknown, merge_origins
 from edgekit.core.run import TrainingRecord
+from edgekit.core.scenario import Scenario
 from edgekit.decision.accounts.embodied import Making
 from edgekit.decision.accounts.energy import ON_THE_WAY, Usage, bound
 from edgekit.decision.accounts.ledger import Page

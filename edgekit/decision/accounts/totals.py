@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from edgekit.core.decision import Account, Constant, Price, Scenario, Side, SlotEntry, Total
+from edgekit.core.decision import Account, Constant, Side, SlotEntry, Total
 from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown, merge_origins
+from edgekit.core.scenario import Price, Scenario
 from edgekit.core.units import Unit
 from edgekit.decision.accounts.energy import ON_THE_WAY
 

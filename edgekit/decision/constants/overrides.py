@@ -11,8 +11,9 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
-from edgekit.core.decision import Constant, Override, Scenario
+from edgekit.core.decision import Constant
 from edgekit.core.errors import UsageError
+from edgekit.core.scenario import Override, Scenario
 from edgekit.decision.constants.pack import ConstantProblem, in_base
 
 _KEYS = {"value", "low", "high"}

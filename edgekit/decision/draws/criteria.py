@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from edgekit.core.decision import Constant, Flip, Scenario, Side
+from edgekit.core.decision import Constant, Flip, Side
 from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown, merge_origins
+from edgekit.core.scenario import Scenario
 from edgekit.core.weighing import Criterion
 from edgekit.decision.accounts import money as prices
 from edgekit.decision.accounts.embodied import Making

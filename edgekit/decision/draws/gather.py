@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgekit.core.boundary import Boundary, sees
-from edgekit.core.decision import Constant, Scenario
+from edgekit.core.decision import Constant
 from edgekit.core.quantity import Estimate, Origin, Quantity
 from edgekit.core.run import RunRecord
+from edgekit.core.scenario import Scenario
 from edgekit.decision.accounts.energy import Usage
 from edgekit.decision.draws.montecarlo import Input, shared_terms
 from edgekit.decision.sides.choose import energy_of, headline_channel, seconds_of, service_rate

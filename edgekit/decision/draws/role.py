@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgekit.core.decision import Scenario
 from edgekit.core.quantity import Note
+from edgekit.core.scenario import Scenario
 from edgekit.decision.accounts.energy import Convention, NotComputable
 from edgekit.decision.accounts.ledger import Ledger
 from edgekit.decision.draws.montecarlo import SURE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgekit.core.decision import Scenario
 from edgekit.core.errors import UsageError
+from edgekit.core.scenario import Scenario
 
 _PRICES = ("electricity", "gpu_hour", "device", "device_year", "data", "request")
 

@@ -9,8 +9,9 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from edgekit.core.decision import Constant, Price, Range, Scenario
+from edgekit.core.decision import Constant
 from edgekit.core.errors import UsageError
+from edgekit.core.scenario import Price, Range, Scenario
 from edgekit.decision.constants.overrides import read_overrides
 from edgekit.decision.constants.pack import regions
 from edgekit.decision.scenario.consistency import require_consistent

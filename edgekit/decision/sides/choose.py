@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.core.boundary import WIDEST_FIRST, Boundary
-from edgekit.core.decision import Option, Scenario, Side
+from edgekit.core.decision import Option, Side
 from edgekit.core.errors import UsageError
 from edgekit.core.quantity import Estimate, Quality, Quantity, Unknown, trust
 from edgekit.core.run import ChannelAnalysis, RunRecord
+from edgekit.core.scenario import Scenario
 from edgekit.core.units import format_scaled
 from edgekit.decision.cloud.batching import fills, largest_batch
 from edgekit.decision.numerals import rate

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edgekit.core.decision import Scenario, Side
+from edgekit.core.decision import Side
 from edgekit.core.quantity import Estimate, Unknown
 from edgekit.core.run import RunRecord
+from edgekit.core.scenario import Scenario
 from edgekit.core.units import format_scaled
 from edgekit.core.weighing import Gate
 from edgekit.decision.accounts.answering import beside_s

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgekit.core.decision import Option, Scenario, Side
+from edgekit.core.decision import Option, Side
 from edgekit.core.run import RunRecord
+from edgekit.core.scenario import Scenario
 from edgekit.decision.sides.commands import Commands, somewhere
 
 _STEPS = {

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from edgekit.core.decision import Scenario
+from edgekit.core.scenario import Scenario
 from edgekit.core.weighing import Bar
 from edgekit.decision.accounts.energy import Convention, Drawn, NotComputable, Usage, cloud_slots, device_slots, inputs_of
 from edgekit.decision.draws.montecarlo import Inputs

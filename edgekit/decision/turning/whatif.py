@@ -11,8 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from edgekit.core.decision import Constant, Decision, Scenario, Side
+from edgekit.core.decision import Constant, Decision, Side
 from edgekit.core.run import RunRecord
+from edgekit.core.scenario import Scenario
 from edgekit.decision.accounts.energy import Convention, Drawn, NotComputable, Usage, cloud_slots, conventions, device_slots, total
 from edgekit.decision.draws.gather import inputs_from, usage
 from edgekit.decision.draws.montecarlo import central, draw

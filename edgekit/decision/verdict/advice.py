@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.decision import Constant, Scenario, Side
+from edgekit.core.decision import Constant, Side
 from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown, merge_origins
 from edgekit.core.run import RunRecord
+from edgekit.core.scenario import Scenario
 from edgekit.core.units import counted
 from edgekit.core.weighing import Advice
 from edgekit.decision.accounts.energy import Usage

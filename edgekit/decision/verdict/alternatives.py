@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edgekit.core.boundary import Boundary
-from edgekit.core.decision import Scenario
 from edgekit.core.quantity import Estimate, Note, Quality
 from edgekit.core.run import RunRecord
+from edgekit.core.scenario import Scenario
 from edgekit.core.weighing import Alternative
 from edgekit.decision.accounts.energy import Convention, Drawn, NotComputable, Usage, cloud_slots, device_slots, inputs_of, total
 from edgekit.decision.draws.gather import payload_bytes, run_inputs, usage

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from edgekit.core.decision import Flip, Influence, Scenario, Side, Verdict, VerdictKind, View
+from edgekit.core.decision import Flip, Influence, Side, Verdict, VerdictKind, View
+from edgekit.core.scenario import Scenario
 from edgekit.core.weighing import Criterion, Gate, Worth
 from edgekit.decision.accounts.energy import Convention
 from edgekit.decision.draws.axes import AXES, Answer, turning

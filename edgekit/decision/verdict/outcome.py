@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from edgekit.core.decision import Constant, Flip, Influence, Option, Scenario, Side, SlotEntry, Verdict, View
+from edgekit.core.decision import Constant, Flip, Influence, Option, Side, SlotEntry, Verdict, View
 from edgekit.core.quantity import Estimate, Note, Origin, Quality, Quantity, Unknown, worst
 from edgekit.core.run import RunRecord
+from edgekit.core.scenario import Scenario
 from edgekit.core.weighing import Gate
 from edgekit.decision.accounts.energy import ON_THE_WAY, Convention, NotComputable, Usage, cloud_slots, conventions, device_slots, way
 from edgekit.decision.accounts.ledger import Ledger
