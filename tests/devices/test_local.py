@@ -381,4 +381,6 @@ def test_cuda_without_an_engine_for_the_gpu_names_what_each_engine_lacks(tmp_pat
     assert caught.value.code == "device.no_engine"
     assert "onnxruntime" in caught.value.why
     assert "torch" in caught.value.why
-    assert any("edgekit[torch]" in command for _, command in caught.value.do)
+    commands = [command for _, command in caught.value.do]
+    assert any("onnxruntime-gpu" in command for command in commands)
+    assert any("pip install torch" in command for command in commands)
