@@ -35,14 +35,15 @@ def onnx_parts(path: Path) -> tuple[str, ...]:
     except (ValueError, IndexError):  # damaged: whoever loads it says so
         return ()
     for location in found:
-        _require(location, path)
+        weights_file(location, path.parent, path)
     return tuple(found)
 
 
-def _require(location: str, path: Path) -> None:
-    place, folder = PurePosixPath(location), path.parent.resolve()
-    file = folder / location
-    if not location or place.is_absolute() or ".." in place.parts or "\\" in location or not _lies_in(folder, file):
+def weights_file(location: str, folder: Path, path: Path) -> Path:
+    """Return the file in `folder` that the model at `path` calls `location`; raise ModelError unless it is an ordinary file in there."""
+    place, inside = PurePosixPath(location), folder.resolve()
+    file = inside / location
+    if not location or place.is_absolute() or ".." in place.parts or "\\" in location or not _lies_in(inside, file):
         raise ModelError(
             f"{path} is refused",
             code="model.external_data_unsafe",
@@ -54,8 +55,9 @@ def _require(location: str, path: Path) -> None:
             f"{path} is not complete",
             code="model.external_data",
             why=f"its weights are in {location}, which is " + ("no ordinary file" if file.exists() else "not there"),
-            do=[("copy it beside the model:", shlex.join(["cp", location, str(path.parent)]))],
+            do=[("copy it beside the model:", shlex.join(["cp", location, str(folder)]))],
         )
+    return file
 
 
 def _lies_in(folder: Path, file: Path) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from edgekit.core.errors import ModelError
+from edgekit.links.onnx_parts import weights_file
 
 
 def read_onnx(path: Path) -> tuple[Any, bool]:
@@ -61,7 +62,7 @@ def _of_node(node: Any) -> Iterator[Any]:
 def _take_in(tensor: Any, folder: Path, path: Path) -> None:
     """Read a tensor's bytes out of the file it names."""
     stated = {entry.key: entry.value for entry in tensor.external_data}
-    file = _inside(stated.get("location", ""), folder, path)
+    file = weights_file(stated.get("location", ""), folder, path)
     try:
         offset, length = int(stated.get("offset", 0)), int(stated["length"]) if "length" in stated else None
         size = file.stat().st_size
@@ -74,27 +75,6 @@ def _take_in(tensor: Any, folder: Path, path: Path) -> None:
         raise _damaged(path, f"{file.name} cannot be read: {error}") from error
     del tensor.external_data[:]
     tensor.ClearField("data_location")
-
-
-def _inside(location: str, folder: Path, path: Path) -> Path:
-    """Return the file at `location`; raise ModelError unless it is an ordinary file below `folder`."""
-    place = PurePosixPath(location)
-    file = folder / location
-    if not location or place.is_absolute() or ".." in place.parts or "\\" in location or not file.resolve().is_relative_to(folder):
-        raise ModelError(
-            f"{path} is refused",
-            code="model.external_data_unsafe",
-            why=f"it wants weights from {location!r}, which is not in its own folder",
-            do=[("put the weights beside the model, then store it as one file:", "onnx.save(onnx.load('model.onnx'), 'whole.onnx')")],
-        )
-    if not file.is_file():
-        raise ModelError(
-            f"{path} is not complete",
-            code="model.external_data",
-            why=f"its weights are in {location}, which is not there" if not file.exists() else f"{location} is no ordinary file",
-            do=[("copy it beside the model:", f"cp {shlex.quote(location)} {shlex.quote(str(folder))}")],
-        )
-    return file
 
 
 def _damaged(path: Path, why: str) -> ModelError:
