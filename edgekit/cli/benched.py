@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
 from edgekit.cli.output import between_words, current
+from edgekit.cli.width import line_width, page_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def _tables(result: BenchResult) -> RenderableType:
 
     runs: Sequence[RunRecord] = result.runs
     parts: list[RenderableType] = [runs_table(runs)]
-    width = min(100, shutil.get_terminal_size((100, 24)).columns)
+    width = page_width()
     for lines in (beside(run, several=len(runs) > 1, width=width) for run in runs):
         parts += ["", Text("\n".join(lines), overflow="fold")] if lines else []
     profiles = [table for run in runs if (table := terminal_table(run, several=len(runs) > 1)) is not None]
@@ -70,7 +70,7 @@ def _tables(result: BenchResult) -> RenderableType:
 
 def show_plan(found: Outline, batches: Sequence[int]) -> None:
     """Print the steps of a benchmark that was not made; all of it is done for each of several `batches`."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = line_width(sys.stdout)
     names = max((len(step.artifact or "") for step in found.steps), default=0)
     lines = [line for number, step in enumerate(found.steps, 1) for line in _lines(number, step, names, width)]
     longest = "" if found.most_s is None or found.most_s <= found.expected_s else f", {_long(found.most_s)} at most"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from edgekit.cli.folders import from_here
 from edgekit.cli.output import current
+from edgekit.cli.width import page_width
 from edgekit.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def compare(
     ui.result(
         schema="edgekit.compare/1",
         data={"baseline": result.baseline.id, "rows": result.rows, "service": result.service},
-        text=_text(result, width=min(100, shutil.get_terminal_size((100, 24)).columns)),
+        text=_text(result, width=page_width()),
         next_commands=[("decide between device and cloud:", shlex.join(command))],
         notes=[note for note in result.notes if ui.json or note.code != "run.flaws"],  # the text says them at their run
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgekit.cli.output import current
+from edgekit.cli.width import page_width
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -69,5 +69,5 @@ def _with_tables(text: str, result: DemoResult, runs: Path) -> RenderableType:
     from edgekit.store.runs import load_runs
 
     records = [record for run in result.runs for record in load_runs(run, runs_dir=runs).values()]
-    compared = blocks(analyse(records), width=min(100, get_terminal_size((100, 24)).columns))
+    compared = blocks(analyse(records), width=page_width())
     return Group(runs_table(records), "", Text(compared), Text(text))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 import typer
 
 from edgekit.cli.output import between_words, current
+from edgekit.cli.width import line_width
 from edgekit.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def _text(result: SetupResult) -> str:
 
 def _sentence(text: str, rest: str = "  ") -> list[str]:
     """Return a sentence in lines that fit the terminal; commands are never broken, and a log keeps one line for each."""
-    return between_words(text, get_terminal_size().columns, rest) if sys.stdout.isatty() else [text]
+    width = line_width(sys.stdout)
+    return [text] if width is None else between_words(text, width, rest)
 
 
 def _steps(plan: SetupPlan) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgekit.cli.output import current
+from edgekit.cli.width import page_width
 
 if TYPE_CHECKING:
     from edgekit.flows.diff import DiffResult
@@ -36,7 +36,7 @@ def diff(
             "after": result.after.decision.verdict,
             "changes": result.changes,
         },
-        text=_text(result, width=min(100, shutil.get_terminal_size((100, 24)).columns)),
+        text=_text(result, width=page_width()),
     )
 
 

@@ -8,13 +8,13 @@ import shlex
 import sys
 import traceback
 from collections.abc import Sequence
-from shutil import get_terminal_size
 from typing import Any
 
 import typer
 
 from edgekit.cli.commands import COMMANDS, load
 from edgekit.cli.output import Ui, between_words, paired, printable
+from edgekit.cli.width import line_width
 from edgekit.core.errors import EdgekitError, InterruptedRun, SetupError, UsageError, unknown_name
 
 _RED, _BOLD, _DIM, _OFF = "\033[31;1m", "\033[1m", "\033[2m", "\033[0m"
@@ -27,7 +27,7 @@ def report(error: EdgekitError, ui: Ui) -> int:
     """Print `error` in the form the user asked for and return the exit code."""
     ui.close_progress(finished=False)
     if not (ui.json and not ui.printed and _print_document(error, ui)):
-        width = get_terminal_size().columns if sys.stderr.isatty() else None
+        width = line_width(sys.stderr)
         sys.stderr.write(as_text(error, colour=ui.is_rich(sys.stderr), width=width))
     if ui.verbose:
         sys.stderr.write(str(error.data.get("log", "")))  # the last words of a child process

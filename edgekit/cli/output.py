@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from edgekit.cli.width import line_width
 from edgekit.core.jsonio import as_data
 
 if TYPE_CHECKING:  # forty dataclasses take longer to define than the help page to print
@@ -129,7 +130,7 @@ class Ui:
         self.printed = True
 
     def _print_notes(self, notes: Sequence[Note]) -> None:
-        width = get_terminal_size().columns if sys.stderr.isatty() else None  # a log keeps one line for each
+        width = line_width(sys.stderr)
         for note in notes:
             sys.stderr.write(note_lines(note, width=width))
         sys.stderr.flush()
@@ -171,7 +172,7 @@ class Ui:
     def _print_next(self, commands: Sequence[tuple[str, str]]) -> None:
         if not commands:
             return
-        columns = get_terminal_size().columns if sys.stdout.isatty() else None
+        columns = line_width(sys.stdout)
         lines = [f"  {line}".rstrip() for line in paired(commands, width=columns and columns - 2)]
         sys.stdout.write("\nnext\n" + "\n".join(map(printable, lines)) + "\n")
 

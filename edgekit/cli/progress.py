@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
 from edgekit.cli.output import note_lines, printable
+from edgekit.cli.width import line_width
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -58,7 +58,7 @@ class PlainProgress:
 
     def note(self, note: Note) -> None:
         """Print one remark."""
-        width = get_terminal_size().columns if self._stream.isatty() else None
+        width = line_width(self._stream)
         self._line(note_lines(note, width=width).rstrip())
 
     def close(self, *, finished: bool = True) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from edgekit.cli.folders import from_here
 from edgekit.cli.output import current
+from edgekit.cli.width import page_width
 
 
 def report(
@@ -72,7 +72,7 @@ def report(
             "decision": decision,
             "runs": result.report.runs,
         },
-        text=f"{render(result.report, width=min(100, shutil.get_terminal_size((100, 24)).columns))}\n{written}",
+        text=f"{render(result.report, width=page_width())}\n{written}",
         next_commands=[("open the report:", f"xdg-open {first}"), *decision.verdict.commands],
         notes=(),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +12,7 @@ import typer
 from edgekit.cli.amounts import seconds
 from edgekit.cli.complete import region_names
 from edgekit.cli.output import current
+from edgekit.cli.width import page_width
 from edgekit.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def when(
             "flexible": FLEXIBLE,
             "not_flexible": INFLEXIBLE,
         },
-        text=_text(result, _display_zone(zone), width=min(100, shutil.get_terminal_size((100, 24)).columns)),
+        text=_text(result, _display_zone(zone), width=page_width()),
         notes=result.notes,
     )
 
