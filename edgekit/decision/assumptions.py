@@ -8,6 +8,7 @@ from edgekit.core.decision import Assumption, Constant
 from edgekit.core.run import RunRecord
 from edgekit.core.scenario import Price, Scenario
 from edgekit.core.units import format_number
+from edgekit.decision.accounts.totals import YEAR_S
 from edgekit.decision.draws.gather import payload_bytes
 from edgekit.decision.numerals import amount, rate, size
 from edgekit.decision.scenario.field import Field
@@ -101,7 +102,7 @@ def _show_number(entry: Field, value: float) -> str:
     if entry.kind == "ratio":
         return f"{value:g}" if entry.minimum >= 1 else f"{100 * value:.4g} %"
     if entry.attribute in ("lifetime_s", "cloud_lifetime_s"):
-        return f"{value / 31_557_600:.3g} years"
+        return f"{value / YEAR_S:.3g} years"
     if entry.unit == "inference/s":
         return rate(value)
     if entry.unit == "kgCO2e/joule":

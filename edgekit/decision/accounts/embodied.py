@@ -15,6 +15,7 @@ from edgekit.core.quantity import Quantity, Unknown
 from edgekit.core.scenario import Scenario
 from edgekit.decision.accounts.energy import Drawn, Usage, idle_s
 from edgekit.decision.accounts.tally import Tally, of_inputs
+from edgekit.decision.accounts.totals import YEAR_S
 from edgekit.decision.draws.gather import from_constant, stated
 from edgekit.decision.draws.montecarlo import DRAWS, SEED, Input, central, draw
 from edgekit.decision.numerals import multiple
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _ONLY_ADDED = "the device exists anyway, so only what was added counts; state device.added_embodied (0 kgCO2e where nothing was)"
 _SHRINK = "ask its maker for a product carbon footprint"
-_YEAR_S = 31_557_600
 
 Amount = TypeVar("Amount", float, "FloatArray")  # a number, or one for every draw
 
@@ -123,7 +123,7 @@ def _made(spread: Spread, draws: int, seed: int) -> Making:
     at, drawn = (kg(x) for x in (central(named), draw(named, draws=draws, seed=seed)))
     tally = of_inputs(at, drawn, *used)
     part = f", {100 * spread.share:.0f} % of it" if spread.share < 1 else ""
-    years = spread.life.value / _YEAR_S
+    years = spread.life.value / YEAR_S
     how = f"making {spread.what}{part}: {multiple(spread.reserved_s, 3)} s of a life of {years:.3g} years per inference"
     evidence = tuple(item.evidence.removeprefix("scenario:") for item in used if item.evidence != "scenario:lifetime")
     return Making(co2e_kg=tally.estimate("kg"), how=how, evidence=evidence, tally=tally)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edgekit.core.decision import Constant, Flip, Side
-from edgekit.core.quantity import Estimate, Origin, Quantity, Unknown, merge_origins
+from edgekit.core.quantity import Origin, Quantity, Unknown, merge_origins
 from edgekit.core.scenario import Scenario
 from edgekit.core.weighing import Criterion
 from edgekit.decision.accounts import money as prices
@@ -43,13 +43,11 @@ class Made:
 
     def more(self, shape: str) -> Tally | Unknown:
         """Return how much more making the device emitted than making the cloud's hardware; Unknown where one of them is."""
-        for making in (self.device, self.cloud[shape]):
-            if making.tally is None:
-                return Unknown(reason=making.co2e_kg.reason if isinstance(making.co2e_kg, Unknown) else "not counted", unit="kg")
-        device, cloud = self.device.tally, self.cloud[shape].tally
-        assert device is not None
-        assert cloud is not None
-        return device + cloud.times(-1.0)
+        device, cloud = self.device, self.cloud[shape]
+        if device.tally is None or cloud.tally is None:
+            lacking = (device if device.tally is None else cloud).co2e_kg
+            return Unknown(reason=lacking.reason if isinstance(lacking, Unknown) else "not counted", unit="kg")
+        return device.tally + cloud.tally.times(-1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +74,11 @@ def grids(scenario: Scenario, constants: Mapping[str, Constant]) -> tuple[Grid, 
 def saved_kg(view: Convention, x: Drawn, use: Usage, grid: Grid) -> FloatArray:
     """Return kg CO2e of the cloud less kg CO2e of the device, per inference, without what making the hardware caused."""
     cloud = cloud_slots(view, x, use)
-    device = total(device_slots(view, x, use))
-    between = way(cloud)
-    return (total(cloud) - between) * grid.cloud_kg_per_j + (between - device) * grid.device_kg_per_j
+    return _saved_kg(total(cloud), way(cloud), total(device_slots(view, x, use)), grid)
+
+
+def _saved_kg(cloud_j: FloatArray, between_j: FloatArray, device_j: FloatArray, grid: Grid) -> FloatArray:
+    return (cloud_j - between_j) * grid.cloud_kg_per_j + (between_j - device_j) * grid.device_kg_per_j
 
 
 def carbon(
@@ -90,11 +90,10 @@ def carbon(
     """
     if not found:
         unknown = Unknown(reason="the scenario names no grid for one of the two sides", unit="1")
-        text = f"{OPERATION}: unknown, name device.region and cloud.region"
-        return _unknown(OPERATION, unknown, text), tuple(unknown for _ in known)
+        return _unknown(OPERATION, unknown, "name device.region and cloud.region"), tuple(unknown for _ in known)
     answers = [Answer(view=view, grid=grid.name, p_edge=_cleaner(view, ledger, grid)) for grid in found for view in known]
     names = " and ".join(grid.name for grid in found)
-    criterion = _criterion(OPERATION, answers, _CAUSES, f"; {names} grid", flip)
+    criterion = _criterion(OPERATION, answers, "causes", f"; {names} grid", flip)
     return criterion, tuple(answer.p_edge for answer in answers[: len(known)])
 
 
@@ -107,11 +106,8 @@ def sci(known: Sequence[Convention], ledger: Ledger, found: Sequence[Grid], made
     if not found:
         return None
     answers = [Answer(view=view, grid=found[0].name, p_edge=_cleaner(view, ledger, found[0], made)) for view in known]
-    if not any(isinstance(answer.p_edge, Estimate) for answer in answers):
-        reason = answers[0].p_edge.reason if isinstance(answers[0].p_edge, Unknown) else ""
-        return _unknown(WHOLE, Unknown(reason=reason, unit="1"), f"{WHOLE}: unknown, {reason}")
-    answer = _criterion(WHOLE, answers, _CAUSES, f"; {found[0].name} grid", None)
-    if payback is None or payback.value is None:
+    answer = _criterion(WHOLE, answers, "causes", f"; {found[0].name} grid", None)
+    if not answer.views or payback is None or payback.value is None:
         return answer
     return replace(answer, text=f"{answer.text}, and in the scenario's own view {payback.text}")
 
@@ -119,15 +115,7 @@ def sci(known: Sequence[Convention], ledger: Ledger, found: Sequence[Grid], made
 def money(known: Sequence[Convention], ledger: Ledger, scenario: Scenario) -> Criterion:
     """Return the answer by money in every convention; no currency is converted into another."""
     answers = [Answer(view=view, grid="", p_edge=_cheaper(view, ledger, scenario)) for view in known]
-    words = {"device": "the device costs less", "cloud": "the cloud costs less", "depends": "it depends", "open": "too close to call"}
-    first = answers[0].p_edge
-    if not any(isinstance(answer.p_edge, Estimate) for answer in answers):
-        reason = first.reason if isinstance(first, Unknown) else ""
-        return _unknown("money", Unknown(reason=reason, unit="1"), f"money: unknown, {reason}")
-    return _criterion("money", answers, words, "", None)
-
-
-_CAUSES = {"device": "the device causes less", "cloud": "the cloud causes less", "depends": "it depends", "open": "too close to call"}
+    return _criterion("money", answers, "costs", "", None)
 
 
 def _cleaner(view: Convention, ledger: Ledger, grid: Grid, made: Made | None = None) -> Quantity:
@@ -136,8 +124,7 @@ def _cleaner(view: Convention, ledger: Ledger, grid: Grid, made: Made | None = N
         device, cloud = ledger.device(view), ledger.cloud(view)
     except NotComputable as missing:
         return Unknown(reason=f"needs the {missing}", unit="1")
-    between = way(cloud.drawn)
-    saved = (cloud.drawn_j - between) * grid.cloud_kg_per_j + (between - device.drawn_j) * grid.device_kg_per_j
+    saved = _saved_kg(cloud.drawn_j, way(cloud.drawn), device.drawn_j, grid)
     if made is not None:
         more = made.more(view.cloud)
         if isinstance(more, Unknown):
@@ -151,29 +138,35 @@ def _cheaper(view: Convention, ledger: Ledger, scenario: Scenario) -> Quantity:
         device, cloud = prices.on_device(view, ledger, scenario), prices.in_cloud(view, ledger, scenario)
     except NotComputable as missing:
         return Unknown(reason=f"needs the {missing}", unit="1")
-    for side in (device, cloud):
-        if isinstance(side, Unknown):
-            return Unknown(reason=side.reason, unit="1")
-    assert isinstance(device, prices.Cost)
-    assert isinstance(cloud, prices.Cost)
+    if isinstance(device, Unknown):
+        return Unknown(reason=device.reason, unit="1")
+    if isinstance(cloud, Unknown):
+        return Unknown(reason=cloud.reason, unit="1")
     if device.unit != cloud.unit:
         return Unknown(reason=f"the device is paid in {device.unit}, the cloud in {cloud.unit}, and no currency is converted", unit="1")
     wins = device.tally.drawn < cloud.tally.drawn
     return probability(wins, merge_origins(device.tally.origins, cloud.tally.origins))
 
 
-def _criterion(name: str, answers: Sequence[Answer], words: Mapping[str, str], more: str, flip: Flip | None) -> Criterion:
+def _criterion(name: str, answers: Sequence[Answer], verb: str, more: str, flip: Flip | None) -> Criterion:
+    first = answers[0].p_edge
     computed = [answer.p_edge.value for answer in answers if answer.p_edge.value is not None]
+    if not computed and isinstance(first, Unknown):
+        return _unknown(name, first, first.reason)
     wins, losses = sum(value >= SURE for value in computed), sum(value <= 1 - SURE for value in computed)
     answer = "device" if wins == len(computed) else "cloud" if losses == len(computed) else "depends" if wins and losses else "open"
+    axis = turning(answers) if answer == "depends" else ""
+    words = {
+        "device": f"the device {verb} less",
+        "cloud": f"the cloud {verb} less",
+        "depends": f"it depends on {AXES[axis][0]}" if axis else "",
+        "open": "too close to call",
+    }
     text = f"{name}: {words[answer]} ({wins} views of {len(computed)} for the device, {losses} for the cloud{more})"
-    if answer == "depends":
-        axis = turning(answers)
-        text = text.replace("it depends", f"it depends on {AXES[axis][0]}", 1)
-        if axis == "grid" and flip is not None and flip.value is not None:
-            text += f", flips at {flip.text}"
-    return Criterion(name=name, answer=answer, p_edge=answers[0].p_edge, views=len(computed), for_edge=wins, for_cloud=losses, text=text)
+    if axis == "grid" and flip is not None and flip.value is not None:
+        text += f", flips at {flip.text}"
+    return Criterion(name=name, answer=answer, p_edge=first, views=len(computed), for_edge=wins, for_cloud=losses, text=text)
 
 
-def _unknown(name: str, unknown: Unknown, text: str) -> Criterion:
-    return Criterion(name=name, answer="unknown", p_edge=unknown, views=0, for_edge=0, for_cloud=0, text=text)
+def _unknown(name: str, unknown: Unknown, why: str) -> Criterion:
+    return Criterion(name=name, answer="unknown", p_edge=unknown, views=0, for_edge=0, for_cloud=0, text=f"{name}: unknown, {why}")

@@ -10,6 +10,7 @@ from edgekit.core.quantity import Estimate, Origin, Quantity
 from edgekit.core.run import RunRecord
 from edgekit.core.scenario import Scenario
 from edgekit.decision.accounts.energy import Usage
+from edgekit.decision.accounts.totals import YEAR_S
 from edgekit.decision.draws.montecarlo import Input, shared_terms
 from edgekit.decision.sides.choose import energy_of, headline_channel, seconds_of, service_rate
 from edgekit.energy.uncertainty.budget import dominating_term
@@ -28,7 +29,6 @@ _ITEM_BYTES = {
 }
 
 CHARGER = "the loss in the charger"  # all that a meter behind it misses
-_YEAR_S = 365.25 * 86_400.0
 _STATED = {  # input -> (attribute of the scenario, its line)
     "wake_j": ("wake_j", "device.wake_energy"),
     "sleep_w": ("sleep_w", "device.sleep_power"),
@@ -62,8 +62,8 @@ def usage(scenario: Scenario, device: RunRecord, cloud: RunRecord | None) -> Usa
         radio_efficiency=scenario.psu_efficiency,
         spreading_factor=scenario.lora_spreading_factor,
         cold_s=(scenario.cold_share or 0.0) * (scenario.cold_start_s or 0.0),
-        update_bytes_per_s=_update_bytes_per_year(scenario) / _YEAR_S,
-        rounds_per_s=(scenario.federated_rounds_per_year or 0.0) / _YEAR_S,
+        update_bytes_per_s=_update_bytes_per_year(scenario) / YEAR_S,
+        rounds_per_s=(scenario.federated_rounds_per_year or 0.0) / YEAR_S,
         stored_byte_s=up * (scenario.storage_s or 0.0),
     )
 
